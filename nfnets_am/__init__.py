@@ -1,0 +1,1 @@
+"""Augmentation multiplicity: n views of every unique image in one update."""
