@@ -32,9 +32,9 @@ def get_default() -> ml_collections.ConfigDict:
   # n views of each unique image in an update; 0 is the raw image, without augmentation.
   config.multiplicity = 1
   # Exactly one of the two. U: unique images in an update, B = n U grows with n; or B: views in an
-  # update, U = B / n falls.
-  config.unique = config_dict.placeholder(int)
-  config.views = config_dict.placeholder(int)
+  # update, U = B / n falls. 0 is not said.
+  config.unique = 0
+  config.views = 0
   # With `views`: B unique images with one view each, the same images in n consecutive updates.
   config.neighbouring = False
   config.budget = '1 epochs'
@@ -204,17 +204,16 @@ def validate(config: ml_collections.ConfigDict) -> None:
   """
   n = config.multiplicity
   _require(n >= 0, config, 'multiplicity', 'a whole number from 0 (no augmentation) up')
-  if (config.unique is None) == (config.views is None):
+  for key in ('unique', 'views'):
+    _require(config[key] >= 0, config, key, 'a whole number from 1 up, or 0 for not said')
+  if bool(config.unique) == bool(config.views):
     raise errors.ConfigError(
         f'unique={config.unique} and views={config.views}; allowed: exactly one of the two, unique '
         '(the batch grows with the multiplicity) or views (the batch is fixed)')
-  if config.unique is not None:
-    _require(config.unique >= 1, config, 'unique', 'a whole number from 1 up')
-    if config.neighbouring:
-      raise errors.ConfigError('neighbouring=True needs views, not unique: its batch is fixed')
-  else:
-    _require(config.views >= 1, config, 'views', 'a whole number from 1 up')
-    if n > 1 and config.views % n:
+  if config.neighbouring and not config.views:
+    raise errors.ConfigError('neighbouring=True needs views, not unique: its batch is fixed')
+  if config.views:
+    if n > 1 and config.views % n and not config.neighbouring:
       raise errors.ConfigError(
           f'multiplicity={n} does not divide views={config.views}; allowed: a divisor of it, or '
           f'views={config.views // n * n or n}')

@@ -83,7 +83,7 @@ def derive(
   """
   n = config.multiplicity
   copies = 1 if config.neighbouring else max(1, n)
-  if config.unique is not None:
+  if config.unique:
     unique, views, scheme = config.unique, config.unique * copies, 'growing'
   else:
     unique, views = config.views // copies, config.views
