@@ -1,4 +1,4 @@
-"""What all commands share: flags are checked, and a user's error is one sentence and exit status 1."""
+"""What all commands share: flags are checked, a user's error is one sentence and exit status 1."""
 
 from collections.abc import Callable
 import sys

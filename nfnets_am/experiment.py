@@ -15,15 +15,15 @@ import optax
 
 from nfnets_am import config as config_lib
 from nfnets_am import derived as derived_lib
+from nfnets_am import errors
 from nfnets_am import losses
 from nfnets_am import models
 from nfnets_am import parallel
 from nfnets_am.data import ops
 from nfnets_am.data import pipeline
 from nfnets_am.optim import ema as ema_lib
-from nfnets_am.optim import masks
 from nfnets_am.optim import optimizer as optimizer_lib
-from nfnets_am.optim import sam
+from nfnets_am.optim import sam as sam_lib
 from nfnets_am.optim import schedules
 
 Batch = Mapping[str, Any]
@@ -61,7 +61,7 @@ class Experiment:
     image_shape: (H, W, C).
     dtype: of images and activations; weights stay float32.
     l2, l2_mask: coefficient and mask name of the penalty in the loss.
-    sam: radius and options of the ascent step, or None.
+    sam: options of sam.sam_gradient, or None.
     ema: cap of the average's decay; 0 is off.
     accumulate: micro-batches of a step.
     seeds: {'init', 'noise'} are used here.
@@ -78,7 +78,7 @@ class Experiment:
   dtype: Any
   l2: float
   l2_mask: str
-  sam: sam.Sam | None
+  sam: Mapping[str, Any] | None
   ema: float
   accumulate: int
   seeds: Mapping[str, int]
@@ -91,8 +91,7 @@ class Experiment:
     return TrainState(
         update=jnp.zeros((), jnp.int32), params=params, state=state,
         opt_state=self.optimizer.init(params),
-        # A copy: a donated buffer may not be passed twice.
-        ema=jax.tree.map(jnp.array, params) if self.ema else None)
+        ema=ema_lib.init_ema(params) if self.ema else None)
 
   def train_step(
       self, train_state: TrainState, pool: jax.Array | None, batch: Batch,
@@ -124,7 +123,8 @@ class Experiment:
     if self.sam is None:
       grads, (state, metrics) = gradient(params, rows)
     else:
-      grads, (state, metrics) = self.sam.gradient(gradient, params, rows, axis_name=parallel.AXIS)
+      grads, (state, metrics) = sam_lib.sam_gradient(
+          gradient, params, rows, axis_name=parallel.AXIS, **self.sam)
     grads, metrics, state = jax.lax.pmean((grads, metrics, state), parallel.AXIS)
 
     updates, opt_state = self.optimizer.update(grads, train_state.opt_state, params)
@@ -154,7 +154,7 @@ class Experiment:
       logits, state = self.model.apply(params, state, rng, rows['image'], is_training=True)
       loss = self.loss(logits, rows).mean()
       top1 = (logits.argmax(axis=-1) == rows['label']).mean(dtype=jnp.float32)
-      penalty = self.l2 * masks.l2_penalty(params, self.l2_mask) if self.l2 else 0.0
+      penalty = self.l2 * optimizer_lib.l2_penalty(params, self.l2_mask) if self.l2 else 0.0
       return loss + penalty, (state, {'loss': loss, 'top1': top1})
 
     gradient = jax.grad(loss_fn, has_aux=True)
@@ -212,10 +212,14 @@ def make_experiment(
 
   ascent = None
   if config.sam.rho:
-    ascent = sam.Sam(
-        rho=config.sam.rho, synchronised=config.sam.synchronised,
-        rows=sam.ascent_rows(
-            derived.views_per_device, derived.copies, config.data.layout, config.sam.fraction))
+    ascent = {'rho': config.sam.rho, 'synchronised': config.sam.synchronised}
+    if config.sam.fraction < 1:
+      ascent['rows'] = sam_lib.ascent_rows(
+          derived.views_per_device, derived.copies, config.data.layout, config.sam.fraction)
+      if len(ascent['rows']) % derived.accumulate:
+        raise errors.ConfigError(
+            f'accumulate={derived.accumulate} does not divide the {len(ascent["rows"])} views of '
+            f'sam.fraction={config.sam.fraction}')
 
   model_kwargs = config.model.kwargs()
   loss_kwargs = config.loss.kwargs()
@@ -233,6 +237,6 @@ def make_experiment(
       l2_mask=decay_mask,
       sam=ascent,
       ema=config.ema,
-      accumulate=config.accumulate,
+      accumulate=derived.accumulate,
       seeds=config_lib.seeds(config),
   )

@@ -3,7 +3,8 @@
 A mask function maps params {module: {name: array}} to the same structure of bools.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from collections.abc import Mapping
 
 import jax
 

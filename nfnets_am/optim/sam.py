@@ -6,9 +6,9 @@ w itself. On many devices each one climbs its own g unless it is told to share, 
 code; what climbs is then the per-device batch, so it matters how many unique images that holds.
 """
 
+from collections.abc import Callable
 import fractions
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from nfnets_am import errors, registry
+from nfnets_am import errors
+from nfnets_am import registry
 
 GradFn = Callable[[Any, Any], tuple[Any, Any]]
 

@@ -5,15 +5,16 @@ update's number t (0 is the first update). No schedule looks at the multiplicity
 epochs take more updates at n views has a longer budget, and that is all that changes.
 """
 
+from collections.abc import Callable
 import fractions
 import math
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from nfnets_am import errors, registry
+from nfnets_am import errors
+from nfnets_am import registry
 
 Schedule = Callable[[jax.typing.ArrayLike], jax.Array]
 

@@ -7,7 +7,9 @@ import optax
 import pytest
 
 from nfnets_am import errors
-from nfnets_am.optim import masks, optimizer, schedules
+from nfnets_am.optim import masks
+from nfnets_am.optim import optimizer
+from nfnets_am.optim import schedules
 
 # The names of an NF-ResNet and of an NFNet block, with the shapes that matter to a unit.
 SHAPES = {

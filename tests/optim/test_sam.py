@@ -9,7 +9,10 @@ import optax
 import pytest
 
 from nfnets_am import errors
-from nfnets_am.optim import ema, optimizer, sam, schedules
+from nfnets_am.optim import ema
+from nfnets_am.optim import optimizer
+from nfnets_am.optim import sam
+from nfnets_am.optim import schedules
 
 RHO = 0.05
 
