@@ -69,8 +69,9 @@ def markdown(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell], head
   lines += ['| ' + ' | '.join(row) + ' |' for row in rows]
   counted = (f'Each number is the mean of the best {sweep.best_of} finished runs of its cell.'
              if sweep.best_of else 'Each number is the mean over the finished runs of its cell.')
-  lines += ['', f'{counted} The deviation is the standard deviation of those runs, divided by their '
-            'number (ddof 0). Compute is the views trained on, against the least of the cells.', '']
+  lines += ['', f'{counted} The deviation is the standard deviation of those runs, divided by '
+            'their number (ddof 0). Compute is the views trained on, against the least of the '
+            'cells.', '']
   troubled = [run for cell in cells for run in cell.runs if run.status != 'finished']
   if troubled:
     lines += ['## Runs that are not finished', '']
