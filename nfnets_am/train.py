@@ -3,8 +3,8 @@
     python -m nfnets_am.train --config=experiments/quickstart.py --workdir=runs/mine \\
         --config.multiplicity=4
 
-On several hosts every host runs this command: with --coordinator=auto on a TPU slice, elsewhere with
---coordinator=HOST:PORT --num_processes=N --process_id=I.
+On several hosts every host runs this command, with --coordinator=auto on a TPU slice, elsewhere
+with --coordinator=HOST:PORT --num_processes=N --process_id=I.
 
 Exit status: 0 finished, 1 an error, 75 stopped by a signal (run it again), 76 diverged.
 """
