@@ -1,0 +1,37 @@
+"""Augmentation ops: each is its draws (numpy) and its application to pixels (tf and jax).
+
+To add an op, write a file like `flip.py` and a line in `OPS`.
+"""
+
+from nfnets_am import registry
+from nfnets_am.data.ops import parsing
+from nfnets_am.data.ops.augmentation import Augmentation
+from nfnets_am.data.ops.cutout import Cutout
+from nfnets_am.data.ops.flip import Flip
+from nfnets_am.data.ops.normalise import Normalise
+from nfnets_am.data.ops.pad_crop import PadCrop
+
+OPS = registry.Registry('op', {
+    'cutout': Cutout,
+    'flip': Flip,
+    'normalise': Normalise,
+    'pad_crop': PadCrop,
+})
+
+
+def parse(text: str) -> Augmentation:
+  """Reads an augmentation such as 'pad_crop(pad=4) | flip() | normalise() | cutout(length=16)'.
+
+  Args:
+    text: calls of ops with literal keyword arguments, in the order in which they act, joined by
+      `|`. Read as a Python expression, never run as one.
+
+  Returns:
+    The augmentation.
+
+  Raises:
+    errors.ConfigError: the text is no such expression, an op or an argument is unknown or out of
+      range, there is not exactly one `normalise`, or an op stands on the wrong side of it.
+  """
+  return Augmentation(text, [
+      (name, OPS.make(name, **kwargs)) for name, kwargs in parsing.calls(text)])

@@ -1,0 +1,121 @@
+"""Which images, and which views of them, every update holds: multiplicity in its three schemes.
+
+Growing batch (Fort et al. 2021 sec. 2, Hoffer et al. 2020): U unique images, n views each. Fixed
+batch (Fort sec. 3): the same with U = B / n. Neighbouring (Fort app. C): the same B images, one
+fresh view each, in n consecutive updates.
+
+Nothing here holds state: any update is reached directly, so resuming replays nothing.
+"""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from nfnets_am import errors
+from nfnets_am.data import draws
+
+LAYOUTS = ('image_major', 'view_major')
+
+
+class Rows(NamedTuple):
+  """The R rows of one host's part of an update, all int32 [R]."""
+  example: np.ndarray  # position of the image in its split
+  epoch: np.ndarray  # pass over the unique images
+  view: np.ndarray  # which of the n views of the image
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ViewPlan:
+  """The rows of every update, as a pure function of the update's number.
+
+  Every pass goes through the N unique images in an order of its own; what the last incomplete
+  update leaves out differs from pass to pass. No update holds an image twice.
+
+  Attributes:
+    examples: N, images in the split.
+    unique: U, unique images in an update over all hosts (neighbouring: U = B).
+    multiplicity: n, views of each unique image; 0 is the raw image, once.
+    neighbouring: the n views lie in n consecutive updates instead of in one.
+    shuffle_seed: seed of the order of images, in [0, 2**32).
+    layout: 'image_major' puts the views of an image next to each other (row u*n + i is view i of
+      image u), 'view_major' puts different images next to each other (row i*U + u).
+    host: this host's number; hosts share out the unique images of an update.
+    hosts: how many there are. The order of images does not depend on it.
+  """
+  examples: int
+  unique: int
+  multiplicity: int
+  neighbouring: bool
+  shuffle_seed: int
+  layout: str
+  host: int = 0
+  hosts: int = 1
+
+  def __post_init__(self):
+    if not 1 <= self.unique <= self.examples:
+      raise errors.ConfigError(
+          f'{self.unique} unique images per update; allowed: 1 to {self.examples}, the number of '
+          'images in the split, since no update holds an image twice')
+    if self.multiplicity < 0:
+      raise errors.ConfigError(f'multiplicity is {self.multiplicity}; allowed: 0 or more')
+    if self.layout not in LAYOUTS:
+      raise errors.ConfigError(f'layout is {self.layout!r}; allowed: {", ".join(LAYOUTS)}')
+    if self.unique % self.hosts or not 0 <= self.host < self.hosts:
+      raise errors.ConfigError(
+          f'host {self.host} of {self.hosts} cannot take an equal share of {self.unique} unique '
+          'images per update; allowed: numbers of unique images that the hosts divide')
+    draws.check_seed('shuffle', self.shuffle_seed)
+
+  @property
+  def updates_per_pass(self) -> int:
+    """Updates in one pass over the unique images (one epoch)."""
+    return self.examples // self.unique * self._visits
+
+  @property
+  def left_out(self) -> int:
+    """Images that a pass does not show, since they do not fill an update."""
+    return self.examples % self.unique
+
+  @property
+  def rows(self) -> int:
+    """R, this host's rows in every update."""
+    return self.unique // self.hosts * self._views
+
+  def update(self, k: int) -> Rows:
+    """Returns this host's rows of update k >= 0, in the order of the layout."""
+    epoch, step = divmod(k, self.updates_per_pass)
+    start = step // self._visits * self.unique
+    share = self.unique // self.hosts
+    order = _permutation(self.examples, self.shuffle_seed, epoch)
+    ids = order[start + self.host * share:start + (self.host + 1) * share]
+    views = np.arange(self._views, dtype=np.int32) + np.int32(step % self._visits)
+    if self.layout == 'image_major':
+      example, view = np.repeat(ids, len(views)), np.tile(views, share)
+    else:
+      example, view = np.tile(ids, len(views)), np.repeat(views, share)
+    return Rows(example, np.full(len(example), epoch, np.int32), view)
+
+  @property
+  def _views(self) -> int:
+    """Views of an image in one update."""
+    return 1 if self.neighbouring else max(self.multiplicity, 1)
+
+  @property
+  def _visits(self) -> int:
+    """Consecutive updates that hold the same images."""
+    return max(self.multiplicity, 1) if self.neighbouring else 1
+
+
+@functools.lru_cache(maxsize=4)
+def _permutation(examples: int, seed: int, epoch: int) -> np.ndarray:
+  """The order of the images in a pass: int32 [N], read-only.
+
+  Sorted random keys, and not `Generator.permutation`: numpy promises the raw stream of Philox for
+  ever, the algorithms on top of it may change between versions.
+  """
+  keys = np.random.Philox(key=np.array([seed, epoch], np.uint64)).random_raw(examples)
+  order = np.argsort(keys, kind='stable').astype(np.int32)
+  order.flags.writeable = False
+  return order
