@@ -143,7 +143,7 @@ class Experiment:
       state: the model's state.
       batch: this device's 'image' uint8 [B, H, W, C], 'label' int32 [B], 'mask' float32 [B].
     """
-    images = ops.normalise(batch['image'], self.mean, self.std).astype(self.dtype)
+    images = self.augmentation.finish(batch['image'], {}, self.mean, self.std).astype(self.dtype)
     logits, _ = self.model.apply(params, state, None, images, is_training=False)
     return jax.lax.psum(losses.evaluation_sums(logits, batch), parallel.AXIS)
 

@@ -61,6 +61,26 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict
     folder.close()
 
 
+def placed_batches(run: run_lib.Run, start: int) -> Iterator[Any]:
+  """Yields the batches of the updates after `start`, on the devices a few ahead of the step."""
+  batches = pipeline.host_batches(
+      run.dataset.splits['train'], run.plan, run.experiment.augmentation, run.seeds['augment'],
+      start, run.derived.updates, apply=run.apply)
+  placed: collections.deque = collections.deque()
+  for batch in batches:
+    placed.append(parallel.shard(batch, run.backend))
+    if len(placed) > _PREFETCH:
+      yield placed.popleft()
+  yield from placed
+
+
+def place_pool(run: run_lib.Run) -> Any:
+  """Returns the training images on every device, if views are drawn there, else None."""
+  if run.apply != 'device':
+    return None
+  return parallel.replicate(run.dataset.splits['train'].image)
+
+
 class _Loop:
   """The moving parts of one start of a run."""
 
@@ -116,10 +136,8 @@ class _Loop:
   def _updates(self, train_state: Any, start: int, stop: signals.StopSignal) -> dict[str, Any]:
     """Runs the updates after `start`; returns the status that they end in."""
     derived = self._derived
-    pool = None
-    if self._run.apply == 'device':
-      pool = parallel.replicate(self._run.dataset.splits['train'].image)
-    batches = self._batches(start)
+    pool = place_pool(self._run)
+    batches = placed_batches(self._run, start)
     # The metrics of update k are read while update k + 1 computes: the device never waits for the
     # host, and at most two steps are in flight.
     waiting = None
@@ -142,19 +160,6 @@ class _Loop:
         return {'status': 'stopped', 'update': update, 'updates': derived.updates,
                 'reason': 'a signal; the same command goes on'}
     return {'status': 'finished', 'update': derived.updates, 'updates': derived.updates}
-
-  def _batches(self, start: int) -> Iterator[Any]:
-    """Yields placed batches of the updates after `start`, a few ahead of the step."""
-    run = self._run
-    batches = pipeline.host_batches(
-        run.dataset.splits['train'], run.plan, run.experiment.augmentation, run.seeds['augment'],
-        start, run.derived.updates, apply=run.apply)
-    placed: collections.deque = collections.deque()
-    for batch in batches:
-      placed.append(parallel.shard(batch, run.backend))
-      if len(placed) > _PREFETCH:
-        yield placed.popleft()
-    yield from placed
 
   def _count(self, update: int, scalars: dict[str, jax.Array]) -> bool:
     """Adds an update's metrics to the sums; returns whether its loss is finite."""

@@ -133,10 +133,10 @@ def mean_history(cell: Cell, metric: str) -> tuple[np.ndarray, np.ndarray, np.nd
   """Returns (updates [T], mean [T], deviation [T]) of a metric over a cell's finished runs."""
   curves = [dict(run.history[metric]) for run in cell.runs
             if run.status == 'finished' and metric in run.history]
-  updates = sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []
-  values = np.array([[curve[u] for u in updates] for curve in curves]).reshape(-1, len(updates))
+  updates = sorted(set.intersection(*map(set, curves))) if curves else []
   if not updates:
     return np.zeros(0), np.zeros(0), np.zeros(0)
+  values = np.array([[curve[update] for update in updates] for curve in curves])
   return np.array(updates), values.mean(axis=0), values.std(axis=0)
 
 
