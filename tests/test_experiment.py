@@ -1,6 +1,6 @@
-"""The step: what a mean over views and devices must mean (pitfalls P3, P33; design, what must hold).
+"""The step: what a mean over views and devices must mean (pitfalls P3, P33).
 
-Devices are played by vmap with the axis name of the real ones; tests/test_devices.py uses real ones.
+Devices are played by vmap with the axis name of the real ones; test_devices.py uses real ones.
 """
 
 import jax
