@@ -1,0 +1,127 @@
+"""Data sets that fit in memory, by name."""
+
+import dataclasses
+import functools
+import pathlib
+import zlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from nfnets_am import errors, registry
+from nfnets_am.data import draws, idx, tfds_images
+
+_BUNDLED = pathlib.Path(__file__).parent / 'bundled'
+_TFDS = 'tfds:'
+
+
+class Split(NamedTuple):
+  """The images of a split, in the order in which they are stored."""
+  image: np.ndarray  # uint8 [N, H, W, C]
+  label: np.ndarray  # int32 [N], in [0, K)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSet:
+  """A data set in memory.
+
+  Attributes:
+    name: as the config spells it.
+    num_classes: K.
+    mean: C floats in [0, 1], what `normalise` subtracts.
+    std: C floats in [0, 1], what it divides by.
+    splits: 'train', 'test', and 'validation' where one was asked for.
+  """
+  name: str
+  num_classes: int
+  mean: tuple[float, ...]
+  std: tuple[float, ...]
+  splits: Mapping[str, Split]
+
+
+def _bundled(folder: str, num_classes: int, *, data_dir: str, download: bool):
+  del data_dir, download  # It is here already.
+  splits = {
+      split: (idx.read(_BUNDLED / folder / f'{split}-images-idx3-ubyte.xz')[..., None],
+              idx.read(_BUNDLED / folder / f'{split}-labels-idx1-ubyte.xz'))
+      for split in ('train', 'test')}
+  return splits, num_classes
+
+
+_tfds = lambda *args, **kwargs: functools.partial(tfds_images.load, *args, **kwargs)
+
+# A line reads a set: (data_dir, download) -> ({split: (image, label)}, K).
+SOURCES = registry.Registry('data set', {
+    'cifar10': _tfds('cifar10'),
+    'cifar100': _tfds('cifar100'),
+    'fashion_mnist': _tfds('fashion_mnist'),
+    'fashion_mnist_small': functools.partial(_bundled, 'fashion_mnist_small', 10),
+    'mnist': _tfds('mnist'),
+    'svhn': _tfds('svhn_cropped', train='train+extra'),
+    'svhn_cropped': _tfds('svhn_cropped'),
+})
+
+# The CIFAR-10 statistics that jax_privacy uses for CIFAR-10, CIFAR-100 and SVHN. All other sets are
+# normalised by the statistics of their own training images.
+_CIFAR = ((0.49139968, 0.48215841, 0.44653091), (0.24703223, 0.24348513, 0.26158784))
+_MEAN_STD = dict.fromkeys(('cifar10', 'cifar100', 'svhn', 'svhn_cropped'), _CIFAR)
+
+
+def load(name: str, *, data_dir: str = '', download: bool = False, validation: int = 0,
+         validation_seed: int = 0) -> DataSet:
+  """Reads a data set into memory.
+
+  Args:
+    name: a name in SOURCES, or 'tfds:NAME' for any TFDS set with images of one size and a class
+      label.
+    data_dir: TFDS folder; '' is TFDS' own default.
+    download: fetch and prepare the set if the folder does not hold it.
+    validation: images to carve from the training split; it keeps the others.
+    validation_seed: chooses them, in [0, 2**32).
+
+  Returns:
+    The data set. Its mean and std are those of all training images, the carved ones included.
+
+  Raises:
+    errors.ConfigError: unknown name, or more validation images than there are.
+    errors.UserError: the set is missing, unreadable or not of this kind.
+  """
+  source = _tfds(name.removeprefix(_TFDS)) if name.startswith(_TFDS) else SOURCES[name]
+  arrays, num_classes = source(data_dir=data_dir, download=download)
+  splits = {
+      split: Split(image, label.astype(np.int32)) for split, (image, label) in arrays.items()}
+  mean, std = _MEAN_STD.get(name) or mean_and_std(splits['train'].image)
+  if validation:
+    splits |= carve(splits['train'], validation, validation_seed)
+  return DataSet(name, num_classes, mean, std, splits)
+
+
+def mean_and_std(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+  """Per-channel mean and standard deviation of uint8 [N, H, W, C], in units of [0, 1].
+
+  From a histogram: exact, and without a float copy of the images.
+  """
+  values = np.arange(256) / 255
+  means, stds = [], []
+  for channel in np.moveaxis(images, -1, 0):
+    # Image by image: bincount makes 8-byte integers of its input.
+    share = sum(np.bincount(part.reshape(-1), minlength=256) for part in channel) / channel.size
+    means.append(float(share @ values))
+    stds.append(float(np.sqrt(share @ (values - means[-1])**2)))
+  return tuple(means), tuple(stds)
+
+
+def carve(train: Split, count: int, seed: int) -> dict[str, Split]:
+  """Splits off `count` seeded images: {'train': the others, 'validation': them}, order kept."""
+  total = len(train.label)
+  if not 0 < count < total:
+    raise errors.ConfigError(
+        f'{count} validation images; allowed: 0 to {total - 1}, fewer than the {total} training '
+        'images')
+  draws.check_seed('validation', seed)
+  word = draws.philox((np.arange(total), 0, 0, 0), (seed, zlib.crc32(b'validation')))[0]
+  taken = np.zeros(total, bool)
+  taken[np.argsort(word, kind='stable')[:count]] = True
+  return {'train': Split(train.image[~taken], train.label[~taken]),
+          'validation': Split(train.image[taken], train.label[taken])}
