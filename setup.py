@@ -11,12 +11,12 @@ setuptools.setup(
     packages=setuptools.find_packages(include=['nfnets_am', 'nfnets_am.*']),
     package_data={'nfnets_am.data': ['bundled/*/*']},
     install_requires=[
-        'absl-py', 'chex>=0.1.91', 'dm-haiku>=0.0.16', 'jax>=0.8', 'matplotlib', 'ml-collections>=1.1',
-        'numpy', 'optax>=0.2.6', 'orbax-checkpoint>=0.11', 'rich',
+        'absl-py', 'chex>=0.1.91', 'dm-haiku>=0.0.16', 'jax>=0.8', 'matplotlib',
+        'ml-collections>=1.1', 'numpy', 'optax>=0.2.6', 'orbax-checkpoint>=0.11', 'rich',
     ],
     extras_require={
-        # What draws views on the host; without it the bundled set still trains (data.apply='device').
+        # For views drawn on the host; the bundled set trains without (data.apply='device').
         'data': ['tensorflow-cpu>=2.20', 'tensorflow-datasets>=4.9.9', 'importlib_resources'],
-        'tensorboard': ['tensorboard>=2.20'],
+        'tensorboard': ['tensorboardX>=2.6'],
     },
 )

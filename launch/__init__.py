@@ -1,0 +1,1 @@
+"""Runs the cells of a sweep; stands outside the package and imports it."""

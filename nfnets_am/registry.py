@@ -1,8 +1,9 @@
 """Names to things: every model, data set, op and schedule is one line in a registry."""
 
+from collections.abc import Callable
+from collections.abc import Mapping
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from nfnets_am import errors

@@ -19,7 +19,8 @@ import pathlib
 import numpy as np
 
 from nfnets_am import errors
-from nfnets_am.data import draws, idx
+from nfnets_am.data import draws
+from nfnets_am.data import idx
 
 FOLDER = pathlib.Path(__file__).parent / 'bundled' / 'fashion_mnist_small'
 SEED = 0

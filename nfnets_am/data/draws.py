@@ -6,8 +6,8 @@ hosts share the work, or on what other ops the pipeline holds. So nothing is rep
 restart, and adding an op leaves the draws of the others as they were.
 """
 
-import zlib
 from collections.abc import Sequence
+import zlib
 
 import numpy as np
 

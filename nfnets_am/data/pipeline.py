@@ -1,14 +1,17 @@
 """Batches of views for training, and batches that count every image once for evaluation."""
 
-import itertools
 from collections.abc import Iterator
+import itertools
 from typing import Any
 
 import jax
 import numpy as np
 
 from nfnets_am import errors
-from nfnets_am.data import ops, sources, tensorflow, views
+from nfnets_am.data import ops
+from nfnets_am.data import sources
+from nfnets_am.data import tensorflow
+from nfnets_am.data import views
 
 APPLY = ('host', 'device')
 

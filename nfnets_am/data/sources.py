@@ -1,16 +1,21 @@
 """Data sets that fit in memory, by name."""
 
+from collections.abc import Callable
+from collections.abc import Mapping
 import dataclasses
 import functools
 import pathlib
+from typing import Any
+from typing import NamedTuple
 import zlib
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from nfnets_am import errors, registry
-from nfnets_am.data import draws, idx, tfds_images
+from nfnets_am import errors
+from nfnets_am import registry
+from nfnets_am.data import draws
+from nfnets_am.data import idx
+from nfnets_am.data import tfds_images
 
 _BUNDLED = pathlib.Path(__file__).parent / 'bundled'
 _TFDS = 'tfds:'
@@ -69,7 +74,7 @@ _MEAN_STD = dict.fromkeys(('cifar10', 'cifar100', 'svhn', 'svhn_cropped'), _CIFA
 
 
 def load(name: str, *, data_dir: str = '', download: bool = False, validation: int = 0,
-         validation_seed: int = 0) -> DataSet:
+         train_images: int = 0, seed: int = 0) -> DataSet:
   """Reads a data set into memory.
 
   Args:
@@ -78,13 +83,14 @@ def load(name: str, *, data_dir: str = '', download: bool = False, validation: i
     data_dir: TFDS folder; '' is TFDS' own default.
     download: fetch and prepare the set if the folder does not hold it.
     validation: images to carve from the training split; it keeps the others.
-    validation_seed: chooses them, in [0, 2**32).
+    train_images: images of what is left to train on; 0 is all of them.
+    seed: chooses both, in [0, 2**32).
 
   Returns:
-    The data set. Its mean and std are those of all training images, the carved ones included.
+    The data set. Its mean and std are those of all training images, also of those left out here.
 
   Raises:
-    errors.ConfigError: unknown name, or more validation images than there are.
+    errors.ConfigError: unknown name, or more images asked for than there are.
     errors.UserError: the set is missing, unreadable or not of this kind.
   """
   arrays, num_classes = _source(name)(data_dir=data_dir, download=download)
@@ -97,7 +103,9 @@ def load(name: str, *, data_dir: str = '', download: bool = False, validation: i
       split: Split(image, label.astype(np.int32)) for split, (image, label) in arrays.items()}
   mean, std = _MEAN_STD.get(name) or mean_and_std(splits['train'].image)
   if validation:
-    splits |= carve(splits['train'], validation, validation_seed)
+    splits |= carve(splits['train'], validation, seed)
+  if train_images:
+    splits['train'] = _take(splits['train'], train_images, seed)
   return DataSet(name, num_classes, mean, std, splits)
 
 
@@ -132,9 +140,25 @@ def carve(train: Split, count: int, seed: int) -> dict[str, Split]:
     raise errors.ConfigError(
         f'{count} validation images; allowed: 0 to {total - 1}, fewer than the {total} training '
         'images')
-  draws.check_seed('validation', seed)
-  word = draws.philox((np.arange(total), 0, 0, 0), (seed, zlib.crc32(b'validation')))[0]
-  taken = np.zeros(total, bool)
-  taken[np.argsort(word, kind='stable')[:count]] = True
+  taken = _choose(total, count, seed, 'validation')
   return {'train': Split(train.image[~taken], train.label[~taken]),
           'validation': Split(train.image[taken], train.label[taken])}
+
+
+def _take(train: Split, count: int, seed: int) -> Split:
+  """Keeps `count` seeded images, order kept."""
+  total = len(train.label)
+  if not 0 < count <= total:
+    raise errors.ConfigError(
+        f'data.train_images={count}; allowed: 0 (all) to {total}, the training images there are')
+  taken = _choose(total, count, seed, 'train_images')
+  return Split(train.image[taken], train.label[taken])
+
+
+def _choose(total: int, count: int, seed: int, what: str) -> np.ndarray:
+  """bool [total] with `count` True; `what` parts the choices that share a seed."""
+  draws.check_seed('data', seed)
+  word = draws.philox((np.arange(total), 0, 0, 0), (seed, zlib.crc32(what.encode())))[0]
+  taken = np.zeros(total, bool)
+  taken[np.argsort(word, kind='stable')[:count]] = True
+  return taken

@@ -8,7 +8,9 @@ import pathlib
 import numpy as np
 import pytest
 
-from nfnets_am.data import bundle, idx, sources
+from nfnets_am.data import bundle
+from nfnets_am.data import idx
+from nfnets_am.data import sources
 
 DEBIAN = pathlib.Path('/usr/share/datasets/fashion-mnist')
 

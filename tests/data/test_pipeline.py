@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from nfnets_am import errors
-from nfnets_am.data import ops, pipeline, sources, views
+from nfnets_am.data import ops
+from nfnets_am.data import pipeline
+from nfnets_am.data import sources
+from nfnets_am.data import views
 
 N, H, W = 21, 8, 8
 TEXT = 'pad_crop(pad=2) | flip() | normalise() | cutout(length=4)'

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nfnets_am import errors
-from nfnets_am.data import sources, tensorflow
+from nfnets_am.data import sources
+from nfnets_am.data import tensorflow
 
 
 def store(folder, name, splits, *, shape=(32, 32, 3), classes=100, version='3.0.2', features=None):
@@ -87,7 +88,7 @@ def test_mean_and_std_are_per_channel():
 def test_validation_is_carved_from_the_training_images_with_a_seed(folder):
   whole = sources.load('cifar100', data_dir=folder)
   load = lambda seed: sources.load(
-      'cifar100', data_dir=folder, validation=8, validation_seed=seed).splits
+      'cifar100', data_dir=folder, validation=8, seed=seed).splits
   splits, again, other = load(0), load(0), load(1)
   keys = lambda split: [image.tobytes() for image in split.image]
   train, validation = keys(splits['train']), keys(splits['validation'])
@@ -150,3 +151,14 @@ def test_labels_outside_the_classes_are_refused(monkeypatch):
   monkeypatch.setitem(sources.SOURCES._entries, 'unlabelled', source)
   with pytest.raises(errors.UserError, match="split 'train' .* labels from -1 to 0; allowed: 0 to"):
     sources.load('unlabelled')
+
+
+def test_a_part_of_the_training_images_is_seeded_and_leaves_validation_alone(folder):
+  load = lambda seed=0, train_images=5: sources.load(
+      'cifar100', data_dir=folder, validation=8, train_images=train_images, seed=seed).splits
+  keys = lambda split: [image.tobytes() for image in split.image]
+  part, whole = load(), load(train_images=0)
+  assert len(part['train'].label) == 5 and len(whole['train'].label) == 22
+  assert set(keys(part['train'])) < set(keys(whole['train']))
+  assert keys(part['validation']) == keys(whole['validation'])
+  assert keys(part['train']) == keys(load()['train']) != keys(load(1)['train'])

@@ -1,7 +1,8 @@
 """A sequence of ops: all its draws at once, its pixels on the host or on the device."""
 
+from collections.abc import Mapping
+from collections.abc import Sequence
 import itertools
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -11,7 +12,8 @@ import numpy as np
 from nfnets_am import errors
 from nfnets_am.data import draws as draws_lib
 from nfnets_am.data import views
-from nfnets_am.data.ops import base, geometry
+from nfnets_am.data.ops import base
+from nfnets_am.data.ops import geometry
 from nfnets_am.data.ops.normalise import Normalise
 
 Draws = Mapping[str, Mapping[str, Any]]

@@ -5,7 +5,8 @@ comes. These small tables [R, H] and [R, W] compose, so pad, crop and flip toget
 pixel once. BLANK in a table stands for black.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import jax

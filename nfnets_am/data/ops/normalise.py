@@ -1,7 +1,7 @@
 """uint8 to float32 with zero mean and unit variance per channel."""
 
-import dataclasses
 from collections.abc import Sequence
+import dataclasses
 
 import jax
 import jax.numpy as jnp

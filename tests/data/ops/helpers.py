@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nfnets_am.data import tensorflow, views
+from nfnets_am.data import tensorflow
+from nfnets_am.data import views
 
 
 def rows(examples, epoch=0, views_per_image=1):

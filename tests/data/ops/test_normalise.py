@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from nfnets_am.data import ops, sources
+from nfnets_am.data import ops
+from nfnets_am.data import sources
 from tests.data.ops import helpers
 
 

@@ -1,0 +1,88 @@
+"""Splits a training step into device time, input wait and host overhead, in one run.
+
+    python -m benchmarks.step --model=wide_resnet --batch=64
+
+Rounds of the real loop's work (next batch, step, metrics of the step before) alternate with rounds
+of the bare step on a batch that is already on the device. The difference of the two is what the
+host costs; the part of it spent in `next(batches)` is input wait.
+"""
+
+import statistics
+import time
+
+from absl import flags
+import jax
+import ml_collections
+import numpy as np
+from rich import console
+from rich import table
+
+from nfnets_am import cli
+from nfnets_am import config as config_lib
+from nfnets_am import loop
+from nfnets_am import parallel
+from nfnets_am import run as run_lib
+
+_MODEL = flags.DEFINE_string('model', 'wide_resnet', 'A registered model; its defaults are used.')
+_BATCH = flags.DEFINE_integer('batch', 64, 'Views in an update.')
+_MULTIPLICITY = flags.DEFINE_integer('multiplicity', 1, 'Views of each unique image.')
+_APPLY = flags.DEFINE_enum('apply', 'host', ['host', 'device'], 'Where views are drawn.')
+_ROUNDS = flags.DEFINE_integer('rounds', 7, 'Rounds of each kind.')
+_STEPS = flags.DEFINE_integer('steps', 5, 'Steps in a round.')
+
+
+def main() -> None:
+  config = config_lib.get_default()
+  config.views = _BATCH.value
+  config.multiplicity = _MULTIPLICITY.value
+  config.budget = f'{(_ROUNDS.value + 1) * _STEPS.value + 2} updates'
+  config.data.apply = _APPLY.value
+  config.model = ml_collections.ConfigDict({'name': _MODEL.value})
+  run = run_lib.build(config)
+  step = parallel.map_step(run.experiment.train_step, run.backend, replicated=2, donate=(0,))
+  state = parallel.replicate(jax.jit(run.experiment.init)())
+  pool = loop.place_pool(run)
+  batches = loop.placed_batches(run, 0)
+  fixed = next(batches)
+  state, scalars = step(state, pool, fixed)
+  _wait(scalars)
+
+  bare, whole, waits = [], [], []
+  for _ in range(_ROUNDS.value):
+    began = time.perf_counter()
+    for _ in range(_STEPS.value):
+      state, scalars = step(state, pool, fixed)
+      _wait(scalars)
+    bare.append((time.perf_counter() - began) / _STEPS.value)
+
+    began, waited, before = time.perf_counter(), 0.0, None
+    for _ in range(_STEPS.value):
+      asked = time.perf_counter()
+      batch = next(batches)
+      waited += time.perf_counter() - asked
+      state, scalars = step(state, pool, batch)
+      if before:
+        _wait(before)
+      before = scalars
+    _wait(before)
+    whole.append((time.perf_counter() - began) / _STEPS.value)
+    waits.append(waited / _STEPS.value)
+
+  overhead = [w - b - i for w, b, i in zip(whole, bare, waits, strict=True)]
+  rows = table.Table('part', 'median ms', 'least to most', 'share of the step',
+                     title=f'{_MODEL.value}, {_BATCH.value} views, n = {_MULTIPLICITY.value}, '
+                           f'{_APPLY.value} application, {jax.devices()[0].device_kind}')
+  for name, times in (('whole step in the loop', whole), ('device time', bare),
+                      ('input wait', waits), ('host overhead', overhead)):
+    share = statistics.median(t / w for t, w in zip(times, whole, strict=True))
+    rows.add_row(name, f'{1e3 * statistics.median(times):.2f}',
+                 f'{1e3 * min(times):.2f} to {1e3 * max(times):.2f}', f'{100 * share:.1f}%')
+  console.Console().print(rows)
+
+
+def _wait(scalars) -> None:
+  np.asarray(scalars['loss'])
+
+
+if __name__ == '__main__':
+  cli.run(main)

@@ -1,0 +1,70 @@
+"""What all commands share: flags are checked, a user's error is one sentence and exit status 1."""
+
+from collections.abc import Callable
+import sys
+
+from absl import app
+from absl import flags
+from absl import logging
+
+from nfnets_am import errors
+from nfnets_am import experiment_file
+
+# A signal stopped the run after it was saved: run the same command again (EX_TEMPFAIL).
+EXIT_STOPPED = 75
+# The loss was not finite: running it again gives the same.
+EXIT_DIVERGED = 76
+
+
+def run(main: Callable[[], int | None]) -> None:
+  """Runs a command: parses the flags, calls main(), and exits with what it returns."""
+
+  def guarded(argv: list[str]) -> int | None:
+    logging.use_absl_handler()
+    logging.set_verbosity(logging.INFO)
+    logging.set_stderrthreshold('info')
+    # Orbax and absl log every file that they touch.
+    logging.get_absl_handler().addFilter(
+        lambda record: record.levelno >= logging.converter.ABSL_TO_STANDARD[logging.WARNING]
+        or 'nfnets_am' in record.pathname or 'launch' in record.pathname)
+    try:
+      if len(argv) > 1:
+        raise errors.UserError(f'unknown argument {argv[1]!r}; all arguments are --flags')
+      return main()
+    except errors.UserError as e:
+      return _fail(str(e))
+
+  app.run(guarded, flags_parser=_parse)
+
+
+def _parse(argv: list[str]) -> list[str]:
+  try:
+    _check_overrides(argv)
+    return flags.FLAGS(argv)
+  except (errors.UserError, flags.Error) as e:
+    sys.exit(_fail(str(e)))
+  except (AttributeError, KeyError, TypeError, ValueError, OSError) as e:
+    # What ml_collections raises when an override does not fit.
+    lines = [line for line in str(e).splitlines() if line.strip()]
+    sys.exit(_fail(lines[-1] if lines else repr(e)))
+
+
+def _check_overrides(argv: list[str]) -> None:
+  """Refuses an override of a key that the config does not have, in a sentence that helps."""
+  path = None
+  for i, argument in enumerate(argv):
+    if argument == '--config' and i + 1 < len(argv):
+      path = argv[i + 1]
+    elif argument.startswith('--config='):
+      path = argument.partition('=')[2]
+  if path is None:
+    return
+  config = experiment_file.get_config(path)
+  for argument in argv:
+    if argument.startswith('--config.'):
+      experiment_file.check_key(config, argument[len('--config.'):].partition('=')[0])
+
+
+def _fail(sentence: str) -> int:
+  print(f'error: {sentence}', file=sys.stderr)
+  return 1

@@ -1,0 +1,107 @@
+"""Experiment files: `get_config(cell)` says what one run is, `get_sweep()` which runs there are."""
+
+from collections.abc import Mapping
+import dataclasses
+import importlib.util
+import os
+import pathlib
+import types
+from typing import Any
+
+import ml_collections
+
+from nfnets_am import config as config_lib
+from nfnets_am import errors
+from nfnets_am import registry
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+  """The runs of an experiment, and how they become numbers.
+
+  Attributes:
+    title: of the report.
+    cells: one dict for every run: the arguments of get_config, the seed among them.
+    metric: what the report is about, as 'split/key' of metrics.jsonl ('test/top1').
+    others: further metrics, shown beside it.
+    best_of: runs of a cell that count: the best so many; 0 is all of them (pitfall: state which).
+    note: Markdown: what may and what may not be concluded.
+  """
+
+  title: str
+  cells: tuple[Mapping[str, Any], ...]
+  metric: str = 'test/top1'
+  others: tuple[str, ...] = ()
+  best_of: int = 0
+  note: str = ''
+
+  def names(self) -> list[str]:
+    """Returns the runs' folder names, in order."""
+    return [config_lib.cell_name(cell) for cell in self.cells]
+
+
+def load(path: str | os.PathLike) -> types.ModuleType:
+  """Imports an experiment file.
+
+  Raises:
+    ConfigError: there is no such file, or it is not an experiment.
+  """
+  path = pathlib.Path(path)
+  if not path.is_file():
+    raise errors.ConfigError(f'there is no experiment file {path}')
+  spec = importlib.util.spec_from_file_location(f'experiment_{path.stem}', path)
+  if spec is None:
+    raise errors.ConfigError(f'{path} is not a Python file')
+  module = importlib.util.module_from_spec(spec)
+  try:
+    spec.loader.exec_module(module)
+  except SyntaxError as e:
+    raise errors.ConfigError(f'{path}, line {e.lineno}: {e.msg}') from None
+  if not hasattr(module, 'get_config'):
+    raise errors.ConfigError(f'{path} has no get_config')
+  return module
+
+
+def get_config(path: str, overrides: Mapping[str, Any] | None = None) -> ml_collections.ConfigDict:
+  """Returns the config of 'experiments/quickstart.py:multiplicity=4,seed=1'.
+
+  Args:
+    path: of the file; what stands behind a colon is the cell.
+    overrides: dotted key -> value.
+
+  Raises:
+    ConfigError: no such file, cell or key.
+  """
+  file, _, cell = path.partition(':')
+  config = load(file).get_config(cell)
+  for key, value in (overrides or {}).items():
+    check_key(config, key)
+    config.update_from_flattened_dict({key: value})
+  return config
+
+
+def get_sweep(path: str | os.PathLike, scale: str = '') -> Sweep:
+  """Returns an experiment file's sweep.
+
+  Args:
+    path: of the file.
+    scale: '' for the file's own, or one that it knows, such as 'smoke'.
+
+  Raises:
+    ConfigError: the file has none.
+  """
+  module = load(path)
+  if not hasattr(module, 'get_sweep'):
+    raise errors.ConfigError(f'{path} has no get_sweep')
+  return module.get_sweep(scale) if scale else module.get_sweep()
+
+
+def check_key(config: ml_collections.ConfigDict, key: str) -> None:
+  """Raises ConfigError if a config has no leaf with this dotted name."""
+  keys = dict(config_lib.flatten(config))
+  if key not in keys:
+    section = key.rpartition('.')[0]
+    near = [k for k in keys if k.rpartition('.')[0] == section] or list(keys)
+    raise errors.ConfigError(
+        f'the config has no key {key!r}{registry.did_you_mean(key, keys)}; allowed'
+        f'{f" in {section}" if section else ""}: {", ".join(near)}')

@@ -1,0 +1,160 @@
+"""Metrics of a run: JSON lines in metrics.jsonl, TensorBoard events, progress on the terminal.
+
+metrics.jsonl holds nothing that depends on the clock, so that an interrupted run writes the same
+file as an uninterrupted one, byte for byte.
+"""
+
+from collections.abc import Mapping
+import json
+import os
+import pathlib
+import sys
+import time
+from typing import Any
+
+from absl import logging
+from rich import console
+from rich import progress as rich_progress
+
+from nfnets_am import errors
+
+
+class MetricsFile:
+  """metrics.jsonl: lines in the order of their updates, none lost and none doubled."""
+
+  def __init__(self, path: str | os.PathLike, *, update: int):
+    """Opens the file to go on after `update`; lines of later updates are cut off.
+
+    Raises:
+      UserError: a line before the last is not JSON, or the file cannot be written.
+    """
+    self.path = pathlib.Path(path)
+    try:
+      kept = sum(len(line) for line in _lines_until(self.path, update))
+      self._file = open(self.path, 'ab')
+      self._file.truncate(kept)
+    except OSError as e:
+      raise errors.UserError(f'{self.path} cannot be written: {e.strerror}') from None
+
+  def write(self, line: Mapping[str, Any]) -> None:
+    """Appends one line; 'update' is one of its keys."""
+    try:
+      self._file.write(json.dumps(line).encode() + b'\n')
+      self._file.flush()
+    except OSError as e:
+      raise errors.UserError(f'{self.path} cannot be written: {e.strerror}') from None
+
+  def sync(self) -> None:
+    """Puts the lines on disk; called before a checkpoint that counts on them."""
+    try:
+      os.fsync(self._file.fileno())
+    except OSError as e:
+      raise errors.UserError(f'{self.path} cannot be written: {e.strerror}') from None
+
+  def close(self) -> None:
+    self._file.close()
+
+
+def _lines_until(path: pathlib.Path, update: int) -> list[bytes]:
+  """Returns the whole lines up to `update`; a last line without its end was being written."""
+  if not path.exists():
+    return []
+  lines = path.read_bytes().splitlines(keepends=True)
+  if lines and not lines[-1].endswith(b'\n'):
+    lines.pop()
+  kept = []
+  for number, line in enumerate(lines):
+    try:
+      if json.loads(line)['update'] > update:
+        break
+    except (ValueError, KeyError, TypeError):
+      raise errors.UserError(f'{path}: line {number + 1} is not a line of metrics') from None
+    kept.append(line)
+  return kept
+
+
+def read(path: str | os.PathLike) -> list[dict[str, Any]]:
+  """Returns the lines of a metrics.jsonl, less an unfinished last one; no file is no lines."""
+  return [json.loads(line) for line in _lines_until(pathlib.Path(path), sys.maxsize)]
+
+
+class TensorBoard:
+  """The same numbers as TensorBoard events (needs tensorboardX)."""
+
+  def __init__(self, folder: str | os.PathLike, *, update: int):
+    try:
+      import tensorboardX
+    except ImportError:
+      raise errors.ConfigError(
+          'tensorboard=True needs tensorboardX; install the extra nfnets_am[tensorboard]') from None
+    self._writer = tensorboardX.SummaryWriter(str(folder), purge_step=update + 1)
+
+  def write(self, line: Mapping[str, Any]) -> None:
+    for key, value in line.items():
+      if isinstance(value, (int, float)) and key != 'update':
+        self._writer.add_scalar(f'{line["split"]}/{key}', value, line['update'])
+
+  def sync(self) -> None:
+    """Puts the events on disk."""
+    self._writer.flush()
+
+  def close(self) -> None:
+    self._writer.close()
+
+
+class Progress:
+  """How far a run is, how fast and how long still: a bar on a terminal, log lines elsewhere."""
+
+  def __init__(self, *, updates: int, start: int, views: int, show: bool = True,
+               every_s: float = 30.0):
+    """Begins.
+
+    Args:
+      updates: of the whole run.
+      start: updates done before this start.
+      views: in one update.
+      show: whether anything is shown; one host of many does.
+      every_s: seconds between two log lines.
+    """
+    self._updates, self._first, self._views, self._every_s = updates, start, views, every_s
+    self._began = None
+    self._logged = time.monotonic()
+    self._bar = None
+    self._shown = show
+    if show and sys.stderr.isatty():
+      self._bar = rich_progress.Progress(
+          rich_progress.TextColumn('update {task.completed}/{task.total}'),
+          rich_progress.BarColumn(),
+          rich_progress.TextColumn('{task.fields[text]}'),
+          rich_progress.TimeRemainingColumn(),
+          console=console.Console(stderr=True))
+      self._task = self._bar.add_task('', total=updates, completed=start, text='')
+      self._bar.start()
+
+  def show(self, update: int, loss: float) -> None:
+    """Called after every update with its training loss."""
+    now = time.monotonic()
+    if self._began is None:
+      # The first update compiles, which says nothing of the speed.
+      self._began, self._first = now, update
+    speed = (update - self._first) / max(now - self._began, 1e-9)
+    text = f'loss {loss:.3f}, {speed:.1f} updates/s, {speed * self._views:.0f} views/s'
+    if self._bar:
+      self._bar.update(self._task, completed=update, text=text)
+    elif self._shown and (now - self._logged >= self._every_s or update == self._updates):
+      self._logged = now
+      left = (self._updates - update) / max(speed, 1e-9)
+      logging.info('update %d/%d, %s, %s left', update, self._updates, text,
+                   time.strftime('%H:%M:%S', time.gmtime(left)) if left < 86400
+                   else f'{left / 86400:.1f} days')
+
+  def say(self, text: str) -> None:
+    """Prints a line beside the bar, or logs it."""
+    if self._bar:
+      self._bar.console.print(text)
+    elif self._shown:
+      logging.info('%s', text)
+
+  def close(self) -> None:
+    if self._bar:
+      self._bar.stop()

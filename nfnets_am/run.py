@@ -1,0 +1,93 @@
+"""From a config to a run that is ready to go: data, derived numbers and experiment."""
+
+import dataclasses
+
+import jax
+import ml_collections
+from rich import console
+from rich import table
+
+from nfnets_am import config as config_lib
+from nfnets_am import derived as derived_lib
+from nfnets_am import experiment as experiment_lib
+from nfnets_am.data import ops
+from nfnets_am.data import sources
+from nfnets_am.data import views
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """What a config describes, built and checked; no device has computed anything yet.
+
+  Attributes:
+    dataset: in host memory.
+    derived: the derived numbers.
+    experiment: the pure part.
+    plan: which images and views an update holds.
+    seeds: the four seeds.
+    apply: where the ops before `normalise` run, 'host' or 'device'.
+    backend: 'pmap' or 'shard_map'.
+    eval_splits: what is evaluated.
+    keep, best: checkpoints that stay, see checkpoints.Checkpoints.
+    tensorboard: whether to write events too.
+  """
+
+  dataset: sources.DataSet
+  derived: derived_lib.Derived
+  experiment: experiment_lib.Experiment
+  plan: views.ViewPlan
+  seeds: dict[str, int]
+  apply: str
+  backend: str
+  eval_splits: tuple[str, ...]
+  keep: int
+  best: str
+  tensorboard: bool
+
+
+def build(config: ml_collections.ConfigDict) -> Run:
+  """Builds a run; everything that is wrong with a config is refused here.
+
+  Raises:
+    ConfigError: one sentence with the key, its value and what is allowed.
+    UserError: the data set is missing or unreadable.
+  """
+  config_lib.validate(config)
+  read = config_lib.ReadConfig(config)
+  seeds = config_lib.seeds(read)
+  augmentation = ops.parse(read.data.augment)
+  dataset = sources.load(
+      read.data.name, data_dir=read.data.data_dir, download=read.data.download,
+      validation=read.data.validation, train_images=read.data.train_images, seed=read.data.seed)
+  images = dataset.splits['train'].image
+  derived = derived_lib.derive(
+      read, train_images=len(images), devices=jax.device_count(), hosts=jax.process_count())
+  run = Run(
+      dataset=dataset,
+      derived=derived,
+      experiment=experiment_lib.make_experiment(
+          read, derived, num_classes=dataset.num_classes, image_shape=images.shape[1:],
+          mean=dataset.mean, std=dataset.std, augmentation=augmentation),
+      plan=views.ViewPlan(
+          examples=len(images), unique=derived.unique, multiplicity=derived.multiplicity,
+          neighbouring=derived.scheme == 'neighbouring', shuffle_seed=seeds['shuffle'],
+          layout=read.data.layout, host=jax.process_index(), hosts=jax.process_count()),
+      seeds=seeds,
+      apply=read.data.apply,
+      backend=read.backend,
+      eval_splits=tuple(read.eval.splits),
+      keep=read.checkpoint.keep,
+      best=read.checkpoint.best,
+      tensorboard=read.tensorboard,
+  )
+  read.refuse_unread()
+  return run
+
+
+def print_derived(derived: derived_lib.Derived) -> None:
+  """Prints the derived numbers as a table."""
+  rows = table.Table('derived number', 'value', title='What this config means here')
+  for key, value in dataclasses.asdict(derived).items():
+    rows.add_row(key, value if isinstance(value, str) else f'{value:,.6g}'
+                 if isinstance(value, float) else f'{value:,}')
+  console.Console(stderr=True).print(rows)

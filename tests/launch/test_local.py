@@ -1,0 +1,98 @@
+"""A small sweep on this machine: every cell ends in its state, and nothing runs twice."""
+
+import json
+import signal
+import time
+
+import pytest
+
+from tests import commands
+
+_EXPERIMENT = '''
+"""Two cells that finish, one that diverges, one whose config is refused."""
+from nfnets_am import config as config_lib
+from nfnets_am import experiment_file
+from tests import tiny
+
+_CELL = {'multiplicity': 1, 'peak': 0.05, 'seed': 0}
+
+
+def get_config(cell=''):
+  cell = config_lib.parse_cell(cell, _CELL)
+  config = tiny.get_config(f'multiplicity={cell["multiplicity"]}')
+  config.schedule.peak = cell['peak']
+  config.seed = cell['seed']
+  config.budget = BUDGET
+  return config
+
+
+def get_sweep():
+  return experiment_file.Sweep(title='Mixed ends', cells=tuple(
+      {'multiplicity': n, 'peak': peak, 'seed': 0}
+      for n, peak in ((1, 0.05), (2, 0.05), (1, 1e30), (-1, 0.05))))
+'''
+
+
+def _write(tmp_path, budget):
+  path = tmp_path / 'mixed ends.py'
+  path.write_text(_EXPERIMENT.replace('BUDGET', repr(budget)))
+  return path
+
+
+def _statuses(workdir):
+  return {path.parent.name: json.loads(path.read_text())['status']
+          for path in workdir.glob('*/status.json')}
+
+
+@pytest.mark.slow
+def test_every_cell_ends_in_its_state_and_the_report_says_so(tmp_path):
+  experiment, workdir = _write(tmp_path, '8 updates'), tmp_path / 'runs'
+  flags = (f'--experiment={experiment}', f'--workdir={workdir}')
+  done = commands.run('launch.sweep', *flags, '--jobs=2')
+  assert done.returncode == 1, done.stderr
+  assert _statuses(workdir) == {
+      'multiplicity=1,peak=0.05,seed=0': 'finished',
+      'multiplicity=2,peak=0.05,seed=0': 'finished',
+      'multiplicity=1,peak=1e+30,seed=0': 'diverged'}
+  refused = workdir / 'multiplicity=-1,peak=0.05,seed=0'
+  assert 'error: multiplicity=-1' in (refused / 'log.txt').read_text()
+
+  # Again: only the refused one is tried.
+  before = {path: path.stat().st_mtime_ns for path in workdir.glob('*/metrics.jsonl')}
+  assert commands.run('launch.sweep', *flags).returncode == 1
+  assert before == {path: path.stat().st_mtime_ns for path in before}
+
+  report = commands.run('nfnets_am.report', *flags)
+  assert report.returncode == 0, report.stderr
+  page = (workdir / 'report.md').read_text()
+  assert '1 diverged' in page and '1 missing' in page and 'no run' in page
+  assert (workdir / 'report.csv').exists() and (workdir / 'report.png').exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_saves_the_runs_and_the_same_command_goes_on(tmp_path):
+  experiment, workdir = _write(tmp_path, '600 updates'), tmp_path / 'runs'
+  flags = (f'--experiment={experiment}', f'--workdir={workdir}', '--jobs=2')
+  with commands.start('launch.sweep', *flags) as launcher:
+    began = time.monotonic()
+    while len(list(workdir.glob('*/metrics.jsonl'))) < 2 and time.monotonic() - began < 120:
+      time.sleep(0.05)
+    launcher.send_signal(signal.SIGINT)
+    launcher.communicate(timeout=120)
+    assert launcher.returncode == 75
+  statuses = _statuses(workdir)
+  assert set(statuses.values()) == {'stopped'} and len(statuses) == 2
+  commands.run('launch.sweep', *flags)
+  assert sorted(_statuses(workdir).values()) == ['diverged', 'finished', 'finished']
+
+
+@pytest.mark.slow
+def test_a_dry_run_prints_commands_that_a_shell_reads_and_touches_nothing(tmp_path):
+  experiment, workdir = _write(tmp_path, '8 updates'), tmp_path / 'runs of $HOME'
+  done = commands.run('launch.sweep', f'--experiment={experiment}', f'--workdir={workdir}',
+                      '--dry_run')
+  assert done.returncode == 0, done.stderr
+  lines = done.stdout.splitlines()
+  assert len(lines) == 4 and not workdir.exists()
+  assert f"'--config={experiment}:multiplicity=1,peak=0.05,seed=0'" in lines[0]
+  assert f"'--workdir={workdir}/multiplicity=1,peak=0.05,seed=0'" in lines[0]

@@ -1,0 +1,73 @@
+"""Runs to cells (pitfalls P12, P13), on folders made by hand."""
+
+import json
+
+import pytest
+
+from nfnets_am import experiment_file
+from nfnets_am import figures
+from nfnets_am import reduction
+
+
+def _run(workdir, name, final, status='finished', loss=0.5, **details):
+  folder = workdir / name
+  folder.mkdir(parents=True)
+  (folder / 'status.json').write_text(json.dumps(
+      {'status': status, 'update': 20, 'updates': 20, **details}))
+  (folder / 'run.json').write_text(json.dumps({'derived': {'views': 64, 'updates': 20}}))
+  lines = [{'update': update, 'epochs': 1.0, 'split': split, **values}
+           for update in (10, 20)
+           for split, values in (('test', {'top1': final if update == 20 else 0.1}),
+                                 ('train', {'loss': loss}))]
+  (folder / 'metrics.jsonl').write_text(''.join(json.dumps(line) + '\n' for line in lines))
+
+
+def _sweep(seeds, ns=(1,), **options):
+  return experiment_file.Sweep(
+      title='By hand', cells=tuple({'multiplicity': n, 'seed': s} for n in ns for s in seeds),
+      **options)
+
+
+def test_mean_of_the_best_5_of_7():
+  values = [74.0, 74.2, 74.1, 73.0, 74.3, 74.4, 70.1]
+  best = reduction.summarise(values, 'test/top1', best_of=5)
+  assert best.mean == pytest.approx(74.2) and best.runs == 5
+  assert best.deviation == pytest.approx(0.141421, rel=1e-5)
+  assert reduction.summarise(values, 'test/top1').mean == pytest.approx(73.442857)
+  # Of a loss the best are the lowest.
+  assert reduction.summarise([3.0, 1.0, 2.0], 'train/loss', best_of=2).mean == 1.5
+
+
+def test_cells_gather_the_seeds_and_name_what_is_missing(tmp_path):
+  _run(tmp_path, 'multiplicity=1,seed=0', 0.7)
+  _run(tmp_path, 'multiplicity=1,seed=1', 0.9)
+  _run(tmp_path, 'multiplicity=4,seed=0', 0.8)
+  _run(tmp_path, 'multiplicity=4,seed=1', 0.99, status='diverged', reason='not finite')
+  sweep = _sweep((0, 1), (1, 4, 8), others=('train/loss',))
+  cells = reduction.reduce(sweep, tmp_path)
+  assert [cell.key for cell in cells] == [{'multiplicity': n} for n in (1, 4, 8)]
+  assert cells[0].summaries['test/top1'].mean == pytest.approx(0.8)
+  assert cells[0].state == 'finished'
+  # The diverged run's metrics never count.
+  assert cells[1].summaries['test/top1'] == reduction.Summary(0.8, 0.0, 1)
+  assert cells[1].state == '1 diverged'
+  assert cells[2].summaries == {} and cells[2].state == '2 missing'
+
+  header, rows = figures.table_of(sweep, cells)
+  assert len(header) == len(rows[0])
+  assert rows[0][1] == '80.00% +- 10.00%'
+  assert rows[2][1] == 'no run' and rows[2][-1] == '2 missing'
+  page = figures.markdown(sweep, cells, header, rows, 'the command')
+  assert 'diverged (not finite)' in page and '`multiplicity=8,seed=1`: missing' in page
+  table = figures.csv_rows(sweep, cells)
+  assert len(table) == 7
+  assert table[4][:3] == [4, 1, 'diverged'] and table[4][3] == ''
+  figures.picture(sweep, cells, tmp_path / 'report.png')
+  assert (tmp_path / 'report.png').stat().st_size > 10_000
+
+
+def test_a_run_that_goes_on_is_not_averaged(tmp_path):
+  _run(tmp_path, 'multiplicity=1,seed=0', 0.7, status='running')
+  (cell,) = reduction.reduce(_sweep((0,)), tmp_path)
+  assert cell.summaries == {} and cell.state == '1 running'
+  assert cell.runs[0].history['test/top1'] == [(10, 0.1), (20, 0.7)]

@@ -1,0 +1,57 @@
+"""The run's folder: one config, one process, a status that is whole."""
+
+import json
+
+import pytest
+
+from nfnets_am import config as config_lib
+from nfnets_am import errors
+from nfnets_am import run_folder
+
+
+def test_another_config_is_refused_with_the_key(tmp_path):
+  config = config_lib.get_default()
+  first = run_folder.RunFolder(tmp_path)
+  first.open(config)
+  first.close()
+  second = run_folder.RunFolder(tmp_path)
+  second.open(config)
+  second.close()
+  config.seed = 3
+  with pytest.raises(errors.UserError, match='seed=0, this config says 3'):
+    run_folder.RunFolder(tmp_path).open(config)
+
+
+def test_two_processes_cannot_hold_one_folder(tmp_path):
+  first = run_folder.RunFolder(tmp_path)
+  first.open(config_lib.get_default())
+  with pytest.raises(errors.UserError, match='in use'):
+    run_folder.RunFolder(tmp_path).open(config_lib.get_default())
+  first.close()
+  run_folder.RunFolder(tmp_path).open(config_lib.get_default())
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(errors.UserError, match='cannot be written'):
+    run_folder.RunFolder(tmp_path / 'file' / 'run').open(config_lib.get_default())
+
+
+def test_every_start_is_recorded(tmp_path):
+  folder = run_folder.RunFolder(tmp_path)
+  folder.open(config_lib.get_default())
+  folder.record_start({'unique': 16}, 0)
+  folder.record_start({'unique': 16}, 40)
+  told = json.loads((tmp_path / 'run.json').read_text())
+  assert told['derived'] == {'unique': 16}
+  assert [start['update'] for start in told['starts']] == [0, 40]
+  assert 'jax' in told['starts'][0]['versions']
+
+
+def test_a_reader_writes_nothing(tmp_path):
+  folder = run_folder.RunFolder(tmp_path / 'run', writer=False)
+  folder.open(config_lib.get_default())
+  folder.set_status('running', update=0)
+  folder.record_start({}, 0)
+  assert not (tmp_path / 'run').exists()
+  assert folder.status() == {'status': 'missing'}

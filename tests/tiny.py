@@ -1,0 +1,33 @@
+"""An experiment for the tests: all the switches of the loop, in seconds."""
+
+import ml_collections
+
+from nfnets_am import config as config_lib
+from nfnets_am import experiment_file
+
+_CELL = {'multiplicity': 2, 'seed': 0}
+
+
+def get_config(cell: str = '') -> ml_collections.ConfigDict:
+  cell = config_lib.parse_cell(cell, _CELL)
+  config = config_lib.get_default()
+  config.multiplicity = cell['multiplicity']
+  config.seed = cell['seed']
+  config.unique = 8
+  config.budget = '24 updates'
+  config.data.train_images = 100
+  config.data.augment = 'pad_crop(pad=2) | flip() | normalise()'
+  config.model = ml_collections.ConfigDict({'name': 'wide_resnet_tiny', 'dropout': 0.1})
+  config.schedule = ml_collections.ConfigDict({'name': 'halving', 'peak': 0.05})
+  config.optimizer.l2 = 5e-4
+  config.ema = 0.9999
+  config.eval.splits = ('test',)
+  config.eval.every = '8 updates'
+  config.log_every = '3 updates'
+  config.checkpoint.every = '4 updates'
+  return config
+
+
+def get_sweep() -> experiment_file.Sweep:
+  return experiment_file.Sweep(
+      title='Tiny', cells=tuple({'multiplicity': n, 'seed': 0} for n in (1, 2)))
