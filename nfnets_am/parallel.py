@@ -72,6 +72,19 @@ def replicate(tree: Any) -> Any:
       lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x)), tree)
 
 
+def over_all_hosts(tree: Any) -> Any:
+  """Returns a replicated tree as arrays over every device of every host, copying nothing.
+
+  With several hosts pmap returns arrays over a host's own devices, which orbax does not save.
+  """
+  if jax.process_count() == 1:
+    return tree
+  sharding = NamedSharding(mesh(), PartitionSpec())
+  return jax.tree.map(
+      lambda x: jax.make_array_from_single_device_arrays(
+          x.shape, sharding, [part.data for part in x.addressable_shards]), tree)
+
+
 def shard(tree: Any, backend: str) -> Any:
   """Places this host's rows on its devices.
 
