@@ -1,32 +1,26 @@
-"""Scratch."""
-import dataclasses
+"""Models by name. To add one, write a file with a `create` and a line here."""
+
 from typing import Any
-import haiku as hk
-import jax, jax.numpy as jnp
 
-@dataclasses.dataclass(frozen=True)
-class Model:
-  init: Any
-  apply: Any
+from nfnets_am import registry
+from nfnets_am.models import wide_resnet
+from nfnets_am.models.model import Model
 
-def create_model(name, num_classes, depth=16, width=4, dropout=0.0):
-  if name == 'wide_resnet_tiny': depth, width = 10, 1
-  if name not in ('wide_resnet','wide_resnet_tiny'):
-    from nfnets_am import errors
-    raise errors.ConfigError(f'unknown model {name!r}; allowed: wide_resnet')
-  def f(images, is_training):
-    x = hk.Conv2D(16 if name=='wide_resnet' else 4, 3)(images)
-    for g, c in enumerate((16,32,64)):
-      c = c*width if name=='wide_resnet' else 4
-      for b in range((depth-4)//6):
-        s = 2 if g and not b else 1
-        h = jax.nn.relu(x)
-        sc = hk.Conv2D(c,1,s)(h) if not b else x
-        h = hk.Conv2D(c,3,s)(h)
-        h = hk.Conv2D(c,3)(jax.nn.relu(h))
-        x = sc + hk.get_parameter(f'skip_gain{g}{b}', (), init=jnp.zeros).astype(h.dtype)*h
-    x = jax.nn.relu(x).mean((1,2))
-    if dropout and is_training: x = hk.dropout(hk.next_rng_key(), dropout, x)
-    return hk.Linear(num_classes)(x).astype(jnp.float32)
-  t = hk.transform_with_state(f)
-  return Model(t.init, t.apply)
+MODELS = registry.Registry('model', {
+    'wide_resnet': wide_resnet.create,
+    'wide_resnet_tiny': wide_resnet.create_tiny,
+})
+
+
+def create_model(name: str, num_classes: int, **kwargs: Any) -> Model:
+  """Returns a model.
+
+  Args:
+    name: one of MODELS.
+    num_classes: K.
+    **kwargs: the arguments of its `create`.
+
+  Raises:
+    ConfigError: an unknown name or argument; the sentence lists the valid ones.
+  """
+  return MODELS.make(name, num_classes, **kwargs)
