@@ -109,12 +109,14 @@ def _apply_on_host(split: sources.Split, augmentation: ops.Augmentation,
                    batches: Iterator[dict[str, Any]], prefetch: int) -> Iterator[dict[str, Any]]:
   tf = tensorflow.import_tensorflow()
   images = tf.constant(split.image)
+  # Compiled, moving pixels costs a quarter of the CPU time of the fastest TensorFlow op.
+  apply_host = tf.function(augmentation.apply_host, jit_compile=True)
 
   def apply(batch):
     image = tf.gather(images, batch.pop('index'))
     draws = batch['draws']
     return batch | {
-        'image': augmentation.apply_host(image, draws),
+        'image': apply_host(image, {k: draws[k] for k in augmentation.pixel_ops if draws}),
         'draws': {label: draws[label] for label in augmentation.float_ops if draws}}
 
   first = next(batches, None)

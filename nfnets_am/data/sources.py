@@ -1,9 +1,11 @@
 """Data sets that fit in memory, by name."""
 
+from collections.abc import Callable
 from collections.abc import Mapping
 import dataclasses
 import functools
 import pathlib
+from typing import Any
 from typing import NamedTuple
 import zlib
 
@@ -91,8 +93,12 @@ def load(name: str, *, data_dir: str = '', download: bool = False, validation: i
     errors.ConfigError: unknown name, or more images asked for than there are.
     errors.UserError: the set is missing, unreadable or not of this kind.
   """
-  source = _tfds(name.removeprefix(_TFDS)) if name.startswith(_TFDS) else SOURCES[name]
-  arrays, num_classes = source(data_dir=data_dir, download=download)
+  arrays, num_classes = _source(name)(data_dir=data_dir, download=download)
+  for split, (_, label) in arrays.items():
+    if len(label) and not 0 <= label.min() <= label.max() < num_classes:
+      raise errors.UserError(
+          f'the split {split!r} of the data set {name!r} has labels from {label.min()} to '
+          f'{label.max()}; allowed: 0 to {num_classes - 1}')
   splits = {
       split: Split(image, label.astype(np.int32)) for split, (image, label) in arrays.items()}
   mean, std = _MEAN_STD.get(name) or mean_and_std(splits['train'].image)
@@ -101,6 +107,15 @@ def load(name: str, *, data_dir: str = '', download: bool = False, validation: i
   if train_images:
     splits['train'] = _take(splits['train'], train_images, seed)
   return DataSet(name, num_classes, mean, std, splits)
+
+
+def _source(name: str) -> Callable[..., Any]:
+  if name.startswith(_TFDS):
+    return _tfds(name.removeprefix(_TFDS))
+  try:
+    return SOURCES[name]
+  except errors.ConfigError as e:
+    raise errors.ConfigError(f'{e}, {_TFDS}NAME for a set of TensorFlow Datasets') from e
 
 
 def mean_and_std(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

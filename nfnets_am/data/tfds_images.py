@@ -66,10 +66,10 @@ def _keys(tfds: Any, name: str, info: Any) -> tuple[str, str]:
         f'the data set {name!r} is not one of images with a class label: its features are '
         f'{", ".join(f"{k} ({type(f).__name__})" for k, f in features.items())}')
   image = features[keys[0]]
-  if None in image.shape or np.dtype(image.dtype) != np.uint8:
+  if None in image.shape or np.dtype(image.np_dtype) != np.uint8:
     raise errors.UserError(
         f'the images of the data set {name!r} have shape {image.shape} and type '
-        f'{np.dtype(image.dtype)}; allowed: bytes of one fixed shape, since they are kept in '
+        f'{np.dtype(image.np_dtype)}; allowed: bytes of one fixed shape, since they are kept in '
         'memory as one array')
   return keys
 

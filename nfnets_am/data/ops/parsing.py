@@ -13,7 +13,8 @@ def calls(text: str) -> list[tuple[str, dict[str, Any]]]:
     errors.ConfigError: anything but calls by name with literal keyword arguments, joined by `|`.
   """
   try:
-    node = ast.parse(text.strip(), mode='eval').body
+    # One line, so that a config may break the text where it likes.
+    node = ast.parse(' '.join(text.split()), mode='eval').body
   except (AttributeError, SyntaxError, ValueError) as e:
     raise _error(text, getattr(e, 'msg', None) or e) from e
   nodes = []
