@@ -17,6 +17,8 @@ setuptools.setup(
     extras_require={
         # For views drawn on the host; the bundled set trains without (data.apply='device').
         'data': ['tensorflow-cpu>=2.20', 'tensorflow-datasets>=4.9.9', 'importlib_resources'],
+        # To compile for TPUs that are not here (benchmarks/tpu_step.py): the libtpu of this jax.
+        'plan': ['jax[tpu]'],
         'tensorboard': ['tensorboardX>=2.6'],
     },
 )

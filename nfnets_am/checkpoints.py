@@ -77,7 +77,8 @@ class Checkpoints:
       self._manager.save(
           update, metrics=metrics,
           args=ocp.args.Composite(
-              train_state=ocp.args.StandardSave(train_state), loop=ocp.args.JsonSave(loop)))
+              train_state=ocp.args.StandardSave(parallel.over_all_hosts(train_state)),
+              loop=ocp.args.JsonSave(loop)))
     except Exception as e:  # orbax and tensorstore raise many types; all mean that it is not saved.
       raise self._not_saved(e) from e
 

@@ -105,6 +105,8 @@ class _Loop:
     train_state, start = self._start()
     derived = self._derived
     self._folder.record_start(dataclasses.asdict(derived), start)
+    if self._writer:
+      run_lib.print_derived(derived)
     self._folder.set_status('running', update=start, updates=derived.updates)
     if self._writer:
       self._sinks.append(metrics_lib.MetricsFile(self._folder.path / 'metrics.jsonl', update=start))

@@ -6,6 +6,7 @@ replicated without a leading device axis, so that nothing outside this file inde
 """
 
 from collections.abc import Callable
+from collections.abc import Sequence
 import functools
 from typing import Any
 
@@ -20,20 +21,22 @@ from nfnets_am import registry
 AXIS = 'data'
 
 
-def _pmap(step: Callable[..., Any], replicated: int, donate: tuple[int, ...]) -> Callable[..., Any]:
+def _pmap(step: Callable[..., Any], replicated: int, donate: tuple[int, ...],
+          devices: Sequence[jax.Device] | None) -> Callable[..., Any]:
   return jax.pmap(step, axis_name=AXIS, in_axes=(None,) * replicated + (0,), out_axes=None,
-                  donate_argnums=donate)
+                  donate_argnums=donate, devices=devices)
 
 
-def _shard_map(
-    step: Callable[..., Any], replicated: int, donate: tuple[int, ...]) -> Callable[..., Any]:
+def _shard_map(step: Callable[..., Any], replicated: int, donate: tuple[int, ...],
+               devices: Sequence[jax.Device] | None) -> Callable[..., Any]:
   def on_device(*args):
     return step(*args[:-1], jax.tree.map(lambda x: x[0], args[-1]))
 
   # check_vma=True would insert a sum of its own behind the step's mean: with D devices the gradient
   # would be D times too large, without a word.
   mapped = jax.shard_map(
-      on_device, mesh=mesh(), in_specs=(PartitionSpec(),) * replicated + (PartitionSpec(AXIS),),
+      on_device, mesh=_mesh_of(devices) if devices else mesh(),
+      in_specs=(PartitionSpec(),) * replicated + (PartitionSpec(AXIS),),
       out_specs=PartitionSpec(), check_vma=False)
   return jax.jit(mapped, donate_argnums=donate)
 
@@ -43,6 +46,7 @@ BACKENDS = registry.Registry('backend', {'pmap': _pmap, 'shard_map': _shard_map}
 
 def map_step(
     step: Callable[..., Any], backend: str, *, replicated: int, donate: tuple[int, ...] = (),
+    devices: Sequence[jax.Device] | None = None,
 ) -> Callable[..., Any]:
   """Maps per-device code over all devices.
 
@@ -52,17 +56,18 @@ def map_step(
     backend: 'pmap' or 'shard_map'.
     replicated: how many arguments stand before the batch; placed by `replicate`.
     donate: arguments whose memory the results may take.
+    devices: all devices of all hosts by default; others only to compile for a described topology.
 
   Returns:
     The same function of placed arguments; the batch is one that `shard` placed.
   """
-  return BACKENDS[backend](step, replicated, donate)
+  return BACKENDS[backend](step, replicated, donate, devices)
 
 
 @functools.cache
 def mesh() -> Mesh:
   """Returns the mesh of all devices of all hosts, with the axis 'data'."""
-  return Mesh(np.array(jax.devices()), (AXIS,))
+  return _mesh_of(jax.devices())
 
 
 def replicate(tree: Any) -> Any:
@@ -70,6 +75,19 @@ def replicate(tree: Any) -> Any:
   sharding = NamedSharding(mesh(), PartitionSpec())
   return jax.tree.map(
       lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x)), tree)
+
+
+def over_all_hosts(tree: Any) -> Any:
+  """Returns a replicated tree as arrays over every device of every host, copying nothing.
+
+  With several hosts pmap returns arrays over a host's own devices, which orbax does not save.
+  """
+  if jax.process_count() == 1:
+    return tree
+  sharding = NamedSharding(mesh(), PartitionSpec())
+  return jax.tree.map(
+      lambda x: jax.make_array_from_single_device_arrays(
+          x.shape, sharding, [part.data for part in x.addressable_shards]), tree)
 
 
 def shard(tree: Any, backend: str) -> Any:
@@ -95,4 +113,8 @@ def shard(tree: Any, backend: str) -> Any:
 
 @functools.cache
 def _local_mesh() -> Mesh:
-  return Mesh(np.array(jax.local_devices()), (AXIS,))
+  return _mesh_of(jax.local_devices())
+
+
+def _mesh_of(devices: Sequence[jax.Device]) -> Mesh:
+  return Mesh(np.array(devices), (AXIS,))

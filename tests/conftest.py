@@ -1,8 +1,14 @@
 """Tests run on the CPU; what needs several devices or processes starts them itself."""
 
 import os
+import pathlib
 
 # Before jax starts. NPROC: jax 0.10.2 deadlocks with several CPU devices on few cores without it.
 os.environ['JAX_PLATFORMS'] = 'cpu'
 os.environ.setdefault('NPROC', '16')
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+# Compiling is most of the suite's time: cheap programs, and each compiled once for all processes.
+os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', 'true')
+os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(
+    pathlib.Path(__file__).parent.parent / '.pytest_cache' / 'jax'))
+os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0.2')

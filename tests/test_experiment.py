@@ -101,7 +101,8 @@ def test_l2_in_the_loss_is_coupled_decay_under_plain_sgd():
   loss, decay = (_experiment(**{f'optimizer.{key}': 0.01}) for key in ('l2', 'weight_decay'))
   state, batch = _warm(loss), _batch(8)
   a, metrics_a = _step(loss, state, batch)
-  b, metrics_b = _step(decay, state, batch)
+  b, metrics_b = _step(
+      decay, state._replace(opt_state=decay.optimizer.init(state.params)), batch)
   commands.assert_same(_named(a.params), _named(b.params), rtol=1e-5)
   # What is reported is the cross-entropy alone.
   assert float(metrics_a['loss']) == pytest.approx(float(metrics_b['loss']), rel=1e-6)

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import os
 from types import ModuleType
 
 from nfnets_am import errors
@@ -17,6 +18,9 @@ def import_tensorflow() -> ModuleType:
   Raises:
     errors.UserError: TensorFlow is not installed.
   """
+  # Else importing it prints a page about its CPU build; nothing here uses oneDNN.
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+  os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '0')
   tf = _import('tensorflow')
   for kind in ('GPU', 'TPU'):
     tf.config.set_visible_devices([], kind)

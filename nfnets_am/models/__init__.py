@@ -1,0 +1,26 @@
+"""Models by name. To add one, write a file with a `create` and a line here."""
+
+from typing import Any
+
+from nfnets_am import registry
+from nfnets_am.models import wide_resnet
+from nfnets_am.models.model import Model
+
+MODELS = registry.Registry('model', {
+    'wide_resnet': wide_resnet.create,
+    'wide_resnet_tiny': wide_resnet.create_tiny,
+})
+
+
+def create_model(name: str, num_classes: int, **kwargs: Any) -> Model:
+  """Returns a model.
+
+  Args:
+    name: one of MODELS.
+    num_classes: K.
+    **kwargs: the arguments of its `create`.
+
+  Raises:
+    ConfigError: an unknown name or argument; the sentence lists the valid ones.
+  """
+  return MODELS.make(name, num_classes, **kwargs)

@@ -1,0 +1,43 @@
+"""What the rest of the project knows of a model: two pure functions and a few facts."""
+
+from collections.abc import Callable
+import dataclasses
+from typing import Any
+
+import haiku as hk
+import jax
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+  """A model for K classes.
+
+  Attributes:
+    init: (rng, images [B, H, W, C], is_training) -> (params, state); params are float32.
+    apply: (params, state, rng, images [B, H, W, C], is_training) -> (logits float32 [B, K], state).
+      Images are normalised; the model computes in their dtype. `is_training` is a Python bool, and
+      rng may be None when it is False.
+    name: as registered.
+    num_classes: K.
+    train_size: side of a training view in pixels.
+    test_size: side of a test image in pixels.
+  """
+
+  init: Callable[..., tuple[Any, Any]]
+  apply: Callable[..., tuple[jax.Array, Any]]
+  name: str
+  num_classes: int
+  train_size: int
+  test_size: int
+
+
+def from_module(
+    build: Callable[[], Callable[[jax.Array, bool], jax.Array]], **facts: Any) -> Model:
+  """Returns the Model of a Haiku module.
+
+  Args:
+    build: makes the module; called inside the transform.
+    **facts: the other attributes of Model.
+  """
+  transformed = hk.transform_with_state(lambda images, is_training: build()(images, is_training))
+  return Model(init=transformed.init, apply=transformed.apply, **facts)

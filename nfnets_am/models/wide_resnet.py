@@ -1,0 +1,93 @@
+"""Wide-ResNet-d-k with SkipInit and no normalisation (Fort et al. 2021, sec. 2).
+
+The pre-activation blocks of Zagoruyko and Komodakis (2016) without batch normalisation: a
+learnable scalar that starts at 0 stands on every residual branch (De and Smith 2020), so that the
+network starts as its shortcuts. WRN-16-4 with 100 classes has 2,770,666 parameters.
+
+The paper does not give the initialisers; here convolutions are He normal and the final linear is
+not zero, since with zeros nothing but it would have a gradient at first.
+"""
+
+from collections.abc import Sequence
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+from nfnets_am import errors
+from nfnets_am.models import layers
+from nfnets_am.models import model
+
+
+class _Block(hk.Module):
+  """act -> conv -> act -> conv, times a scalar that starts at 0, plus the shortcut."""
+
+  def __init__(self, channels: int, stride: int, project: bool, name: str):
+    super().__init__(name=name)
+    self.channels, self.stride, self.project = channels, stride, project
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    out = jax.nn.relu(x)
+    shortcut = x
+    if self.project:
+      shortcut = layers.Conv2D(self.channels, 1, self.stride, name='shortcut')(out)
+    out = layers.Conv2D(self.channels, 3, self.stride, name='conv0')(out)
+    out = layers.Conv2D(self.channels, 3, name='conv1')(jax.nn.relu(out))
+    gain = hk.get_parameter('skip_gain', (), jnp.float32, jnp.zeros)
+    return shortcut + gain.astype(out.dtype) * out
+
+
+class WideResNet(hk.Module):
+  """Stem, three groups of blocks at strides 1, 2, 2, mean over the map, dropout, linear."""
+
+  def __init__(self, num_classes: int, *, blocks: int, stem: int, channels: Sequence[int],
+               dropout: float):
+    super().__init__(name='wide_resnet')
+    self.num_classes, self.blocks, self.stem = num_classes, blocks, stem
+    self.channels, self.dropout = channels, dropout
+
+  def __call__(self, x: jax.Array, is_training: bool) -> jax.Array:
+    """Maps images [B, H, W, C] to logits float32 [B, K]."""
+    x = layers.Conv2D(self.stem, 3, name='stem')(x)
+    for group, channels in enumerate(self.channels):
+      for block in range(self.blocks):
+        stride = 2 if group and not block else 1
+        x = _Block(channels, stride, project=not block, name=f'group{group}_block{block}')(x)
+    x = jax.nn.relu(x).mean((1, 2))
+    x = layers.dropout(x, self.dropout, is_training)
+    return layers.Linear(self.num_classes, name='linear')(x).astype(jnp.float32)
+
+
+def create(
+    num_classes: int, *, depth: int = 16, width: int = 4, dropout: float = 0.0) -> model.Model:
+  """Returns WRN-depth-width.
+
+  Args:
+    num_classes: K.
+    depth: 6 b + 4 for b blocks in a group.
+    width: times 16, 32 and 64 channels.
+    dropout: rate before the final linear, in [0, 1); Fort et al. 2021, appendix D, take 0.4.
+
+  Raises:
+    ConfigError: a depth or a rate of another form.
+  """
+  if depth < 10 or (depth - 4) % 6:
+    raise errors.ConfigError(f'model.depth={depth}; allowed: 10, 16, 22, 28, ... (6 b + 4)')
+  if width < 1:
+    raise errors.ConfigError(f'model.width={width}; allowed: a whole number from 1 up')
+  return _model('wide_resnet', num_classes, (depth - 4) // 6, 16,
+                tuple(width * c for c in (16, 32, 64)), dropout)
+
+
+def create_tiny(num_classes: int, *, dropout: float = 0.0) -> model.Model:
+  """Returns the same structure with a few channels, for tests."""
+  return _model('wide_resnet_tiny', num_classes, 1, 4, (4, 6, 8), dropout)
+
+
+def _model(name, num_classes, blocks, stem, channels, dropout) -> model.Model:
+  if not 0 <= dropout < 1:
+    raise errors.ConfigError(f'model.dropout={dropout}; allowed: from 0 to below 1')
+  return model.from_module(
+      lambda: WideResNet(
+          num_classes, blocks=blocks, stem=stem, channels=channels, dropout=dropout),
+      name=name, num_classes=num_classes, train_size=32, test_size=32)
