@@ -40,7 +40,7 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   config.multiplicity = cell['multiplicity']
   config.unique = 16
   config.seed = cell['seed']
-  config.budget = '40 updates' if smoke else '2500 updates'
+  config.budget = '40 updates' if smoke else '2000 updates'
   config.data.name = 'fashion_mnist_small'
   config.data.train_images = 200 if smoke else 2000
   config.data.augment = 'pad_crop(pad=2) | flip() | normalise()'
