@@ -60,8 +60,8 @@ def _entry(cell: reduction.Cell, metric: str, tuned: str) -> str:
 def caption(sweep: experiment_file.Sweep) -> str:
   """Returns what the numbers of the table are."""
   counted = f'the best {sweep.best_of}' if sweep.best_of else 'all'
-  return (f'Mean ± standard deviation (ddof 0) of {counted} finished runs of a cell. Compute is the '
-          'views trained on, against the least of the cells.')
+  return (f'Mean ± standard deviation (ddof 0) of {counted} finished runs of a cell. Compute is '
+          'the views trained on, against the least of the cells.')
 
 
 def csv_rows(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell]) -> list[list[Any]]:
