@@ -95,11 +95,13 @@ class NFBlock(hk.Module):
     out = self.conv1(self.activation(out))
     out = self.conv1b(self.activation(out))
     out = self.conv2(self.activation(out))
-    # The gates are near one half at first; the 2 keeps the variance.
-    out = 2 * self.squeeze_excite(out) * out
-    out = layers.stochastic_depth(out, self.rate, is_training)
+    # All that scales the branch, as one factor per example and channel: the maps are read once for
+    # it, here and in the backward pass. The gates are near one half at first; the 2 keeps the
+    # variance.
     gain = hk.get_parameter('skip_gain', (), jnp.float32, jnp.zeros)
-    return (_ALPHA * gain).astype(out.dtype) * out + shortcut
+    scale = 2 * _ALPHA * gain * self.squeeze_excite(out)
+    scale = layers.stochastic_depth(scale, self.rate, is_training)
+    return scale.astype(out.dtype) * out + shortcut
 
 
 class NFNet(hk.Module):
