@@ -62,6 +62,23 @@ class _Scalar(_Array):
     self.parts = (), dtype, False, data
 
 
+class _Created(_Array):
+  """A call of dill's _create_array(_reconstruct, its arguments, state, attributes)."""
+
+  def __init__(self, function: Any, arguments: Any, state: Any, *_: Any):
+    self.__setstate__(state)
+
+
+class _Attribute:
+  """A call of dill's _get_attr(module, name), by which it names numpy's functions."""
+
+  def __new__(cls, module: Any, name: Any):
+    return _global(module, name)
+
+  def __setstate__(self, state: Any):
+    raise pickle.UnpicklingError('it sets the state of a function')
+
+
 # What a file may name. Each is a class that the file cannot change: a builtin, or one whose
 # __setstate__ takes what the file would set.
 _GLOBALS = {
@@ -71,20 +88,38 @@ _GLOBALS = {
     # How protocols below 3 write bytes.
     ('_codecs', 'encode'): bytes,
     ('__builtin__', 'bytes'): bytes,
+    # dill's own names: a module stands for its name here, nothing is imported.
+    ('dill._dill', '_import_module'): str,
+    ('dill._dill', '_get_attr'): _Attribute,
+    ('dill._dill', '_create_array'): _Created,
 }
 for _core in ('numpy.core', 'numpy._core'):  # numpy 1 and 2
-  _GLOBALS[f'{_core}.multiarray', '_reconstruct'] = _Array
-  _GLOBALS[f'{_core}.multiarray', 'scalar'] = _Scalar
+  for _module in ('multiarray', '_multiarray_umath'):
+    _GLOBALS[f'{_core}.{_module}', '_reconstruct'] = _Array
+    _GLOBALS[f'{_core}.{_module}', 'scalar'] = _Scalar
   _GLOBALS[f'{_core}.numeric', '_frombuffer'] = _FromBuffer
+
+
+def _global(module: Any, name: Any) -> Any:
+  if (module, name) not in _GLOBALS:
+    raise pickle.UnpicklingError(f'it asks for {module}.{name}')
+  return _GLOBALS[module, name]
 
 
 class _Unpickler(pickle.Unpickler):
   """Reads numbers, strings, dicts and records of arrays; calls nothing that the file chooses."""
 
   def find_class(self, module: str, name: str) -> Any:
-    if (module, name) not in _GLOBALS:
-      raise pickle.UnpicklingError(f'it asks for {module}.{name}')
-    return _GLOBALS[module, name]
+    return _global(module, name)
+
+
+class _Pickler(pickle.Pickler):
+  """Writes arrays by public names: numpy 1 cannot read the private ones that numpy 2 writes."""
+
+  def reducer_override(self, obj: Any) -> Any:
+    if isinstance(obj, np.ndarray):
+      return np.ndarray, ((0,),), obj.__reduce__()[2]
+    return NotImplemented
 
 
 def load(path: str | os.PathLike) -> Params:
@@ -140,17 +175,18 @@ def export(params: Mapping[str, Mapping[str, Any]], path: str | os.PathLike) -> 
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(partial, 'wb') as f:
-      pickle.dump(arrays, f, protocol=4)
+      _Pickler(f, protocol=4).dump(arrays)
       f.flush()
       os.fsync(f.fileno())
     os.replace(partial, path)
   except OSError as e:
-    partial.unlink(missing_ok=True)
+    if partial.is_file():
+      partial.unlink()
     raise errors.UserError(f'the weights file {path} cannot be written: {e.strerror}') from None
 
 
 def check(params: Mapping[str, Mapping[str, Any]], expected: Mapping[str, Mapping[str, Any]],
-          source: str = 'the weights') -> None:
+          source: str = 'the file') -> None:
   """Refuses weights that are not those of a model.
 
   Args:
@@ -173,11 +209,11 @@ def check(params: Mapping[str, Mapping[str, Any]], expected: Mapping[str, Mappin
     faults.append(f'{len(differing)} of another shape ({_first(shapes)})')
   if faults:
     raise errors.UserError(
-        f'{source} cannot be this model\'s: of its {len(wanted)} entries, {"; ".join(faults)}')
+        f'{source} does not fit the model of {len(wanted)} entries: {"; ".join(faults)}')
 
 
 def adapt(params: Mapping[str, Mapping[str, Any]], fresh: Mapping[str, Mapping[str, Any]],
-          source: str = 'the weights') -> dict[str, Mapping[str, Any]]:
+          source: str = 'the file') -> dict[str, Mapping[str, Any]]:
   """Returns weights to fine-tune from: the given ones, but a new final linear for other classes.
 
   Args:
@@ -200,10 +236,11 @@ def adapt(params: Mapping[str, Mapping[str, Any]], fresh: Mapping[str, Mapping[s
 
 def _only_classes_differ(module: str, weights: Mapping[str, Any],
                          fresh: Mapping[str, Mapping[str, Any]]) -> bool:
-  """Whether a module is the final linear and its last axis, and nothing else, differs."""
+  """Whether a module is the final linear, and its last axis differs and nothing else."""
   if not masks.is_final_linear(module) or weights.keys() != fresh.get(module, {}).keys():
     return False
-  return all(np.shape(w)[:-1] == fresh[module][name].shape[:-1] for name, w in weights.items())
+  pairs = [(w.shape, fresh[module][name].shape) for name, w in weights.items()]
+  return all(a[:-1] == b[:-1] for a, b in pairs) and any(a != b for a, b in pairs)
 
 
 def _is_dict_of_names(found: Any) -> bool:
