@@ -86,7 +86,7 @@ class _Call:
 
 def _dill_stream(core: str, created: bool) -> bytes:
   """What dill writes for {'m': {'w': float32 [[0, 1], [2, 3]]}}, by opcodes."""
-  reconstruct = (f'cdill._dill\n_get_attr\n(cdill._dill\n_import_module\n(X'.encode()
+  reconstruct = (b'cdill._dill\n_get_attr\n(cdill._dill\n_import_module\n(X'
                  + _text(core) + b'tRX' + _text('_reconstruct') + b'tR')
   arguments = b'(cnumpy\nndarray\n(K\x00t' + b'C\x01bt'
   dtype = b'cnumpy\ndtype\n(X' + _text('f4') + b'\x89\x88tR(K\x03X' + _text('<') + b'NNNJ' + (
