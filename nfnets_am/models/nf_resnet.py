@@ -51,11 +51,11 @@ class NFResBlock(hk.Module):
   """act, 1x1, 3x3 (strided), 1x1, skip gain; a quarter of the channels inside."""
 
   def __init__(self, in_channels: int, channels: int, *, stride: int, beta: float, alpha: float,
-               skipinit: bool, stochastic_depth: float, name: str):
+               skipinit: bool, activation: str, stochastic_depth: float, name: str):
     super().__init__(name=name)
     self.alpha, self.beta, self.rate = alpha, beta, stochastic_depth
     conv = layers.Conv2D if skipinit else layers.WSConv2D
-    self.activation = jax.nn.relu if skipinit else layers.ACTIVATIONS['relu']
+    self.activation = _activation(activation, skipinit)
     self.conv0 = conv(channels // 4, 1, name='conv0')
     self.conv1 = conv(channels // 4, 3, stride, name='conv1')
     self.conv2 = conv(channels, 1, name='conv2')
@@ -77,11 +77,11 @@ class NFResBlock(hk.Module):
 class NFResNet(hk.Module):
   """7x7 stem, max-pool, four stages of blocks, act, mean, dropout, linear."""
 
-  def __init__(self, num_classes: int, variant: Variant, *, dropout: float,
+  def __init__(self, num_classes: int, variant: Variant, *, activation: str, dropout: float,
                stochastic_depth: float, remat: bool):
     super().__init__(name='SkipInit_ResNet' if variant.skipinit else 'NF_ResNet')
     self.dropout, self.remat = dropout, remat
-    self.activation = jax.nn.relu if variant.skipinit else layers.ACTIVATIONS['relu']
+    self.activation = _activation(activation, variant.skipinit)
     alpha = 1.0 if variant.skipinit else 0.2
     betas = ([1.0] * sum(variant.depths) if variant.skipinit
              else layers.signal_betas(variant.depths, alpha))
@@ -96,7 +96,7 @@ class NFResNet(hk.Module):
         index, width = len(self.blocks), 4 * variant.width * 2 ** stage
         self.blocks.append(NFResBlock(
             channels, width, stride=2 if stage and not block else 1, beta=betas[index],
-            alpha=alpha, skipinit=variant.skipinit,
+            alpha=alpha, skipinit=variant.skipinit, activation=activation,
             stochastic_depth=stochastic_depth * index / len(betas),
             name=f'nf_res_block_{index}' if index else 'nf_res_block'))
         channels = width
@@ -112,25 +112,33 @@ class NFResNet(hk.Module):
     return self.linear(x).astype(jnp.float32)
 
 
-def create(variant: str, num_classes: int, *, dropout: float = 0.25, stochastic_depth: float = 0.1,
-           remat: bool = False) -> model.Model:
+def _activation(name: str, skipinit: bool):
+  """The constant of a scaled activation has no place without standardised weights."""
+  return jax.nn.relu if skipinit else layers.ACTIVATIONS[name]
+
+
+def create(variant: str, num_classes: int, *, activation: str = 'relu', dropout: float = 0.25,
+           stochastic_depth: float = 0.1, remat: bool = False) -> model.Model:
   """Returns an NF-ResNet or a SkipInit ResNet.
 
   Args:
     variant: one of VARIANTS.
     num_classes: K.
+    activation: 'relu' as published, or 'gelu'; a SkipInit ResNet has the plain 'relu' only.
     dropout: rate before the final linear in [0, 1); Fort et al. 2021 take 0.25.
     stochastic_depth: rate of the block after the last; block i of N has i / N of it.
     remat: recompute the inside of every block in the backward pass, to save memory.
 
   Raises:
-    ConfigError: a rate outside [0, 1).
+    ConfigError: a rate outside [0, 1), or another activation.
   """
   for key, rate in (('dropout', dropout), ('stochastic_depth', stochastic_depth)):
     if not 0 <= rate < 1:
       raise errors.ConfigError(f'model.{key}={rate}; allowed: from 0 to below 1')
   facts = VARIANTS[variant]
+  if facts.skipinit and activation != 'relu':
+    raise errors.ConfigError(f"model.activation={activation!r} with {variant}; allowed: 'relu'")
   return model.from_module(
-      lambda: NFResNet(num_classes, facts, dropout=dropout, stochastic_depth=stochastic_depth,
-                       remat=remat),
+      lambda: NFResNet(num_classes, facts, activation=activation, dropout=dropout,
+                       stochastic_depth=stochastic_depth, remat=remat),
       name=variant, num_classes=num_classes, train_size=facts.size, test_size=facts.size)

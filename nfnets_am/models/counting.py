@@ -1,0 +1,103 @@
+"""Parameters, multiply-adds and kept activations of a model, without allocating a weight.
+
+Everything is read off the traced program, so that it is exact for any model, a new one included.
+"""
+
+import dataclasses
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from nfnets_am.models import model as model_lib
+
+# No weight has an axis of this length in front.
+_BATCH = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+  """What a model costs.
+
+  Attributes:
+    parameters: weights.
+    train_macs, test_macs: multiply-adds of a forward pass of one image at the training and at the
+      test size, in convolutions and products; what the papers call FLOPs.
+    activation_bytes: what a training step keeps of one image for its backward pass, at the training
+      size, computing in bfloat16.
+  """
+
+  parameters: int
+  train_macs: int
+  test_macs: int
+  activation_bytes: int
+
+
+def count(model: model_lib.Model, channels: int = 3) -> Counts:
+  """Counts a model on images with this many channels."""
+  params, _ = _init(model, channels)
+  return Counts(
+      parameters=sum(x.size for x in jax.tree.leaves(params)),
+      train_macs=forward_macs(model, model.train_size, channels),
+      test_macs=forward_macs(model, model.test_size, channels),
+      activation_bytes=activation_bytes(model, model.train_size, channels))
+
+
+def forward_macs(model: model_lib.Model, size: int, channels: int = 3) -> int:
+  """Returns the multiply-adds of one image of `size` pixels, in evaluation mode."""
+  params, state = _init(model, channels)
+  images = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
+  traced = jax.make_jaxpr(
+      lambda p, s, x: model.apply(p, s, None, x, is_training=False))(params, state, images)
+  return macs_of(traced.jaxpr)
+
+
+def activation_bytes(model: model_lib.Model, size: int, channels: int = 3) -> int:
+  """Returns the bytes that the backward pass of one training image reads and that grow with it.
+
+  These are the residuals of the linearised step that have an axis for the batch; cast weights,
+  which it keeps once, are left out.
+  """
+  params, state = _init(model, channels)
+  images = jax.ShapeDtypeStruct((_BATCH, size, size, channels), jnp.bfloat16)
+
+  def step(params, state, x):
+    apply = lambda params: model.apply(params, state, jax.random.key(0), x, is_training=True)[0]
+    return jax.vjp(apply, params)[1]
+
+  kept = jax.tree.leaves(jax.eval_shape(step, params, state, images))
+  return sum(x.size * x.dtype.itemsize for x in kept if x.shape[:1] == (_BATCH,)) // _BATCH
+
+
+def macs_of(jaxpr: Any) -> int:
+  """Returns the multiply-adds of a jaxpr's convolutions and products, inner programs included."""
+  total = 0
+  for eqn in jaxpr.eqns:
+    if eqn.primitive.name == 'conv_general_dilated':
+      kernel = eqn.invars[1].aval.shape
+      out = eqn.params['dimension_numbers'].rhs_spec[0]
+      # The kernel's input channels are those of one group already.
+      total += eqn.outvars[0].aval.size * math.prod(kernel) // kernel[out]
+    elif eqn.primitive.name == 'dot_general':
+      (contracted, _), _ = eqn.params['dimension_numbers']
+      shape = eqn.invars[0].aval.shape
+      total += eqn.outvars[0].aval.size * math.prod(shape[axis] for axis in contracted)
+    for inner in jax.tree.leaves(list(eqn.params.values()), is_leaf=_is_jaxpr):
+      if _is_jaxpr(inner):
+        total += macs_of(getattr(inner, 'jaxpr', inner))
+  return total
+
+
+def _is_jaxpr(x: Any) -> bool:
+  """Whether this is a jaxpr, open or closed over its constants."""
+  return hasattr(getattr(x, 'jaxpr', x), 'eqns')
+
+
+@functools.cache
+def _init(model: model_lib.Model, channels: int) -> tuple[Any, Any]:
+  """Shapes of the params and the state; they do not depend on the size of the images."""
+  images = jax.ShapeDtypeStruct((1, 64, 64, channels), jnp.float32)
+  return jax.eval_shape(
+      lambda rng, x: model.init(rng, x, is_training=True), jax.random.key(0), images)

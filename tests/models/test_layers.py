@@ -1,0 +1,64 @@
+"""Layers of the normaliser-free nets (pitfalls P28 to P30)."""
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nfnets_am.models import layers
+
+
+def test_standardised_weights_have_zero_mean_and_unit_norm():
+  w = jax.random.normal(jax.random.key(0), (3, 3, 8, 5)) * 3 + 0.2
+  for gain, norm in ((1.0, 1.0), (2.0, 4.0)):
+    out = layers.standardise(w, jnp.full(5, gain))
+    np.testing.assert_allclose(out.mean((0, 1, 2)), 0, atol=1e-6)
+    np.testing.assert_allclose((out ** 2).sum((0, 1, 2)), norm, rtol=1e-5)
+
+
+def test_standardisation_equals_the_definition():
+  w = np.asarray(jax.random.normal(jax.random.key(1), (3, 3, 4, 6)), np.float64)
+  gain = np.linspace(0.5, 2, 6)
+  fan_in = 36
+  expected = gain * (w - w.mean((0, 1, 2))) / np.sqrt(
+      np.maximum(w.var((0, 1, 2)) * fan_in, 1e-4))
+  np.testing.assert_allclose(
+      layers.standardise(jnp.float32(w), jnp.float32(gain)), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_constant_weights_become_zero_and_not_nan():
+  out = layers.standardise(jnp.full((3, 3, 4, 2), 0.7), jnp.ones(2))
+  np.testing.assert_allclose(out, 0, atol=1e-4)
+
+
+def test_betas_of_an_nf_resnet_50():
+  expected = [1, .98058, .96225, .94491, .98058, .96225, .94491, .92848, .98058, .96225, .94491,
+              .92848, .91287, .89803, .98058, .96225]
+  np.testing.assert_allclose(layers.signal_betas((3, 4, 6, 3), 0.2), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize('name', ['relu', 'gelu'])
+def test_scaled_activations_give_unit_variance(name):
+  x = jax.random.normal(jax.random.key(0), (400_000,))
+  assert float(layers.ACTIVATIONS[name](x).var()) == pytest.approx(1, abs=0.02)
+
+
+def test_stochastic_depth_drops_whole_examples_and_scales_nothing():
+  drop = hk.transform(lambda x, is_training: layers.stochastic_depth(x, 0.25, is_training))
+  x = jnp.ones((4000, 2, 2, 3))
+  out = np.asarray(drop.apply({}, jax.random.key(0), x, True))
+  assert set(np.unique(out)) == {0.0, 1.0}
+  np.testing.assert_array_equal(out, np.broadcast_to(out[:, :1, :1, :1], out.shape))
+  assert out.mean() == pytest.approx(0.75, abs=0.03)
+  np.testing.assert_array_equal(drop.apply({}, None, x, False), x)
+
+
+def test_squeeze_excite_gates_channels_by_their_means():
+  gates = hk.without_apply_rng(hk.transform(lambda x: layers.SqueezeExcite(6, 3)(x)))
+  x = jax.random.normal(jax.random.key(0), (2, 4, 4, 6))
+  params = gates.init(jax.random.key(1), x)
+  out = gates.apply(params, x)
+  assert out.shape == (2, 1, 1, 6) and ((out > 0) & (out < 1)).all()
+  # Where a pixel stands makes no difference.
+  np.testing.assert_allclose(gates.apply(params, x[:, ::-1, ::-1]), out, rtol=1e-5)
