@@ -15,6 +15,8 @@ setuptools.setup(
         'ml-collections>=1.1', 'numpy', 'optax>=0.2.6', 'orbax-checkpoint>=0.11', 'rich',
     ],
     extras_require={
+        # What benchmarks/step.py --peer measures us beside.
+        'peers': ['timm', 'torch'],
         # For views drawn on the host; the bundled set trains without (data.apply='device').
         'data': ['tensorflow-cpu>=2.20', 'tensorflow-datasets>=4.9.9', 'importlib_resources'],
         # To compile for TPUs that are not here (benchmarks/tpu_step.py): the libtpu of this jax.

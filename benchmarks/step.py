@@ -4,7 +4,7 @@
 
 Rounds of the real loop's work (next batch, step, metrics of the step before) alternate with rounds
 of the bare step on a batch that is already on the device. The difference of the two is what the
-host costs; the part of it spent in `next(batches)` is input wait.
+host costs; the part of it spent in `next(batches)` is input wait. With --peer: see peer_step.py.
 """
 
 import statistics
@@ -17,6 +17,7 @@ import numpy as np
 from rich import console
 from rich import table
 
+from benchmarks import peer_step
 from nfnets_am import cli
 from nfnets_am import config as config_lib
 from nfnets_am import loop
@@ -27,11 +28,21 @@ _MODEL = flags.DEFINE_string('model', 'wide_resnet', 'A registered model; its de
 _BATCH = flags.DEFINE_integer('batch', 64, 'Views in an update.')
 _MULTIPLICITY = flags.DEFINE_integer('multiplicity', 1, 'Views of each unique image.')
 _APPLY = flags.DEFINE_enum('apply', 'host', ['host', 'device'], 'Where views are drawn.')
+_PEER = flags.DEFINE_bool('peer', False, "Time the bare step beside timm's instead.")
+_SIZE = flags.DEFINE_integer('size', 96, 'With --peer: pixels of the images.')
+_DTYPE = flags.DEFINE_enum('dtype', 'float32', ['float32', 'bfloat16'], 'With --peer.')
 _ROUNDS = flags.DEFINE_integer('rounds', 7, 'Rounds of each kind.')
 _STEPS = flags.DEFINE_integer('steps', 5, 'Steps in a round.')
 
 
 def main() -> None:
+  if _PEER.value:
+    return peer_step.compare(
+        _MODEL.value, _SIZE.value, _BATCH.value, _ROUNDS.value, _DTYPE.value)
+  return _split()
+
+
+def _split() -> None:
   config = config_lib.get_default()
   config.views = _BATCH.value
   config.multiplicity = _MULTIPLICITY.value

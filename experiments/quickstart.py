@@ -28,8 +28,8 @@ _NOTE = """
 In this growing batch both rows have the same number of updates on the same number of unique images,
 and n = 4 computes 4 times as much in each update: the comparison is of accuracy at equal updates,
 not at equal compute. Two seeds give a rough idea of the spread and no more. A small model on a part
-of a small data set says nothing of the size of the effect on ImageNet; for the paper's claims see
-`experiments/fort2021/`.
+of a small data set, at one budget, says nothing of the size of the effect elsewhere, and nothing of
+the paper's second claim, a fixed batch, which needs far longer runs.
 """
 _CELL = {'multiplicity': 1, 'seed': 0, 'scale': 'full'}
 

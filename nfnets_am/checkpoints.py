@@ -16,6 +16,12 @@ from nfnets_am import errors
 from nfnets_am import parallel
 
 
+def exist(folder: str | os.PathLike) -> bool:
+  """Returns whether a folder, which may be missing, holds a finished checkpoint."""
+  return (pathlib.Path(folder).is_dir()
+          and Checkpoints(folder, read_only=True).latest() is not None)
+
+
 class Checkpoints:
   """The checkpoints of one run; every host calls every method at the same update."""
 

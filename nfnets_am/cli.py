@@ -23,10 +23,8 @@ def run(main: Callable[[], int | None]) -> None:
     logging.use_absl_handler()
     logging.set_verbosity(logging.INFO)
     logging.set_stderrthreshold('info')
-    # Orbax and absl log every file that they touch.
-    logging.get_absl_handler().addFilter(
-        lambda record: record.levelno >= logging.converter.ABSL_TO_STANDARD[logging.WARNING]
-        or 'nfnets_am' in record.pathname or 'launch' in record.pathname)
+    # Orbax logs every file that it touches, and with a traceback what it also raises.
+    logging.get_absl_handler().addFilter(lambda record: 'orbax' not in record.pathname)
     try:
       if len(argv) > 1:
         raise errors.UserError(f'unknown argument {argv[1]!r}; all arguments are --flags')

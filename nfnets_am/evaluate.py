@@ -1,10 +1,12 @@
-"""Evaluates the newest checkpoint of a run, with raw and with averaged weights.
+"""Evaluates the newest checkpoint of a run, raw and averaged, or a weights file without a run.
 
     python -m nfnets_am.evaluate --workdir=runs/mine --split=test
+    python -m nfnets_am.evaluate --weights=F0_haiku.npz --model=nfnet_f0 --data=tfds:NAME
+
+The images of a weights file's data set are taken in the size in which they are stored.
 """
 
 import json
-import pathlib
 
 from absl import flags
 import jax
@@ -12,54 +14,75 @@ import ml_collections
 from rich import console
 from rich import table
 
-from nfnets_am import checkpoints
 from nfnets_am import cli
 from nfnets_am import config as config_lib
 from nfnets_am import errors
 from nfnets_am import evaluation
+from nfnets_am import parallel
 from nfnets_am import run as run_lib
-from nfnets_am import run_folder
+from nfnets_am import saved
+from nfnets_am.models import pretrained
 
-_WORKDIR = flags.DEFINE_string('workdir', None, "The run's folder.")
+_WORKDIR = flags.DEFINE_string('workdir', None, "A run's folder, or:")
+_WEIGHTS = flags.DEFINE_string('weights', None, 'A weights file, see models/pretrained.py.')
+_MODEL = flags.DEFINE_string('model', None, 'With --weights: the model.')
+_DATA = flags.DEFINE_string('data', None, 'With --weights: the data set.')
 _SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'], 'What to evaluate.')
-_DATA_DIR = flags.DEFINE_string('data_dir', None, 'Where the data set is now, if it moved.')
+_DATA_DIR = flags.DEFINE_string(
+    'data_dir', None, "Where the data set is; by default where the run had it, or TFDS' folder.")
+_BATCH = flags.DEFINE_integer(
+    'batch', None, 'Images in a step over all devices, instead of eval.batch.', lower_bound=1)
 
 
 def main() -> None:
-  folder = pathlib.Path(_WORKDIR.value)
-  saved = run_folder.RunFolder(folder).read('config.json')
-  if saved is None or not (folder / 'checkpoints').is_dir():
-    raise errors.UserError(f'{folder} holds no run: config.json or checkpoints/ is missing')
-  config = config_from(saved)
-  if _DATA_DIR.value is not None:
-    config.data.data_dir = _DATA_DIR.value
-  run = run_lib.build(config)
+  if (_WORKDIR.value is None) == (_WEIGHTS.value is None):
+    raise errors.UserError('evaluate takes --workdir=DIR or --weights=FILE, one of the two')
+  if _WORKDIR.value is not None:
+    for flag in (_MODEL, _DATA):
+      if flag.value is not None:
+        raise errors.UserError(f'--{flag.name} goes with --weights; a run has its own')
+    run = saved.build(_WORKDIR.value, data_dir=_DATA_DIR.value, batch=_BATCH.value)
+    _check_split(run)
+    update, train_state = saved.newest(_WORKDIR.value, run)
+    title, found = f'{_WORKDIR.value}, update {update}', {'update': update}
+    weights, state = evaluation.weights_of(train_state), train_state.state
+  else:
+    config = _config_of_weights()
+    params = pretrained.load(_WEIGHTS.value)
+    run = run_lib.build(config)
+    _check_split(run)
+    expected = jax.eval_shape(run.experiment.init)
+    pretrained.check(params, expected.params, source=f'weights={_WEIGHTS.value!r}')
+    title, found = _WEIGHTS.value, {'weights': _WEIGHTS.value}
+    # The state of the models here is empty: a weights file has none.
+    weights, state = {'': parallel.replicate(params)}, expected.state
+  evaluator = evaluation.Evaluator(
+      run.experiment.eval_step, run.dataset, batch=run.derived.eval_batch, backend=run.backend)
+  result = evaluator.evaluate(_SPLIT.value, weights, state)
+  show(f'{title}, {result["images"]} images of {_SPLIT.value}', result)
+  print(json.dumps({**found, 'split': _SPLIT.value, **result}))
+
+
+def _config_of_weights() -> ml_collections.ConfigDict:
+  """Returns the config of a run that is only evaluated."""
+  for flag in (_MODEL, _DATA):
+    if flag.value is None:
+      raise errors.UserError(f'--weights needs --{flag.name} too')
+  config = config_lib.get_default()
+  config.unique = jax.device_count()
+  config.data.name = _DATA.value
+  config.data.data_dir = _DATA_DIR.value or ''
+  config.data.augment = 'normalise()'
+  config.model.name = _MODEL.value
+  if _BATCH.value is not None:
+    config.eval.batch = _BATCH.value
+  return config
+
+
+def _check_split(run: run_lib.Run) -> None:
   if _SPLIT.value not in run.dataset.splits:
     raise errors.UserError(
         f'split={_SPLIT.value!r}; this run has: {", ".join(run.dataset.splits)}')
-  store = checkpoints.Checkpoints(folder / 'checkpoints', read_only=True)
-  update = store.latest()
-  if update is None:
-    raise errors.UserError(f'{folder / "checkpoints"} holds no finished checkpoint')
-  train_state, _ = store.restore(update, jax.eval_shape(run.experiment.init))
-  evaluator = evaluation.Evaluator(
-      run.experiment.eval_step, run.dataset, batch=run.derived.eval_batch, backend=run.backend)
-  result = evaluator.evaluate(
-      _SPLIT.value, evaluation.weights_of(train_state), train_state.state)
-  show(f'{folder}, update {update}, {result["images"]} images of {_SPLIT.value}', result)
-  print(json.dumps({'update': update, 'split': _SPLIT.value, **result}))
-
-
-def config_from(flat: dict) -> ml_collections.ConfigDict:
-  """Returns the config whose leaves config.json holds."""
-  config = config_lib.get_default()
-  with config.unlocked():
-    for section in ('model', 'loss', 'schedule'):
-      config[section] = ml_collections.ConfigDict()
-    config.update_from_flattened_dict(
-        {key: tuple(value) if isinstance(value, list) else value for key, value in flat.items()
-         if value is not None})
-  return config
 
 
 def show(title: str, result: dict[str, float]) -> None:
@@ -74,5 +97,4 @@ def show(title: str, result: dict[str, float]) -> None:
 
 
 if __name__ == '__main__':
-  flags.mark_flags_as_required(['workdir'])
   cli.run(main)

@@ -21,6 +21,7 @@ from nfnets_am import models
 from nfnets_am import parallel
 from nfnets_am.data import ops
 from nfnets_am.data import pipeline
+from nfnets_am.models import pretrained
 from nfnets_am.optim import ema as ema_lib
 from nfnets_am.optim import optimizer as optimizer_lib
 from nfnets_am.optim import sam as sam_lib
@@ -83,11 +84,17 @@ class Experiment:
   accumulate: int
   seeds: Mapping[str, int]
 
-  def init(self) -> TrainState:
-    """Returns the first state; depends on the init seed alone."""
+  def init(self, weights: Any = None) -> TrainState:
+    """Returns the first state; depends on the init seed and `weights` alone.
+
+    Args:
+      weights: to start from instead of new ones, see pretrained.adapt.
+    """
     rng = jax.random.key(self.seeds['init'])
     images = jnp.zeros((1,) + self.image_shape, jnp.float32)
     params, state = self.model.init(rng, images, is_training=True)
+    if weights is not None:
+      params = pretrained.adapt(weights, params)
     return TrainState(
         update=jnp.zeros((), jnp.int32), params=params, state=state,
         opt_state=self.optimizer.init(params),

@@ -31,9 +31,7 @@ def table_of(
            for metric in metrics}
   leading = shown[sweep.metric]
   keys = [key for key in leading[0].key if key != sweep.tune]
-  counted = f'best {sweep.best_of}' if sweep.best_of else 'mean'
-  header = [*keys, *(f'{metric} ({counted} +- deviation)' for metric in metrics), 'runs counted',
-            'views in an update', 'views trained on', 'compute', 'state']
+  header = [*keys, *metrics, 'runs', 'views/update', 'views', 'compute', 'state']
   totals = [reduction.views_in_total(cell) for cell in leading]
   least = min((total for total in totals if not math.isnan(total)), default=math.nan)
   rows = []
@@ -42,7 +40,7 @@ def table_of(
     row += [_entry(shown[metric][i], metric, sweep.tune) for metric in metrics]
     summary = cell.summaries.get(sweep.metric)
     derived = next((run.derived for run in cell.runs if run.derived), {})
-    row += [f'{summary.runs if summary else 0} of {len(cell.runs)}',
+    row += [f'{summary.runs if summary else 0}/{len(cell.runs)}',
             str(derived.get('views', '?')),
             '?' if math.isnan(total) else f'{total:,}',
             '?' if math.isnan(total) else f'{total / least:.3g} x',
@@ -55,8 +53,15 @@ def _entry(cell: reduction.Cell, metric: str, tuned: str) -> str:
   summary = cell.summaries.get(metric)
   if summary is None:
     return 'no run'
-  return (f'{format_value(metric, summary.mean)} +- {format_value(metric, summary.deviation)}'
+  return (f'{format_value(metric, summary.mean)} ± {format_value(metric, summary.deviation)}'
           + (f' ({tuned} {cell.key[tuned]})' if tuned else ''))
+
+
+def caption(sweep: experiment_file.Sweep) -> str:
+  """Returns what the numbers of the table are."""
+  counted = f'the best {sweep.best_of}' if sweep.best_of else 'all'
+  return (f'Mean ± standard deviation (ddof 0) of {counted} finished runs of a cell. Compute is '
+          'the views trained on, against the least of the cells.')
 
 
 def csv_rows(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell]) -> list[list[Any]]:
@@ -78,11 +83,7 @@ def markdown(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell], head
   lines = [f'# {sweep.title}', '', f'Written by `{command}`.', '']
   lines += ['| ' + ' | '.join(header) + ' |', '|' + '---|' * len(header)]
   lines += ['| ' + ' | '.join(row) + ' |' for row in rows]
-  counted = (f'Each number is the mean of the best {sweep.best_of} finished runs of its cell.'
-             if sweep.best_of else 'Each number is the mean over the finished runs of its cell.')
-  lines += ['', f'{counted} The deviation is the standard deviation of those runs, divided by '
-            'their number (ddof 0). Compute is the views trained on, against the least of the '
-            'cells.', '']
+  lines += ['', caption(sweep), '']
   troubled = [run for cell in cells for run in cell.runs if run.status != 'finished']
   if troubled:
     lines += ['## Runs that are not finished', '']

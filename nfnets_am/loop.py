@@ -43,8 +43,8 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict
   Raises:
     UserError: bad input, or a file that cannot be read or written; status.json says 'failed'.
   """
-  run = run_lib.build(config)
   folder = run_folder.RunFolder(workdir, writer=jax.process_index() == 0)
+  run = run_lib.build(config, begins=not checkpoints_lib.exist(folder.path / 'checkpoints'))
   folder.open(config)
   try:
     status = folder.status()
@@ -130,7 +130,7 @@ class _Loop:
     init = self._run.experiment.init
     update = self._checkpoints.latest()
     if update is None:
-      return parallel.replicate(jax.jit(init)()), 0
+      return parallel.replicate(jax.jit(init)(self._run.weights)), 0
     train_state, loop = self._checkpoints.restore(update, jax.eval_shape(init))
     self._sums = loop['sums']
     return train_state, update

@@ -13,6 +13,7 @@ from nfnets_am import experiment as experiment_lib
 from nfnets_am.data import ops
 from nfnets_am.data import sources
 from nfnets_am.data import views
+from nfnets_am.models import pretrained
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Run:
     eval_splits: what is evaluated.
     keep, best: checkpoints that stay, see checkpoints.Checkpoints.
     tensorboard: whether to write events too.
+    weights: to start from, {module: {name: array}}, or None.
   """
 
   dataset: sources.DataSet
@@ -43,14 +45,21 @@ class Run:
   keep: int
   best: str
   tensorboard: bool
+  weights: pretrained.Params | None
 
 
-def build(config: ml_collections.ConfigDict) -> Run:
+def build(config: ml_collections.ConfigDict, *, begins: bool = True) -> Run:
   """Builds a run; everything that is wrong with a config is refused here.
+
+  Args:
+    config: see config.get_default.
+    begins: whether the run starts at its first update. From a checkpoint it needs no `init_from`,
+      whose file may be gone by then.
 
   Raises:
     ConfigError: one sentence with the key, its value and what is allowed.
-    UserError: the data set is missing or unreadable.
+    UserError: the data set or the weights file is missing or unreadable, or the weights are those
+      of another model.
   """
   config_lib.validate(config)
   read = config_lib.ReadConfig(config)
@@ -62,12 +71,18 @@ def build(config: ml_collections.ConfigDict) -> Run:
   images = dataset.splits['train'].image
   derived = derived_lib.derive(
       read, train_images=len(images), devices=jax.device_count(), hosts=jax.process_count())
+  experiment = experiment_lib.make_experiment(
+      read, derived, num_classes=dataset.num_classes, image_shape=images.shape[1:],
+      mean=dataset.mean, std=dataset.std, augmentation=augmentation)
+  weights = None
+  if read.init_from and begins:
+    weights = pretrained.load(read.init_from)
+    pretrained.adapt(weights, jax.eval_shape(experiment.init).params,
+                     source=f'init_from={read.init_from!r}')
   run = Run(
       dataset=dataset,
       derived=derived,
-      experiment=experiment_lib.make_experiment(
-          read, derived, num_classes=dataset.num_classes, image_shape=images.shape[1:],
-          mean=dataset.mean, std=dataset.std, augmentation=augmentation),
+      experiment=experiment,
       plan=views.ViewPlan(
           examples=len(images), unique=derived.unique, multiplicity=derived.multiplicity,
           neighbouring=derived.scheme == 'neighbouring', shuffle_seed=seeds['shuffle'],
@@ -79,6 +94,7 @@ def build(config: ml_collections.ConfigDict) -> Run:
       keep=read.checkpoint.keep,
       best=read.checkpoint.best,
       tensorboard=read.tensorboard,
+      weights=weights,
   )
   read.refuse_unread()
   return run

@@ -9,10 +9,7 @@ import sys
 import jax
 import numpy as np
 
-from nfnets_am import checkpoints
-from nfnets_am import evaluate
-from nfnets_am import run as run_lib
-from nfnets_am import run_folder
+from nfnets_am import saved
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TINY = 'tests/tiny.py'
@@ -63,11 +60,7 @@ def train_on_hosts(workdir, *overrides: str, hosts: int, devices: int, config: s
 
 def final_state(workdir) -> dict[str, np.ndarray]:
   """Returns every array of the newest checkpoint by its name."""
-  workdir = pathlib.Path(workdir)
-  config = evaluate.config_from(run_folder.RunFolder(workdir).read('config.json'))
-  store = checkpoints.Checkpoints(workdir / 'checkpoints', read_only=True)
-  run = run_lib.build(config)
-  state, _ = store.restore(store.latest(), jax.eval_shape(run.experiment.init))
+  _, state = saved.newest(workdir, saved.build(workdir))
   return {jax.tree_util.keystr(path): np.asarray(value)
           for path, value in jax.tree_util.tree_leaves_with_path(state)}
 

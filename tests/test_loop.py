@@ -10,7 +10,7 @@ import pytest
 
 from tests import commands
 
-_LONGER = '--config.budget=400 updates'
+_LONGER = '--config.budget=150 updates'
 
 
 @pytest.fixture(scope='module')
@@ -46,7 +46,7 @@ def test_kill_at_random_moments(tmp_path, uninterrupted):
   draw = random.Random(0)
   workdir = tmp_path / 'run'
   killed = 0
-  for target in (60, 150, 240, 330):
+  for target in (24, 60, 90, 120):
     with _start(workdir) as process:
       _wait_for_update(workdir, target, process)
       time.sleep(draw.uniform(0, 0.1))
@@ -64,12 +64,12 @@ def test_kill_at_random_moments(tmp_path, uninterrupted):
 def test_a_signal_saves_and_asks_to_be_run_again(tmp_path, uninterrupted):
   workdir = tmp_path / 'run'
   with _start(workdir) as process:
-    _wait_for_update(workdir, 99, process)
+    _wait_for_update(workdir, 60, process)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=120)
     assert process.returncode == 75
   status = json.loads((workdir / 'status.json').read_text())
-  assert status['status'] == 'stopped' and 99 <= status['update'] < 400
+  assert status['status'] == 'stopped' and 60 <= status['update'] < 150
   assert (workdir / 'checkpoints' / str(status['update'])).is_dir()
   commands.train(workdir, _LONGER)
   _same_end(uninterrupted, workdir)
@@ -80,7 +80,7 @@ def test_a_finished_run_is_not_repeated(uninterrupted):
   before = {path: path.stat().st_mtime_ns for path in uninterrupted.rglob('*') if path.is_file()
             and path.name != '.lock'}
   done = commands.train(uninterrupted, _LONGER)
-  assert 'finished at update 400 of 400' in done.stderr
+  assert 'finished at update 150 of 150' in done.stderr
   assert before == {path: path.stat().st_mtime_ns for path in before}
 
 

@@ -55,7 +55,7 @@ def test_cells_gather_the_seeds_and_name_what_is_missing(tmp_path):
 
   header, rows = figures.table_of(sweep, cells)
   assert len(header) == len(rows[0])
-  assert rows[0][1] == '80.00% +- 10.00%'
+  assert rows[0][1] == '80.00% ± 10.00%'
   assert rows[2][1] == 'no run' and rows[2][-1] == '2 missing'
   page = figures.markdown(sweep, cells, header, rows, 'the command')
   assert 'diverged (not finite)' in page and '`multiplicity=8,seed=1`: missing' in page
@@ -81,8 +81,8 @@ def test_each_metric_has_its_own_best_learning_rate(tmp_path):
   assert best.key['peak'] == 0.2 and best.summaries['train/loss'].mean == pytest.approx(0.3)
   _, rows = figures.table_of(sweep, cells)
   assert len(rows) == 2
-  assert rows[0][1] == '74.00% +- 0.00% (peak 0.1)'
-  assert rows[0][2] == '0.3000 +- 0.0000 (peak 0.2)'
+  assert rows[0][1] == '74.00% ± 0.00% (peak 0.1)'
+  assert rows[0][2] == '0.3000 ± 0.0000 (peak 0.2)'
 
 
 def test_a_run_that_goes_on_is_not_averaged(tmp_path):

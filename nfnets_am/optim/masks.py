@@ -32,10 +32,12 @@ def not_final_linear(params: Params) -> Mask:
 
   Its bias is clipped, and so are the linears inside squeeze-and-excite, as in the published code.
   """
-  return _by_name(
-      params,
-      lambda module, name: not ('linear' in module and 'squeeze_excite' not in module
-                                and name == 'w'))
+  return _by_name(params, lambda module, name: not (is_final_linear(module) and name == 'w'))
+
+
+def is_final_linear(module: str) -> bool:
+  """Whether a module is the last linear, and not one inside squeeze-and-excite."""
+  return 'linear' in module and 'squeeze_excite' not in module
 
 
 def _by_name(params: Params, choose: Callable[[str, str], bool]) -> Mask:

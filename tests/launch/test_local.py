@@ -71,7 +71,7 @@ def test_every_cell_ends_in_its_state_and_the_report_says_so(tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_saves_the_runs_and_the_same_command_goes_on(tmp_path):
-  experiment, workdir = _write(tmp_path, '600 updates'), tmp_path / 'runs'
+  experiment, workdir = _write(tmp_path, '200 updates'), tmp_path / 'runs'
   flags = (f'--experiment={experiment}', f'--workdir={workdir}', '--jobs=2')
   with commands.start('launch.sweep', *flags) as launcher:
     began = time.monotonic()

@@ -1,0 +1,134 @@
+"""One training step of ours beside timm's of the same model, in one run, as a ratio.
+
+    python -m benchmarks.step --peer --model=nf_resnet50 --size=96 --batch=8
+
+Same shapes and the same pieces in both: label smoothing, adaptive gradient clipping but for the
+final linear, Nesterov momentum, decay of all weights but gains and biases. timm and torch are the
+extra nfnets_am[peers]. Rounds of the two alternate, so that both see the same machine.
+"""
+
+from collections.abc import Callable
+import statistics
+import time
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+from rich import console
+from rich import table
+
+from nfnets_am import config as config_lib
+from nfnets_am import derived as derived_lib
+from nfnets_am import errors
+from nfnets_am import experiment as experiment_lib
+from nfnets_am import parallel
+from nfnets_am.data import ops
+
+_CLASSES = 1000
+_LEARNING_RATE, _MOMENTUM, _DECAY, _CLIP, _SMOOTHING = 0.01, 0.9, 2e-5, 0.01, 0.1
+# Ours to timm's name; both draw stochastic depth, which is off here: timm's is another one.
+PEERS = {'nf_resnet50': 'nf_resnet50', 'nfnet_f0': 'dm_nfnet_f0', 'nfnet_f1': 'dm_nfnet_f1'}
+
+
+def compare(model: str, size: int, batch: int, rounds: int, dtype: str) -> None:
+  """Times both and prints a table.
+
+  Args:
+    model: one of PEERS.
+    size: of the images in pixels; at 64 and below a CPU measures XLA's slow path for 2x2 maps.
+    batch: images in a step.
+    rounds: of each.
+    dtype: of the activations, 'float32' or 'bfloat16'.
+  """
+  if model not in PEERS:
+    raise errors.UserError(f'--model={model!r} has no peer; allowed: {", ".join(PEERS)}')
+  rng = np.random.default_rng(0)
+  images = rng.integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
+  labels = rng.integers(0, _CLASSES, batch).astype(np.int32)
+  contenders = {'ours': _ours(model, images, labels, dtype),
+                'timm': _timm(model, images, labels, dtype)}
+  times: dict[str, list[float]] = {name: [] for name in contenders}
+  for step in contenders.values():
+    step()
+  for _ in range(rounds):
+    for name, step in contenders.items():
+      began = time.perf_counter()
+      step()
+      times[name].append(time.perf_counter() - began)
+  ratios = [a / b for a, b in zip(times['ours'], times['timm'], strict=True)]
+  rows = table.Table('step', 'median ms', 'least to most', title=(
+      f'{model}, {batch} images of {size} px, {dtype}, {jax.devices()[0].device_kind}'))
+  for name, values in times.items():
+    rows.add_row(name, f'{1e3 * statistics.median(values):.1f}',
+                 f'{1e3 * min(values):.1f} to {1e3 * max(values):.1f}')
+  rows.add_row('ratio, ours to timm', f'{statistics.median(ratios):.2f}',
+               f'{min(ratios):.2f} to {max(ratios):.2f}')
+  console.Console().print(rows)
+
+
+def _ours(model: str, images: np.ndarray, labels: np.ndarray, dtype: str) -> Callable[[], None]:
+  config = config_lib.get_default()
+  config.views = len(images)
+  config.budget = '1000 updates'
+  config.data.augment = 'normalise()'
+  config.dtype = dtype
+  config.model = ml_collections.ConfigDict({'name': model, 'stochastic_depth': 0.0})
+  config.loss = ml_collections.ConfigDict(
+      {'name': 'cross_entropy', 'label_smoothing': _SMOOTHING})
+  config.schedule = ml_collections.ConfigDict({'name': 'constant', 'peak': _LEARNING_RATE})
+  config.optimizer.update({'momentum': _MOMENTUM, 'nesterov': True, 'weight_decay': _DECAY,
+                           'decay_mask': 'no_gain_bias', 'agc_clip': _CLIP})
+  read = config_lib.ReadConfig(config)
+  derived = derived_lib.derive(read, train_images=len(images))
+  experiment = experiment_lib.make_experiment(
+      read, derived, num_classes=_CLASSES, image_shape=images.shape[1:], mean=(0.5,) * 3,
+      std=(0.25,) * 3, augmentation=ops.parse(config.data.augment))
+  step = parallel.map_step(experiment.train_step, 'pmap', replicated=2, donate=(0,))
+  state = parallel.replicate(jax.jit(experiment.init)())
+  batch = parallel.shard({'image': images, 'label': labels, 'draws': {}}, 'pmap')
+
+  def run() -> None:
+    nonlocal state
+    state, metrics = step(state, None, batch)
+    jnp.asarray(metrics['loss']).block_until_ready()
+
+  return run
+
+
+def _timm(model: str, images: np.ndarray, labels: np.ndarray, dtype: str) -> Callable[[], None]:
+  try:
+    import timm
+    from timm import utils
+    import torch
+  except ImportError:
+    raise errors.UserError('--peer needs timm and torch; install nfnets_am[peers]') from None
+  gpu = torch.cuda.is_available()
+  device = torch.device('cuda' if gpu else 'cpu')
+  net = timm.create_model(PEERS[model], num_classes=_CLASSES, drop_path_rate=0.0).to(
+      device, memory_format=torch.channels_last).train()
+  plain = [p for name, p in net.named_parameters() if 'gain' in name or 'bias' in name]
+  decayed = [p for name, p in net.named_parameters() if 'gain' not in name and 'bias' not in name]
+  optimizer = torch.optim.SGD(
+      [{'params': decayed, 'weight_decay': _DECAY}, {'params': plain, 'weight_decay': 0.0}],
+      lr=_LEARNING_RATE, momentum=_MOMENTUM, nesterov=True)
+  clipped = [p for name, p in net.named_parameters()
+             if not (name.startswith('head.') and name.endswith('weight'))]
+  loss_fn = torch.nn.CrossEntropyLoss(label_smoothing=_SMOOTHING)
+  # On a GPU the peer is timm at its best: compiled, bfloat16, channels last.
+  forward = torch.compile(net) if gpu else net
+  x = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).contiguous(
+      memory_format=torch.channels_last)
+  y = torch.from_numpy(labels).long().to(device)
+
+  def run() -> None:
+    normalised = (x.float() / 255 - 0.5) / 0.25
+    with torch.autocast(device.type, torch.bfloat16, enabled=dtype == 'bfloat16'):
+      loss = loss_fn(forward(normalised), y)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    utils.adaptive_clip_grad(clipped, _CLIP)
+    optimizer.step()
+    loss.item()
+
+  return run

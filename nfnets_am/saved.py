@@ -1,0 +1,68 @@
+"""A run from its folder: what its config.json builds, and the state of its newest checkpoint."""
+
+import os
+import pathlib
+from typing import Any
+
+import jax
+import ml_collections
+
+from nfnets_am import checkpoints
+from nfnets_am import config as config_lib
+from nfnets_am import errors
+from nfnets_am import run as run_lib
+from nfnets_am import run_folder
+
+
+def config_of(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
+  """Returns the config that a folder's run was started with.
+
+  Raises:
+    UserError: the folder holds no run.
+  """
+  folder = pathlib.Path(workdir)
+  flat = run_folder.RunFolder(folder).read('config.json')
+  if flat is None or not (folder / 'checkpoints').is_dir():
+    raise errors.UserError(f'{folder} holds no run: config.json or checkpoints/ is missing')
+  config = config_lib.get_default()
+  with config.unlocked():
+    for section in ('model', 'loss', 'schedule'):
+      config[section] = ml_collections.ConfigDict()
+    config.update_from_flattened_dict(
+        {key: tuple(value) if isinstance(value, list) else value for key, value in flat.items()
+         if value is not None})
+  return config
+
+
+def build(workdir: str | os.PathLike, *, data_dir: str | None = None, batch: int | None = None
+          ) -> run_lib.Run:
+  """Builds the run of a folder.
+
+  Args:
+    workdir: the folder.
+    data_dir: where the data set is now, if it moved.
+    batch: examples in an evaluation step, instead of the config's.
+
+  Raises:
+    UserError: the folder holds no run, or the run cannot be built here.
+  """
+  config = config_of(workdir)
+  if data_dir is not None:
+    config.data.data_dir = data_dir
+  if batch is not None:
+    config.eval.batch = batch
+  return run_lib.build(config, begins=False)
+
+
+def newest(workdir: str | os.PathLike, run: run_lib.Run) -> tuple[int, Any]:
+  """Returns the update of the newest checkpoint and its train state, placed on all devices.
+
+  Raises:
+    UserError: there is none, or it is damaged.
+  """
+  store = checkpoints.Checkpoints(pathlib.Path(workdir) / 'checkpoints', read_only=True)
+  update = store.latest()
+  if update is None:
+    raise errors.UserError(f'{store.folder} holds no finished checkpoint')
+  train_state, _ = store.restore(update, jax.eval_shape(run.experiment.init))
+  return update, train_state
