@@ -90,10 +90,13 @@ def run(jobs: Sequence[Job], at_once: int) -> int:
 def _start(job: Job) -> subprocess.Popen:
   """Starts a job in a session of its own: Ctrl-C in the terminal reaches the launcher alone."""
   job.folder.mkdir(parents=True, exist_ok=True)
+  # XLA's CPU backend gives its buffers back to the kernel after every step and asks for them again,
+  # a third of the time of a small model; with these glibc keeps them.
+  keep = {'MALLOC_TOP_PAD_': str(256 << 20), 'MALLOC_TRIM_THRESHOLD_': str(16 << 30)}
   with open(job.folder / 'log.txt', 'ab') as log:
     return subprocess.Popen(job.command(), stdout=log, stderr=subprocess.STDOUT,
                             stdin=subprocess.DEVNULL, start_new_session=True,
-                            env={**os.environ, 'PYTHONUNBUFFERED': '1'})
+                            env={**keep, **os.environ, 'PYTHONUNBUFFERED': '1'})
 
 
 def _progress(job: Job) -> str:

@@ -28,6 +28,8 @@ class Derived:
     left_out: images that a pass leaves out, others in each pass.
     updates: length of the run.
     epochs: unique images that the run draws, over N.
+    temperature: peak learning rate times n (Fort et al. 2021, Figure 7); None for a growing batch,
+      for which it is not defined.
     devices, hosts: over which an update is spread.
     views_per_device: rows of one device.
     unique_per_device: unique images of one device; a fraction if an image's views lie on two.
@@ -47,6 +49,7 @@ class Derived:
   left_out: int
   updates: int
   epochs: float
+  temperature: float | None
   devices: int
   hosts: int
   views_per_device: int
@@ -133,6 +136,7 @@ def derive(
       left_out=train_images % unique,
       updates=updates,
       epochs=updates / updates_per_epoch,
+      temperature=None if scheme == 'growing' else config.schedule.peak * max(1, n),
       devices=devices,
       hosts=hosts,
       views_per_device=views // devices,

@@ -24,7 +24,9 @@ class Sweep:
     cells: one dict for every run: the arguments of get_config, the seed among them.
     metric: what the report is about, as 'split/key' of metrics.jsonl ('test/top1').
     others: further metrics, shown beside it.
-    best_of: runs of a cell that count: the best so many; 0 is all of them (pitfall: state which).
+    best_of: runs of a cell that count: the best so many; 0 is all of them.
+    tune: a key of the cells, such as 'peak', of which each metric shows its own best value; ''
+      shows all of them.
     note: Markdown: what may and what may not be concluded.
   """
 
@@ -33,6 +35,7 @@ class Sweep:
   metric: str = 'test/top1'
   others: tuple[str, ...] = ()
   best_of: int = 0
+  tune: str = ''
   note: str = ''
 
   def names(self) -> list[str]:

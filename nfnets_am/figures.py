@@ -21,31 +21,47 @@ def format_value(metric: str, value: float) -> str:
 def table_of(
     sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell],
 ) -> tuple[list[str], list[list[str]]]:
-  """Returns the header and the rows of a sweep's table: one row for each cell."""
-  keys = list(cells[0].key) if cells else []
+  """Returns the header and the rows of a sweep's table: one row for each cell.
+
+  With `sweep.tune` the cells that differ only in that key share a row, and every metric says at
+  which value of it it was best.
+  """
   metrics = (sweep.metric, *sweep.others)
-  counted = f'best {sweep.best_of}' if sweep.best_of else 'mean'
-  header = [*keys, *(f'{metric} ({counted} +- deviation)' for metric in metrics), 'runs counted',
-            'views in an update', 'views trained on', 'compute', 'state']
-  totals = [reduction.views_in_total(cell) for cell in cells]
+  shown = {metric: reduction.tune(cells, sweep.tune, metric) if sweep.tune else cells
+           for metric in metrics}
+  leading = shown[sweep.metric]
+  keys = [key for key in leading[0].key if key != sweep.tune]
+  header = [*keys, *metrics, 'runs', 'views/update', 'views', 'compute', 'state']
+  totals = [reduction.views_in_total(cell) for cell in leading]
   least = min((total for total in totals if not math.isnan(total)), default=math.nan)
   rows = []
-  for cell, total in zip(cells, totals, strict=True):
+  for i, (cell, total) in enumerate(zip(leading, totals, strict=True)):
     row = [str(cell.key[key]) for key in keys]
-    for metric in metrics:
-      summary = cell.summaries.get(metric)
-      row.append('no run' if summary is None else
-                 f'{format_value(metric, summary.mean)} +- '
-                 f'{format_value(metric, summary.deviation)}')
+    row += [_entry(shown[metric][i], metric, sweep.tune) for metric in metrics]
     summary = cell.summaries.get(sweep.metric)
     derived = next((run.derived for run in cell.runs if run.derived), {})
-    row += [f'{summary.runs if summary else 0} of {len(cell.runs)}',
+    row += [f'{summary.runs if summary else 0}/{len(cell.runs)}',
             str(derived.get('views', '?')),
             '?' if math.isnan(total) else f'{total:,}',
             '?' if math.isnan(total) else f'{total / least:.3g} x',
             cell.state]
     rows.append(row)
   return header, rows
+
+
+def _entry(cell: reduction.Cell, metric: str, tuned: str) -> str:
+  summary = cell.summaries.get(metric)
+  if summary is None:
+    return 'no run'
+  return (f'{format_value(metric, summary.mean)} ± {format_value(metric, summary.deviation)}'
+          + (f' ({tuned} {cell.key[tuned]})' if tuned else ''))
+
+
+def caption(sweep: experiment_file.Sweep) -> str:
+  """Returns what the numbers of the table are."""
+  counted = f'the best {sweep.best_of}' if sweep.best_of else 'all'
+  return (f'Mean ± standard deviation (ddof 0) of {counted} finished runs of a cell. Compute is '
+          'the views trained on, against the least of the cells.')
 
 
 def csv_rows(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell]) -> list[list[Any]]:
@@ -67,11 +83,7 @@ def markdown(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell], head
   lines = [f'# {sweep.title}', '', f'Written by `{command}`.', '']
   lines += ['| ' + ' | '.join(header) + ' |', '|' + '---|' * len(header)]
   lines += ['| ' + ' | '.join(row) + ' |' for row in rows]
-  counted = (f'Each number is the mean of the best {sweep.best_of} finished runs of its cell.'
-             if sweep.best_of else 'Each number is the mean over the finished runs of its cell.')
-  lines += ['', f'{counted} The deviation is the standard deviation of those runs, divided by '
-            'their number (ddof 0). Compute is the views trained on, against the least of the '
-            'cells.', '']
+  lines += ['', caption(sweep), '']
   troubled = [run for cell in cells for run in cell.runs if run.status != 'finished']
   if troubled:
     lines += ['## Runs that are not finished', '']
@@ -99,7 +111,8 @@ def picture(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell],
     scale = 1 if metric.endswith('loss') else 100
     unit = 'nats' if metric.endswith('loss') else '%'
     labels = []
-    for i, cell in enumerate(cells):
+    for i, cell in enumerate(
+        reduction.tune(cells, sweep.tune, metric) if sweep.tune else cells):
       colour, marker = _COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)]
       label = ', '.join(f'{key} {value}' for key, value in cell.key.items())
       updates, mean, deviation = reduction.mean_history(cell, metric)
@@ -118,8 +131,8 @@ def picture(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell],
     curves.set_ylabel(f'{metric} ({unit})')
     curves.grid(alpha=0.3)
     curves.legend(frameon=False, fontsize=8)
-    ends.set_xticks(range(len(cells)), labels, fontsize=8)
-    ends.set_xlim(-0.6, len(cells) - 0.4)
+    ends.set_xticks(range(len(labels)), labels, fontsize=8)
+    ends.set_xlim(-0.6, len(labels) - 0.4)
     ends.grid(alpha=0.3, axis='y')
     ends.set_title('at the end; every run a point', fontsize=9)
   fig.suptitle(sweep.title, fontsize=11)

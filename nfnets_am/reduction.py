@@ -129,6 +129,25 @@ def reduce(sweep: experiment_file.Sweep, workdir: str | os.PathLike) -> list[Cel
   return cells
 
 
+def tune(cells: Sequence[Cell], key: str, metric: str) -> list[Cell]:
+  """Keeps, of the cells that differ only in `key`, the one whose mean of `metric` is best.
+
+  Each metric has a best of its own (Fort et al. 2021, Figure 2: the accuracy at the learning rate
+  that maximises it, the training loss at the one that minimises that). A group without a finished
+  run keeps its first cell.
+  """
+  groups: dict[str, list[Cell]] = {}
+  for cell in cells:
+    rest = {k: v for k, v in cell.key.items() if k != key}
+    groups.setdefault(config_lib.cell_name(rest), []).append(cell)
+  kept = []
+  for group in groups.values():
+    known = [cell for cell in group if metric in cell.summaries]
+    best = min if metric.endswith('loss') else max
+    kept.append(best(known, key=lambda cell: cell.summaries[metric].mean) if known else group[0])
+  return kept
+
+
 def mean_history(cell: Cell, metric: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """Returns (updates [T], mean [T], deviation [T]) of a metric over a cell's finished runs."""
   curves = [dict(run.history[metric]) for run in cell.runs

@@ -36,10 +36,12 @@ def main() -> None:
     csv.writer(f).writerows(figures.csv_rows(sweep, cells))
   figures.picture(sweep, cells, workdir / 'report.png')
 
-  printed = table.Table(*header, title=sweep.title)
+  printed = table.Table(*header, title=sweep.title, caption=figures.caption(sweep))
   for row in rows:
     printed.add_row(*row)
   out = console.Console()
+  if not out.is_terminal:
+    out = console.Console(width=120)
   out.print(printed)
   out.print(f'table {workdir / "report.md"}\ndata  {workdir / "report.csv"}', highlight=False)
   out.print(f'picture {workdir / "report.png"}', highlight=False, soft_wrap=True)

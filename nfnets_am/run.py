@@ -88,6 +88,6 @@ def print_derived(derived: derived_lib.Derived) -> None:
   """Prints the derived numbers as a table."""
   rows = table.Table('derived number', 'value', title='What this config means here')
   for key, value in dataclasses.asdict(derived).items():
-    rows.add_row(key, value if isinstance(value, str) else f'{value:,.6g}'
-                 if isinstance(value, float) else f'{value:,}')
+    rows.add_row(key, f'{value:,.6g}' if isinstance(value, float)
+                 else f'{value:,}' if isinstance(value, int) else str(value))
   console.Console(stderr=True).print(rows)

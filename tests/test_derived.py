@@ -93,3 +93,10 @@ def test_durations_in_every_unit():
 
 def test_evaluation_batches_are_a_multiple_of_the_devices():
   assert _derive(CIFAR, devices=8, unique=64, **{'eval.batch': 500}).eval_batch == 504
+
+
+def test_temperature_is_defined_for_a_fixed_batch_only():
+  assert _derive(CIFAR, views=64, multiplicity=4).temperature == pytest.approx(0.4)
+  neighbouring = _derive(CIFAR, views=64, multiplicity=4, neighbouring=True)
+  assert neighbouring.temperature == pytest.approx(0.4)
+  assert _derive(CIFAR, unique=64, multiplicity=4).temperature is None

@@ -55,7 +55,7 @@ def test_cells_gather_the_seeds_and_name_what_is_missing(tmp_path):
 
   header, rows = figures.table_of(sweep, cells)
   assert len(header) == len(rows[0])
-  assert rows[0][1] == '80.00% +- 10.00%'
+  assert rows[0][1] == '80.00% ± 10.00%'
   assert rows[2][1] == 'no run' and rows[2][-1] == '2 missing'
   page = figures.markdown(sweep, cells, header, rows, 'the command')
   assert 'diverged (not finite)' in page and '`multiplicity=8,seed=1`: missing' in page
@@ -64,6 +64,25 @@ def test_cells_gather_the_seeds_and_name_what_is_missing(tmp_path):
   assert table[4][:3] == [4, 1, 'diverged'] and table[4][3] == ''
   figures.picture(sweep, cells, tmp_path / 'report.png')
   assert (tmp_path / 'report.png').stat().st_size > 10_000
+
+
+def test_each_metric_has_its_own_best_learning_rate(tmp_path):
+  for peak, top1, loss in ((0.1, 0.74, 0.5), (0.2, 0.73, 0.3)):
+    _run(tmp_path, f'multiplicity=1,peak={peak},seed=0', top1, loss=loss)
+  sweep = experiment_file.Sweep(
+      title='Tuned', others=('train/loss',), tune='peak',
+      cells=tuple({'multiplicity': n, 'peak': peak, 'seed': 0}
+                  for n in (1, 4) for peak in (0.1, 0.2)))
+  cells = reduction.reduce(sweep, tmp_path)
+  (best, missing) = reduction.tune(cells, 'peak', 'test/top1')
+  assert best.key['peak'] == 0.1 and best.summaries['test/top1'].mean == pytest.approx(0.74)
+  assert missing.key == {'multiplicity': 4, 'peak': 0.1} and missing.state == '1 missing'
+  best = reduction.tune(cells, 'peak', 'train/loss')[0]
+  assert best.key['peak'] == 0.2 and best.summaries['train/loss'].mean == pytest.approx(0.3)
+  _, rows = figures.table_of(sweep, cells)
+  assert len(rows) == 2
+  assert rows[0][1] == '74.00% ± 0.00% (peak 0.1)'
+  assert rows[0][2] == '0.3000 ± 0.0000 (peak 0.2)'
 
 
 def test_a_run_that_goes_on_is_not_averaged(tmp_path):

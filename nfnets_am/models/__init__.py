@@ -1,14 +1,19 @@
 """Models by name. To add one, write a file with a `create` and a line here."""
 
+import functools
 from typing import Any
 
 from nfnets_am import registry
+from nfnets_am.models import nf_resnet
+from nfnets_am.models import nfnet
 from nfnets_am.models import wide_resnet
 from nfnets_am.models.model import Model
 
 MODELS = registry.Registry('model', {
     'wide_resnet': wide_resnet.create,
     'wide_resnet_tiny': wide_resnet.create_tiny,
+    **{name: functools.partial(nf_resnet.create, name) for name in nf_resnet.VARIANTS},
+    **{name: functools.partial(nfnet.create, name) for name in nfnet.VARIANTS},
 })
 
 

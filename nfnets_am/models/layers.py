@@ -1,30 +1,87 @@
 """Layers whose weights are float32 and which compute in the dtype of their input."""
 
+from collections.abc import Sequence
+
 import haiku as hk
 import jax
 import jax.numpy as jnp
 
+from nfnets_am import registry
+
 # Keeps the variance of a signal that has passed a ReLU (He et al. 2015).
 HE_NORMAL = hk.initializers.VarianceScaling(2.0, 'fan_in', 'normal')
+FAN_IN_NORMAL = hk.initializers.VarianceScaling(1.0, 'fan_in', 'normal')
 FAN_IN = hk.initializers.VarianceScaling(1.0, 'fan_in', 'truncated_normal')
 
 
 class Conv2D(hk.Module):
-  """A convolution with bias, SAME padding, NHWC images and HWIO weights."""
+  """A convolution with SAME padding, NHWC images and HWIO weights."""
 
-  def __init__(self, channels: int, kernel: int, stride: int = 1, name: str | None = None):
+  def __init__(self, channels: int, kernel: int, stride: int = 1, with_bias: bool = True,
+               name: str | None = None):
     super().__init__(name=name)
     self.channels, self.kernel, self.stride = channels, kernel, stride
+    self.with_bias = with_bias
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps [B, H, W, C] to [B, H / stride, W / stride, channels]."""
     shape = (self.kernel, self.kernel, x.shape[-1], self.channels)
     w = hk.get_parameter('w', shape, jnp.float32, HE_NORMAL)
-    b = hk.get_parameter('b', (self.channels,), jnp.float32, jnp.zeros)
     x = jax.lax.conv_general_dilated(
         x, w.astype(x.dtype), (self.stride, self.stride), 'SAME',
         dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
+    if not self.with_bias:
+      return x
+    b = hk.get_parameter('b', (self.channels,), jnp.float32, jnp.zeros)
     return x + b.astype(x.dtype)
+
+
+class WSConv2D(hk.Module):
+  """A convolution with scaled weight standardisation, gain and bias (Brock et al. 2021a, eq. 3).
+
+  The weights of every output channel have zero mean and, with gain 1, unit norm, so that a signal
+  keeps its variance without a normaliser.
+  """
+
+  def __init__(self, channels: int, kernel: int, stride: int = 1, groups: int = 1,
+               name: str | None = None):
+    super().__init__(name=name)
+    self.channels, self.kernel, self.stride, self.groups = channels, kernel, stride, groups
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Maps [B, H, W, C] to [B, H / stride, W / stride, channels]."""
+    shape = (self.kernel, self.kernel, x.shape[-1] // self.groups, self.channels)
+    w = hk.get_parameter('w', shape, jnp.float32, FAN_IN_NORMAL)
+    gain = hk.get_parameter('gain', (self.channels,), jnp.float32, jnp.ones)
+    bias = hk.get_parameter('bias', (self.channels,), jnp.float32, jnp.zeros)
+    x = jax.lax.conv_general_dilated(
+        x, standardise(w, gain).astype(x.dtype), (self.stride, self.stride), 'SAME',
+        dimension_numbers=('NHWC', 'HWIO', 'NHWC'), feature_group_count=self.groups)
+    return x + bias.astype(x.dtype)
+
+
+def standardise(w: jax.Array, gain: jax.Array) -> jax.Array:
+  """Returns gain * (w - mean) / sqrt(max(variance * fan_in, 1e-4)) for HWIO weights, float32.
+
+  Mean and (biased) variance are taken over H, W and I.
+  """
+  centred = w - w.mean((0, 1, 2))
+  sum_of_squares = jnp.square(centred).sum((0, 1, 2))
+  return centred * (gain * jax.lax.rsqrt(jnp.maximum(sum_of_squares, 1e-4)))
+
+
+class SqueezeExcite(hk.Module):
+  """Gates of the channels in (0, 1), from their means (Hu et al. 2018)."""
+
+  def __init__(self, channels: int, hidden: int, name: str | None = None):
+    super().__init__(name=name)
+    self.fc0 = Linear(hidden, name='linear')
+    self.fc1 = Linear(channels, name='linear_1')
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Maps [B, H, W, C] to [B, 1, 1, C]."""
+    gates = jax.nn.sigmoid(self.fc1(jax.nn.relu(self.fc0(x.mean((1, 2))))))
+    return gates[:, None, None]
 
 
 class Linear(hk.Module):
@@ -47,3 +104,35 @@ def dropout(x: jax.Array, rate: float, is_training: bool) -> jax.Array:
   if not (is_training and rate):
     return x
   return hk.dropout(hk.next_rng_key(), rate, x)
+
+
+def stochastic_depth(x: jax.Array, rate: float, is_training: bool) -> jax.Array:
+  """Zeroes the branch of whole examples at `rate`, in training only.
+
+  What is kept is not scaled up, as in the public code of the NF papers.
+  """
+  if not (is_training and rate):
+    return x
+  keep = jax.random.bernoulli(hk.next_rng_key(), 1 - rate, (x.shape[0], 1, 1, 1))
+  return x * keep.astype(x.dtype)
+
+
+def signal_betas(depths: Sequence[int], alpha: float) -> list[float]:
+  """Returns 1 / (expected standard deviation of the input) of every block.
+
+  Each block adds a branch of variance alpha^2; the first block of a stage starts again from 1,
+  since its shortcut sees the scaled activation (Brock et al. 2021a, sec. 3).
+  """
+  betas, variance = [], 1.0
+  for depth in depths:
+    for block in range(depth):
+      betas.append(variance ** -0.5)
+      variance = (1.0 if block == 0 else variance) + alpha ** 2
+  return betas
+
+
+# Activations times the constant that gives a unit normal signal unit variance again, as published.
+ACTIVATIONS = registry.Registry('activation', {
+    'gelu': lambda x: jax.nn.gelu(x) * 1.7015043497085571,
+    'relu': lambda x: jax.nn.relu(x) * 1.7139588594436646,
+})

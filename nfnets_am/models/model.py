@@ -21,6 +21,7 @@ class Model:
     num_classes: K.
     train_size: side of a training view in pixels.
     test_size: side of a test image in pixels.
+    randaugment: magnitude of its published RandAugment, or None.
   """
 
   init: Callable[..., tuple[Any, Any]]
@@ -29,6 +30,7 @@ class Model:
   num_classes: int
   train_size: int
   test_size: int
+  randaugment: int | None = None
 
 
 def from_module(

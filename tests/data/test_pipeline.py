@@ -1,6 +1,7 @@
 """Batches: the planned views and labels, the same on host and device, every image counted once."""
 
 import functools
+import pathlib
 import subprocess
 import sys
 import textwrap
@@ -91,6 +92,17 @@ def test_hosts_together_make_the_batches_of_one(split, hosts):
     assert_equal(joined, whole[k])
 
 
+@pytest.mark.parametrize('devices', [1, 2, 8])
+def test_devices_make_their_part_of_the_batch_from_their_rows(split, devices):
+  plan, augmentation = make_plan(8, 2), ops.parse(TEXT)
+  (batch,) = pipeline.host_batches(split, plan, augmentation, 0, 0, 1, apply='device')
+  spread = jax.tree.map(lambda x: x.reshape(devices, -1, *x.shape[1:]), batch)
+  apply = jax.vmap(functools.partial(pipeline.apply_on_device, augmentation), in_axes=(None, 0))
+  (whole,) = run(split, plan, 0, 1, 'host')
+  got = apply(jax.numpy.asarray(split.image), spread)
+  assert_equal(jax.tree.map(lambda x: np.asarray(x).reshape(-1, *x.shape[2:]), got), whole)
+
+
 def test_views_differ_within_an_update_and_between_epochs(split):
   plan = make_plan(N, 4)
   first, second = run(split, plan, 0, 2, 'host')
@@ -176,7 +188,9 @@ def test_the_bundled_set_trains_on_the_device_where_tensorflow_is_missing():
         except errors.UserError as e:
           print(e)
       """)
-  done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=False)
+  root = pathlib.Path(__file__).parents[2]
+  done = subprocess.run(
+      [sys.executable, '-c', code], cwd=root, capture_output=True, text=True, check=False)
   lines = done.stdout.splitlines()
   assert lines[0] == '(8, 28, 28, 1) float32', done.stderr
   assert lines[1].startswith("tensorflow cannot be imported (No module named 'tensorflow')")

@@ -10,12 +10,13 @@ from nfnets_am.data import sources
 from nfnets_am.data import tensorflow
 
 
-def store(folder, name, splits, *, shape=(32, 32, 3), classes=100, version='3.0.2', features=None):
+def store(folder, name, splits, *, shape=(32, 32, 3), classes=100, version='3.0.2', shards=1):
   """Writes a prepared TFDS data set: split -> [(image, label)]."""
   tfds = tensorflow.import_tfds()
   tfds.dataset_builders.store_as_tfds_dataset(
       name=name, version=version, data_dir=folder,
-      features=features or tfds.features.FeaturesDict({
+      download_config=tfds.download.DownloadConfig(num_shards=shards),
+      features=tfds.features.FeaturesDict({
           'image': tfds.features.Image(shape=shape),
           'label': tfds.features.ClassLabel(num_classes=classes)}),
       split_datasets={split: [(i, {'image': image, 'label': int(label)})
@@ -59,6 +60,17 @@ def test_cifar100_is_read_as_stored_with_published_constants(folder):
   assert data.std == (0.24703223, 0.24348513, 0.26158784)
   again = sources.load('cifar100', data_dir=folder)
   np.testing.assert_array_equal(again.splits['train'].image, image)
+
+
+def test_several_files_are_read_one_after_the_other(tmp_path):
+  store(tmp_path, 'many_files', {'train': some_rows(160, 0), 'test': some_rows(4, 1)},
+        version='1.0.0', shards=4)
+  tfds = tensorflow.import_tfds()
+  files = [tfds.load('many_files', data_dir=tmp_path, split=f'train[{i}shard:{i + 1}shard]')
+           for i in range(4)]
+  stored = [row['image'].numpy() for file in files for row in file]
+  data = sources.load('tfds:many_files', data_dir=str(tmp_path))
+  np.testing.assert_array_equal(data.splits['train'].image, stored)
 
 
 def test_svhn_adds_the_extra_images_and_svhn_cropped_does_not(folder):

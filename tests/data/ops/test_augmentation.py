@@ -16,6 +16,8 @@ SEQUENCES = [
     'pad_crop(pad=4) | flip() | normalise()',
     "flip() | pad_crop(pad=3, mode='reflect') | normalise() | cutout(length=4)",
     "pad_crop(pad=5) | flip() | pad_crop(pad=2, mode='reflect') | flip() | normalise()",
+    # Black from the last crop stays black through the earlier ops.
+    'pad_crop(pad=3) | flip() | pad_crop(pad=3) | normalise()',
 ]
 
 

@@ -1,0 +1,136 @@
+"""NF-ResNets (Brock et al. 2021a, arXiv:2101.08692) and the ResNet-50 with SkipInit.
+
+Pre-activation bottleneck ResNets without normalisers. NF-ResNets standardise their weights and keep
+the signal's variance by constants; the SkipInit one has plain convolutions and only the scalar, at
+first zero, on each branch (De and Smith 2020).
+"""
+
+import dataclasses
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+from nfnets_am import errors
+from nfnets_am.models import layers
+from nfnets_am.models import model
+from nfnets_am.models import nfnet
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+  """What tells the family's members apart.
+
+  Attributes:
+    depths: blocks of the four stages.
+    width: channels of the stem; stage i has 4 * 2^i times as many.
+    skipinit: plain convolutions instead of standardised ones.
+    size: pixels of training and test images.
+    stem_stride: of the first convolution.
+  """
+
+  depths: tuple[int, int, int, int]
+  width: int = 64
+  skipinit: bool = False
+  size: int = 224
+  stem_stride: int = 2
+
+
+VARIANTS = {
+    'nf_resnet50': Variant((3, 4, 6, 3)),
+    'nf_resnet101': Variant((3, 4, 23, 3)),
+    'nf_resnet152': Variant((3, 8, 36, 3)),
+    'nf_resnet200': Variant((3, 24, 36, 3)),
+    'nf_resnet288': Variant((24, 24, 24, 24)),
+    'nf_resnet_tiny': Variant((1, 1, 2, 1), width=4, size=28, stem_stride=1),
+    'skipinit_resnet50': Variant((3, 4, 6, 3), skipinit=True),
+}
+
+
+class NFResBlock(hk.Module):
+  """act, 1x1, 3x3 (strided), 1x1, skip gain; a quarter of the channels inside."""
+
+  def __init__(self, in_channels: int, channels: int, *, stride: int, beta: float, alpha: float,
+               skipinit: bool, stochastic_depth: float, name: str):
+    super().__init__(name=name)
+    self.alpha, self.beta, self.rate = alpha, beta, stochastic_depth
+    conv = layers.Conv2D if skipinit else layers.WSConv2D
+    self.activation = jax.nn.relu if skipinit else layers.ACTIVATIONS['relu']
+    self.conv0 = conv(channels // 4, 1, name='conv0')
+    self.conv1 = conv(channels // 4, 3, stride, name='conv1')
+    self.conv2 = conv(channels, 1, name='conv2')
+    self.shortcut = None
+    if stride > 1 or in_channels != channels:
+      self.shortcut = conv(channels, 1, stride, name='conv_shortcut')
+
+  def __call__(self, x: jax.Array, is_training: bool) -> jax.Array:
+    out = self.activation(x) * self.beta
+    shortcut = self.shortcut(out) if self.shortcut else x
+    out = self.conv0(out)
+    out = self.conv1(self.activation(out))
+    out = self.conv2(self.activation(out))
+    out = layers.stochastic_depth(out, self.rate, is_training)
+    gain = hk.get_parameter('skip_gain', (), jnp.float32, jnp.zeros)
+    return (self.alpha * gain).astype(out.dtype) * out + shortcut
+
+
+class NFResNet(hk.Module):
+  """7x7 stem, max-pool, four stages of blocks, act, mean, dropout, linear."""
+
+  def __init__(self, num_classes: int, variant: Variant, *, dropout: float,
+               stochastic_depth: float, remat: bool):
+    super().__init__(name='SkipInit_ResNet' if variant.skipinit else 'NF_ResNet')
+    self.dropout, self.remat = dropout, remat
+    self.activation = jax.nn.relu if variant.skipinit else layers.ACTIVATIONS['relu']
+    alpha = 1.0 if variant.skipinit else 0.2
+    betas = ([1.0] * sum(variant.depths) if variant.skipinit
+             else layers.signal_betas(variant.depths, alpha))
+    stem = variant.width, 7, variant.stem_stride
+    # The public SkipInit stem has no bias; the standardised one always has.
+    self.stem = (layers.Conv2D(*stem, with_bias=False, name='initial_conv') if variant.skipinit
+                 else layers.WSConv2D(*stem, name='initial_conv'))
+    channels = variant.width
+    self.blocks: list[NFResBlock] = []
+    for stage, depth in enumerate(variant.depths):
+      for block in range(depth):
+        index, width = len(self.blocks), 4 * variant.width * 2 ** stage
+        self.blocks.append(NFResBlock(
+            channels, width, stride=2 if stage and not block else 1, beta=betas[index],
+            alpha=alpha, skipinit=variant.skipinit,
+            stochastic_depth=stochastic_depth * index / len(betas),
+            name=f'nf_res_block_{index}' if index else 'nf_res_block'))
+        channels = width
+    w_init = (hk.initializers.Constant(0.0) if variant.skipinit
+              else hk.initializers.RandomNormal(0.01))
+    self.linear = layers.Linear(num_classes, w_init, name='linear')
+
+  def __call__(self, x: jax.Array, is_training: bool) -> jax.Array:
+    """Maps images [B, H, W, C] to logits float32 [B, K]."""
+    x = hk.max_pool(self.stem(x), (1, 3, 3, 1), (1, 2, 2, 1), 'SAME')
+    x = nfnet.run_blocks(self.blocks, x, is_training, self.remat)
+    x = layers.dropout(self.activation(x).mean((1, 2)), self.dropout, is_training)
+    return self.linear(x).astype(jnp.float32)
+
+
+def create(variant: str, num_classes: int, *, dropout: float = 0.25, stochastic_depth: float = 0.1,
+           remat: bool = False) -> model.Model:
+  """Returns an NF-ResNet or a SkipInit ResNet.
+
+  Args:
+    variant: one of VARIANTS.
+    num_classes: K.
+    dropout: rate before the final linear in [0, 1); Fort et al. 2021 take 0.25.
+    stochastic_depth: rate of the block after the last; block i of N has i / N of it.
+    remat: recompute the inside of every block in the backward pass, to save memory.
+
+  Raises:
+    ConfigError: a rate outside [0, 1).
+  """
+  for key, rate in (('dropout', dropout), ('stochastic_depth', stochastic_depth)):
+    if not 0 <= rate < 1:
+      raise errors.ConfigError(f'model.{key}={rate}; allowed: from 0 to below 1')
+  facts = VARIANTS[variant]
+  return model.from_module(
+      lambda: NFResNet(num_classes, facts, dropout=dropout, stochastic_depth=stochastic_depth,
+                       remat=remat),
+      name=variant, num_classes=num_classes, train_size=facts.size, test_size=facts.size)
