@@ -66,8 +66,8 @@ def host_batches(records: records_lib.Records, plan: stream_order.StreamPlan, re
     errors.ConfigError: mixing lacks partners.
     errors.UserError: a record is bad; the sentence names it.
   """
+  check(records, plan, recipe)
   maker = _Maker(records, plan, recipe, augment_seed)
-  maker.check()
   iterator = maker.dataset(start, stop, parallel, prefetch).as_numpy_iterator()
   for update in range(start, stop):
     try:
@@ -75,6 +75,11 @@ def host_batches(records: records_lib.Records, plan: stream_order.StreamPlan, re
     except tensorflow.import_tensorflow().errors.OpError as e:
       raise errors.UserError(maker.fault(update) or str(e)) from e
     yield maker.batch(update, made)
+
+
+def check(records: records_lib.Records, plan: stream_order.StreamPlan, recipe: Recipe) -> None:
+  """Raises errors.ConfigError if the recipe mixes and the plan's updates lack partners."""
+  _Maker(records, plan, recipe, 0).check()
 
 
 class _Maker:
