@@ -50,6 +50,25 @@ def get_default() -> ml_collections.ConfigDict:
   config.data.validation = 0
   config.data.seed = 0
   config.data.augment = 'pad_crop(pad=4) | flip() | normalise()'
+  # Side in pixels of the random crops of a set of encoded images, such as 'imagenet2012', which is
+  # then streamed and not kept in memory; 0 is a small set in memory. The keys up to
+  # window_megabytes are for streamed sets, whose `augment` is 'normalise()'.
+  config.data.crop = 0
+  # Two-image methods in equal shares, "mixup(alpha=0.2) | cutmix()"; '' is none.
+  config.data.mix = ''
+  # Partners from the update ('batch') or from as many further unique images ('fresh').
+  config.data.partners = 'fresh'
+  # Acts on the mixed image: "randaugment(num_ops=4, magnitude=15, contrast='fixed')"; '' is none.
+  config.data.randaugment = ''
+  # Stored split that is tested on, 'crop_resize' or 'resize_crop_32', and its size; 0 is `crop`.
+  config.data.test_split = 'validation'
+  config.data.eval_crop = 'resize_crop_32'
+  config.data.eval_size = 0
+  # Parts of a pass that hosts share out: the order and the pairs depend on them, not on the hosts.
+  config.data.lanes = 8
+  # Images that are shuffled among each other; fewer, if they would take more memory (all hosts).
+  config.data.window = 8192
+  config.data.window_megabytes = 3000
   # Where ops that stand before normalise run: 'host' (tf.data) or 'device' (the set lives there).
   config.data.apply = 'host'
   config.data.layout = 'image_major'
@@ -226,10 +245,11 @@ def validate(config: ml_collections.ConfigDict) -> None:
   for key in ('budget', 'eval.every', 'log_every', 'checkpoint.every'):
     amount, _ = durations.parse(key, _get(config, key))
     _require(amount > 0, config, key, 'more than nothing')
-  for key in ('data.train_images', 'data.validation', 'optimizer.l2', 'optimizer.weight_decay',
-              'optimizer.agc_clip', 'sam.rho'):
+  for key in ('data.crop', 'data.eval_size', 'data.train_images', 'data.validation', 'optimizer.l2',
+              'optimizer.weight_decay', 'optimizer.agc_clip', 'sam.rho'):
     _require(_get(config, key) >= 0, config, key, '0 or more')
-  for key in ('accumulate', 'eval.batch', 'checkpoint.keep'):
+  for key in ('accumulate', 'eval.batch', 'checkpoint.keep', 'data.lanes', 'data.window',
+              'data.window_megabytes'):
     _require(_get(config, key) >= 1, config, key, 'a whole number from 1 up')
   for key in ('ema', 'optimizer.momentum'):
     _require(0 <= _get(config, key) < 1, config, key, 'from 0 (off) to below 1')

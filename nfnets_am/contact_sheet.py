@@ -12,7 +12,9 @@ from ml_collections import config_flags
 import numpy as np
 
 from nfnets_am import cli
+from nfnets_am import errors
 from nfnets_am import run as run_lib
+from nfnets_am.data import inputs
 from nfnets_am.data import pipeline
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -27,6 +29,10 @@ def main() -> None:
   # A row of the sheet is an image, however the run lays them out.
   config.data.layout = 'image_major'
   run = run_lib.build(config)
+  if isinstance(run.dataset, inputs.StreamInput):
+    raise errors.ConfigError(
+        f'data.crop={run.dataset.recipe.size}; allowed: 0, for sets in memory; '
+        'python -m nfnets_am.data draws the views of streamed images')
   originals, views = update_views(run, _UPDATE.value)
   path = pathlib.Path(_OUT.value)
   draw(originals[:_IMAGES.value], views[:_IMAGES.value], path,

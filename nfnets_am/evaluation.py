@@ -8,14 +8,13 @@ import jax
 import numpy as np
 
 from nfnets_am import parallel
-from nfnets_am.data import pipeline
-from nfnets_am.data import sources
+from nfnets_am.data import inputs
 
 
 class Evaluator:
   """Evaluates weights on whole splits."""
 
-  def __init__(self, eval_step: Callable[..., Any], dataset: sources.DataSet, *, batch: int,
+  def __init__(self, eval_step: Callable[..., Any], dataset: inputs.Input, *, batch: int,
                backend: str):
     """Compiles nothing yet.
 
@@ -44,8 +43,8 @@ class Evaluator:
     """
     sums: dict[str, dict[str, float]] = {prefix: {} for prefix in weights}
     hosts = jax.process_count()
-    for batch in pipeline.eval_batches(
-        self._dataset.splits[split], self._batch // hosts, host=jax.process_index(), hosts=hosts):
+    for batch in self._dataset.eval_batches(
+        split, self._batch // hosts, host=jax.process_index(), hosts=hosts):
       batch = parallel.shard(batch, self._backend)
       for prefix, params in weights.items():
         # float() waits for the step: an unblocked loop of collectives can hang on the CPU.

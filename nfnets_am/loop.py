@@ -24,7 +24,6 @@ from nfnets_am import parallel
 from nfnets_am import run as run_lib
 from nfnets_am import run_folder
 from nfnets_am import signals
-from nfnets_am.data import pipeline
 
 # Batches placed on the devices ahead of the step that takes them.
 _PREFETCH = 2
@@ -63,9 +62,8 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict
 
 def placed_batches(run: run_lib.Run, start: int) -> Iterator[Any]:
   """Yields the batches of the updates after `start`, on the devices a few ahead of the step."""
-  batches = pipeline.host_batches(
-      run.dataset.splits['train'], run.plan, run.experiment.augmentation, run.seeds['augment'],
-      start, run.derived.updates, apply=run.apply)
+  batches = run.dataset.train_batches(
+      run.plan, run.seeds['augment'], start, run.derived.updates)
   placed: collections.deque = collections.deque()
   for batch in batches:
     placed.append(parallel.shard(batch, run.backend))
@@ -76,9 +74,8 @@ def placed_batches(run: run_lib.Run, start: int) -> Iterator[Any]:
 
 def place_pool(run: run_lib.Run) -> Any:
   """Returns the training images on every device, if views are drawn there, else None."""
-  if run.apply != 'device':
-    return None
-  return parallel.replicate(run.dataset.splits['train'].image)
+  pool = run.dataset.pool
+  return None if pool is None else parallel.replicate(pool)
 
 
 class _Loop:

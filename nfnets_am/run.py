@@ -10,8 +10,8 @@ from rich import table
 from nfnets_am import config as config_lib
 from nfnets_am import derived as derived_lib
 from nfnets_am import experiment as experiment_lib
+from nfnets_am.data import inputs
 from nfnets_am.data import ops
-from nfnets_am.data import sources
 from nfnets_am.data import views
 from nfnets_am.models import pretrained
 
@@ -21,12 +21,11 @@ class Run:
   """What a config describes, built and checked; no device has computed anything yet.
 
   Attributes:
-    dataset: in host memory.
+    dataset: what is read, in memory or streamed.
     derived: the derived numbers.
     experiment: the pure part.
     plan: which images and views an update holds.
     seeds: the four seeds.
-    apply: where the ops before `normalise` run, 'host' or 'device'.
     backend: 'pmap' or 'shard_map'.
     eval_splits: what is evaluated.
     keep, best: checkpoints that stay, see checkpoints.Checkpoints.
@@ -34,12 +33,11 @@ class Run:
     weights: to start from, {module: {name: array}}, or None.
   """
 
-  dataset: sources.DataSet
+  dataset: inputs.Input
   derived: derived_lib.Derived
   experiment: experiment_lib.Experiment
   plan: views.ViewPlan
   seeds: dict[str, int]
-  apply: str
   backend: str
   eval_splits: tuple[str, ...]
   keep: int
@@ -65,14 +63,12 @@ def build(config: ml_collections.ConfigDict, *, begins: bool = True) -> Run:
   read = config_lib.ReadConfig(config)
   seeds = config_lib.seeds(read)
   augmentation = ops.parse(read.data.augment)
-  dataset = sources.load(
-      read.data.name, data_dir=read.data.data_dir, download=read.data.download,
-      validation=read.data.validation, train_images=read.data.train_images, seed=read.data.seed)
-  images = dataset.splits['train'].image
+  dataset = inputs.open_input(read.data, augmentation)
   derived = derived_lib.derive(
-      read, train_images=len(images), devices=jax.device_count(), hosts=jax.process_count())
+      read, train_images=dataset.train_images, devices=jax.device_count(),
+      hosts=jax.process_count())
   experiment = experiment_lib.make_experiment(
-      read, derived, num_classes=dataset.num_classes, image_shape=images.shape[1:],
+      read, derived, num_classes=dataset.num_classes, image_shape=dataset.image_shape,
       mean=dataset.mean, std=dataset.std, augmentation=augmentation)
   weights = None
   if read.init_from and begins:
@@ -83,12 +79,11 @@ def build(config: ml_collections.ConfigDict, *, begins: bool = True) -> Run:
       dataset=dataset,
       derived=derived,
       experiment=experiment,
-      plan=views.ViewPlan(
-          examples=len(images), unique=derived.unique, multiplicity=derived.multiplicity,
+      plan=dataset.plan(
+          unique=derived.unique, multiplicity=derived.multiplicity,
           neighbouring=derived.scheme == 'neighbouring', shuffle_seed=seeds['shuffle'],
           layout=read.data.layout, host=jax.process_index(), hosts=jax.process_count()),
       seeds=seeds,
-      apply=read.data.apply,
       backend=read.backend,
       eval_splits=tuple(read.eval.splits),
       keep=read.checkpoint.keep,

@@ -88,14 +88,17 @@ class ViewPlan:
     epoch, step = divmod(k, self.updates_per_pass)
     start = step // self._visits * self.unique
     share = self.unique // self.hosts
-    order = _permutation(self.examples, self.shuffle_seed, epoch)
-    ids = order[start + self.host * share:start + (self.host + 1) * share]
+    ids = self.order(epoch)[start + self.host * share:start + (self.host + 1) * share]
     views = np.arange(self._views, dtype=np.int32) + np.int32(step % self._visits)
     if self.layout == 'image_major':
       example, view = np.repeat(ids, len(views)), np.tile(views, share)
     else:
       example, view = np.tile(ids, len(views)), np.repeat(views, share)
     return Rows(example, np.full(len(example), epoch, np.int32), view)
+
+  def order(self, epoch: int) -> np.ndarray:
+    """Returns the images of a pass in the order in which updates take them: int32 [at most N]."""
+    return _permutation(self.examples, self.shuffle_seed, epoch)
 
   @property
   def _views(self) -> int:

@@ -1,0 +1,211 @@
+"""Views per second for ImageNet crops: ours, decoding per view, PIL in processes, and the floor.
+
+  JAX_PLATFORMS=cpu python -m benchmarks.input_imagenet --photographs=FOLDER [--json=FILE]
+
+A stand-in of --images JPEGs of about 450x450 is written from photographs (or from the bundled
+images, which decode faster). Updates hold 128 views of 128/n unique images, bicubic crops of
+--size pixels as uint8. Contenders:
+
+  per view       the usual tf.data pipeline: every view decodes its window anew, random box,
+                 bicubic resize, flip. The peer, ratio 1, at the same n.
+  ours           nfnets_am, crop and flip
+  ours, recipe   nfnets_am, MixUp and CutMix with fresh partners, RandAugment 4 ops magnitude 15
+  PIL            one process per core, PIL and numpy: open, box, bicubic resize, flip; per view
+  floor          no pipeline: what one full decode per image and one slice, resize and flip per view
+                 take as single ops in a loop, times the cores
+
+All take turns in every round; ratios are medians over rounds of the ratio within a round.
+"""
+
+import argparse
+from collections.abc import Iterator
+import io
+import json
+import multiprocessing
+import os
+import pathlib
+import statistics
+import tempfile
+import time
+
+import numpy as np
+from PIL import Image
+import rich.console
+import rich.table
+
+from nfnets_am.data import crops
+from nfnets_am.data import mixing
+from nfnets_am.data import randaugment
+from nfnets_am.data import records as records_lib
+from nfnets_am.data import stand_in
+from nfnets_am.data import stream_order
+from nfnets_am.data import stream_pipeline
+from nfnets_am.data import tensorflow
+
+PEER = 'per view'
+
+
+def per_view(records: records_lib.Records, views: int, n: int, size: int) -> Iterator[np.ndarray]:
+  """The peer: decode_and_crop_jpeg for every view, stateless draws, uint8 out."""
+  tf = tensorflow.import_tensorflow()
+
+  def view(i, serialized):
+    encoded, _ = records.parse(serialized)
+    shape = tf.image.extract_jpeg_shape(encoded)
+    seed = tf.stack([i, tf.constant(0, tf.int64)])
+    begin, extent, _ = tf.image.stateless_sample_distorted_bounding_box(
+        shape, tf.constant([[[0., 0., 1., 1.]]]), seed=seed, min_object_covered=0.1,
+        aspect_ratio_range=(3 / 4, 4 / 3), area_range=(0.08, 1.0), max_attempts=10,
+        use_image_if_no_bounding_boxes=True)
+    window = tf.io.decode_and_crop_jpeg(
+        encoded, tf.concat([begin[:2], extent[:2]], 0), channels=3)
+    image = tf.image.resize(window, [size, size], 'bicubic')
+    image = tf.image.stateless_random_flip_left_right(image, seed)
+    return tf.saturate_cast(tf.round(image), tf.uint8)
+
+  dataset = tf.data.TFRecordDataset(list(records.paths)).repeat().shuffle(256, seed=0)
+  dataset = dataset.flat_map(lambda x: tf.data.Dataset.from_tensors(x).repeat(n)).enumerate()
+  dataset = dataset.map(view, num_parallel_calls=tf.data.AUTOTUNE)
+  return dataset.batch(views, drop_remainder=True).prefetch(2).as_numpy_iterator()
+
+
+def ours(records: records_lib.Records, views: int, n: int, size: int, recipe: bool = False
+         ) -> Iterator[np.ndarray]:
+  """nfnets_am, from the same records."""
+  plan = stream_order.StreamPlan(
+      examples=records.total, lengths=records.lengths, unique=views // n, multiplicity=n,
+      neighbouring=False, shuffle_seed=0, layout='image_major', lanes=4, window=256)
+  extra = {}
+  if recipe:
+    extra = {'mixing': mixing.Mixing('mixup(alpha=0.2) | cutmix()', 'fresh'),
+             'randaugment': randaugment.RandAugment(magnitude=15, contrast='as_published')}
+  batches = stream_pipeline.host_batches(
+      records, plan, stream_pipeline.Recipe(size=size, **extra), 0, 0, 10**5)
+  return (batch['image'] for batch in batches)
+
+
+def _pil_view(task: tuple[bytes, int, int]) -> np.ndarray:
+  encoded, seed, size = task
+  rng = np.random.default_rng(seed)
+  image = Image.open(io.BytesIO(encoded))
+  for _ in range(10):
+    area = image.width * image.height * rng.uniform(0.08, 1)
+    ratio = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
+    w, h = round((area * ratio)**0.5), round((area / ratio)**0.5)
+    if 0 < w <= image.width and 0 < h <= image.height:
+      break
+  else:
+    w, h = image.size
+  left, top = rng.integers(image.width - w + 1), rng.integers(image.height - h + 1)
+  image = image.convert('RGB').resize(
+      (size, size), Image.Resampling.BICUBIC, (left, top, left + w, top + h))
+  return np.asarray(image)[:, ::rng.choice([-1, 1])]
+
+
+def pil(records: records_lib.Records, views: int, n: int, size: int) -> Iterator[np.ndarray]:
+  """PIL in one process per core; the images' bytes come from memory."""
+  tf = tensorflow.import_tensorflow()
+  stored = [records.parse(r)[0].numpy()
+            for r in tf.data.TFRecordDataset(list(records.paths)).take(256)]
+  with multiprocessing.get_context('spawn').Pool(os.cpu_count()) as pool:
+    tasks = ((stored[i // n % len(stored)], i, size) for i in range(10**7))
+    while True:
+      part = [next(tasks) for _ in range(views)]
+      yield np.stack(pool.map(_pil_view, part, chunksize=8))
+
+
+def floor(records: records_lib.Records, n: int, size: int) -> float:
+  """Views/s of all cores, from the measured time of single compiled ops."""
+  tf = tensorflow.import_tensorflow()
+  stored = [records.parse(r)[0] for r in tf.data.TFRecordDataset(list(records.paths)).take(64)]
+  # The mean window is about half of the image.
+  cut = tf.function(lambda image: crops.flip(crops.resize(tf.slice(
+      image, [20, 30, 0], [250, 280, 3]), size, size), tf.constant(1)), reduce_retracing=True)
+  decode = tf.function(records_lib.decode)
+  images = [decode(x) for x in stored]
+  large = [x for x in images if x.shape[0] >= 270 and x.shape[1] >= 310] or images[:1]
+  cut(large[0])
+  start = time.process_time()
+  for encoded in stored:
+    decode(encoded)
+  decoding = (time.process_time() - start) / len(stored)
+  start = time.process_time()
+  for image in large:
+    cut(image)
+  cutting = (time.process_time() - start) / len(large)
+  return os.cpu_count() / (decoding / n + cutting)
+
+
+CONTENDERS = {
+    PEER: per_view, 'ours': ours, 'ours, recipe': lambda *a: ours(*a, recipe=True), 'PIL': pil}
+
+
+def views_per_second(stream: Iterator, views: int, seconds: float) -> float:
+  """Rate of a stream that nothing else waits for; what it had ready is not counted."""
+  for end in (.3 * seconds, seconds):
+    start, count = time.perf_counter(), 0
+    while (passed := time.perf_counter() - start) < end or not count:
+      next(stream)
+      count += 1
+  return views * count / passed
+
+
+def measure(records: records_lib.Records, multiplicities: list[int], *, rounds: int,
+            seconds: float, size: int, views: int) -> list[dict]:
+  """Returns one row per n and contender: views/s and the ratios to the peer at n and at 1."""
+  rates = {}
+  for n in multiplicities:
+    # Streams live through the rounds: starting one compiles for seconds.
+    streams = {name: make(records, views, n, size) for name, make in CONTENDERS.items()}
+    for name, stream in streams.items():
+      next(stream)
+      rates[n, name] = []
+    rates[n, 'floor'] = []
+    for _ in range(rounds):
+      for name, stream in streams.items():
+        rates[n, name].append(views_per_second(stream, views, seconds))
+      rates[n, 'floor'].append(floor(records, n, size))
+    for stream in streams.values():
+      if hasattr(stream, 'close'):
+        stream.close()
+    del streams
+  first = multiplicities[0]
+  ratio = lambda values, peer: statistics.median(v / p for v, p in zip(values, peer, strict=True))
+  return [{'n': n, 'contender': name, 'views_per_second': statistics.median(values),
+           'lowest': min(values), 'highest': max(values), 'ratio': ratio(values, rates[n, PEER]),
+           f'ratio_to_n{first}': ratio(values, rates[first, PEER])}
+          for (n, name), values in rates.items()]
+
+
+def main(argv: list[str] | None = None) -> None:
+  """The command; see the top of the file."""
+  parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+  parser.add_argument('--photographs', default=None)
+  parser.add_argument('--images', type=int, default=512)
+  parser.add_argument('--size', type=int, default=224)
+  parser.add_argument('--views', type=int, default=128)
+  parser.add_argument('--rounds', type=int, default=5)
+  parser.add_argument('--seconds', type=float, default=3.0)
+  parser.add_argument('--multiplicity', type=int, nargs='+', default=[1, 4, 16])
+  parser.add_argument('--json', type=pathlib.Path)
+  args = parser.parse_args(argv)
+  with tempfile.TemporaryDirectory() as folder:
+    stand_in.write(folder, train=args.images, test=1, photographs=args.photographs)
+    records = records_lib.open_split('imagenet2012', 'train', folder)
+    rows = measure(records, args.multiplicity, rounds=args.rounds, seconds=args.seconds,
+                   size=args.size, views=args.views)
+  keys = list(rows[0])
+  table = rich.table.Table(
+      title=f'{args.size} px, {records.mean_bytes / 1e3:.0f} kB a JPEG, {os.cpu_count()} cores')
+  for key in keys:
+    table.add_column(key)
+  for row in rows:
+    table.add_row(*(f'{v:,.0f}' if isinstance(v, float) and v >= 50 else
+                    f'{v:.2f}' if isinstance(v, float) else str(v) for v in row.values()))
+  rich.console.Console().print(table)
+  if args.json:
+    args.json.write_text(json.dumps(rows, indent=1))
+
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,120 @@
+"""What the doctor measures and draws: the stages of the streamed input, and its views."""
+
+from collections.abc import Callable
+import pathlib
+import time
+from typing import Any
+
+import jax
+import numpy as np
+
+from nfnets_am.data import crops
+from nfnets_am.data import inputs
+from nfnets_am.data import records as records_lib
+from nfnets_am.data import stream_order
+from nfnets_am.data import streaming
+from nfnets_am.data import tensorflow
+
+_SAMPLE = 16
+
+
+def stages(data: inputs.StreamInput, plan: stream_order.StreamPlan, augment_seed: int
+           ) -> dict[str, float]:
+  """Times each stage alone on the first images, in seconds of CPU time per view of an update.
+
+  Args:
+    data: the input.
+    plan: of it.
+    augment_seed: in [0, 2**32).
+
+  Returns:
+    Stage -> seconds. Each includes the 0.1 ms that calling TensorFlow from Python takes.
+  """
+  tf = tensorflow.import_tensorflow()
+  recipe, records, rows = data.recipe, data.splits['train'], plan.update(0)
+  unique = plan.unique // plan.hosts
+  copies = plan.rows // unique
+  # Images that are read and decoded for each image of an update, and crops for each row.
+  sources = 2 if recipe.fresh else 1
+
+  reading = time.process_time()
+  serialized = next(streaming.visits(records, plan, 0, 1).as_numpy_iterator())
+  block = min(plan.block * len(plan.host_lanes), len(plan.order(0)) // plan.hosts)
+  result = {'read': (time.process_time() - reading) / block * sources / copies}
+
+  encoded = [records.parse(x)[0] for x in serialized[:_SAMPLE]]
+  decode = tf.function(records_lib.decode)
+  result['decode'] = _each(decode, [(x,) for x in encoded]) * sources / copies
+  image = decode(encoded[0])
+  count = min(copies, _SAMPLE)
+  drawn = {k: tf.constant(v[:count]) for k, v in crops.draws(augment_seed, rows).items()}
+  cut = tf.function(lambda image: crops.views_of(image, drawn, recipe.size))
+  result['crop, resize, flip'] = _each(cut, [(image,)] * 5) / count * sources
+  view = cut(image)[0]
+  if recipe.mixing:
+    draws = recipe.mixing.draws(
+        augment_seed, rows, np.arange(plan.rows) // copies, recipe.size, recipe.size)
+    mix = tf.function(recipe.mixing.apply, jit_compile=True)
+    result['mix'] = _each(mix, [(view, view, row) for row in _rows(tf, draws)])
+  if recipe.randaugment:
+    draws = recipe.randaugment.draws(augment_seed, rows, recipe.size, recipe.size)
+    augment = tf.function(recipe.randaugment.apply, jit_compile=True)
+    result['RandAugment'] = _each(augment, [(view, row) for row in _rows(tf, draws)])
+  return result
+
+
+def transfer(batch: dict[str, Any]) -> float:
+  """Seconds per view that handing a batch to a device takes."""
+  place = lambda: jax.block_until_ready(jax.device_put(batch))
+  return _each(place, [()] * 3) / len(batch['label'])
+
+
+def sheet(data: inputs.StreamInput, plan: stream_order.StreamPlan, batch: dict[str, Any],
+          path: pathlib.Path, *, images: int = 8) -> None:
+  """Draws the views of a batch: rows are unique images, columns their views.
+
+  The label stands above a view; of a mixed one with its partner's label and the own weight.
+
+  Args:
+    data: the input.
+    plan: of it.
+    batch: one of its batches, in any layout.
+    path: PNG to write.
+    images: how many rows.
+  """
+  import matplotlib
+  matplotlib.use('Agg')
+  from matplotlib import pyplot as plt
+
+  examples = list(dict.fromkeys(batch['example'].tolist()))[:images]
+  copies = plan.rows // (plan.unique // plan.hosts)
+  fig, axes = plt.subplots(len(examples), copies, squeeze=False, layout='constrained',
+                           figsize=(1.5 * copies, 1.75 * len(examples)))
+  for row, example in zip(axes, examples, strict=True):
+    for ax, r in zip(row, np.flatnonzero(batch['example'] == example), strict=True):
+      ax.imshow(batch['image'][r])
+      title = f'{batch["label"][r]}'
+      if 'weight' in batch:
+        title = f'{batch["weight"][r]:.2f} of {title}, else {batch["partner_label"][r]}'
+      ax.set_title(title, fontsize=7)
+      ax.set_xticks([])
+      ax.set_yticks([])
+    row[0].set_ylabel(f'image {example}', fontsize=7)
+  fig.suptitle(f'{data.name}, {data.recipe.size} px', fontsize=9)
+  fig.savefig(path, dpi=100)
+  plt.close(fig)
+
+
+def _rows(tf: Any, draws: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+  """The first rows of draws as tensors."""
+  return [{k: tf.constant(v[r]) for k, v in draws.items()}
+          for r in range(min(_SAMPLE, len(next(iter(draws.values())))))]
+
+
+def _each(fn: Callable[..., Any], arguments: list[tuple]) -> float:
+  """Mean seconds of CPU time of a call, compiled before."""
+  fn(*arguments[0])
+  start = time.process_time()
+  for args in arguments:
+    fn(*args)
+  return (time.process_time() - start) / len(arguments)

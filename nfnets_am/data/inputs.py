@@ -1,0 +1,151 @@
+"""What a run reads: a small set in memory, or encoded images streamed from shards; one interface.
+
+`data.crop` decides: 0 keeps the set in memory as it is, a number of pixels streams and crops.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nfnets_am import errors
+from nfnets_am import registry
+from nfnets_am.data import crops
+from nfnets_am.data import mixing as mixing_lib
+from nfnets_am.data import ops
+from nfnets_am.data import pipeline
+from nfnets_am.data import randaugment as randaugment_lib
+from nfnets_am.data import records as records_lib
+from nfnets_am.data import sources
+from nfnets_am.data import stream_eval
+from nfnets_am.data import stream_order
+from nfnets_am.data import stream_pipeline
+from nfnets_am.data import streaming
+from nfnets_am.data import views
+from nfnets_am.data.ops import parsing
+
+# Of the training images of ImageNet, in units of [0, 1]; also for every other streamed set.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class MemoryInput:
+  """A set in memory, with small images of one size.
+
+  Attributes:
+    name, num_classes, mean, std: of the set.
+    splits: split -> images and labels.
+    train_images: N.
+    image_shape: (H, W, C) of a view.
+    pool: the training images uint8 [N, H, W, C] if views are drawn on the device, else None.
+  """
+
+  def __init__(self, config: Any, augmentation: ops.Augmentation):
+    """Reads the set; config is the section `data`, read through config.ReadConfig."""
+    dataset = sources.load(
+        config.name, data_dir=config.data_dir, download=config.download,
+        validation=config.validation, train_images=config.train_images, seed=config.seed)
+    self.name, self.num_classes, self.mean, self.std, self.splits = (
+        dataset.name, dataset.num_classes, dataset.mean, dataset.std, dataset.splits)
+    self._augmentation, self._apply = augmentation, config.apply
+    images = dataset.splits['train'].image
+    self.train_images, self.image_shape = len(images), images.shape[1:]
+    self.pool = images if self._apply == 'device' else None
+
+  def plan(self, **kwargs: Any) -> views.ViewPlan:
+    """Returns the rows of every update; kwargs as ViewPlan but `examples`."""
+    return views.ViewPlan(examples=self.train_images, **kwargs)
+
+  def train_batches(self, plan: views.ViewPlan, augment_seed: int, start: int, stop: int
+                    ) -> Iterator[dict[str, Any]]:
+    """Yields this host's part of updates start .. stop - 1; see pipeline.host_batches."""
+    return pipeline.host_batches(
+        self.splits['train'], plan, self._augmentation, augment_seed, start, stop,
+        apply=self._apply)
+
+  def eval_batches(self, split: str, batch: int, *, host: int, hosts: int
+                   ) -> Iterator[dict[str, np.ndarray]]:
+    """Yields every image of a split once; see pipeline.eval_batches."""
+    return pipeline.eval_batches(self.splits[split], batch, host=host, hosts=hosts)
+
+
+class StreamInput:
+  """A set of encoded images in shards, cropped to one size; attributes as MemoryInput.
+
+  Attributes:
+    splits: split -> records.
+    recipe: crop, mixing and RandAugment.
+  """
+
+  pool = None
+
+  def __init__(self, config: Any, augmentation: ops.Augmentation):
+    """Opens the set; config is the section `data`, read through config.ReadConfig."""
+    if augmentation.pixel_ops or augmentation.float_ops:
+      raise errors.ConfigError(
+          f'data.augment={augmentation.text!r} with data.crop={config.crop}; allowed: '
+          "'normalise()', since crop, flip, data.mix and data.randaugment come before it")
+    self.recipe = make_recipe(config)
+    self._method, self._eval_size = config.eval_crop, config.eval_size or config.crop
+    crops.EVALUATION[self._method]  # Refuses an unknown name before anything is opened.
+    name = config.name.removeprefix('tfds:')
+    self.splits: Mapping[str, records_lib.Records] = {
+        split: records_lib.open_split(name, stored, config.data_dir, config.download)
+        for split, stored in (('train', 'train'), ('test', config.test_split))}
+    train = self.splits['train']
+    self.name, self.num_classes, self.train_images = name, train.num_classes, train.total
+    self.mean, self.std = IMAGENET_MEAN, IMAGENET_STD
+    self.image_shape = (self.recipe.size, self.recipe.size, 3)
+    self._lanes = config.lanes
+    self._window = streaming.window(train, config.window, config.window_megabytes)
+
+  def plan(self, **kwargs: Any) -> stream_order.StreamPlan:
+    """Returns the rows of every update; kwargs as ViewPlan but `examples`.
+
+    Raises:
+      errors.ConfigError: the images of an update cannot be shared out over lanes, or lack partners.
+    """
+    train = self.splits['train']
+    plan = stream_order.StreamPlan(
+        examples=train.total, lengths=train.lengths, lanes=self._lanes, window=self._window,
+        **kwargs)
+    stream_pipeline.check(train, plan, self.recipe)
+    return plan
+
+  def train_batches(self, plan: stream_order.StreamPlan, augment_seed: int, start: int, stop: int
+                    ) -> Iterator[dict[str, Any]]:
+    """Yields this host's part of updates start .. stop - 1; see stream_pipeline.host_batches."""
+    return stream_pipeline.host_batches(
+        self.splits['train'], plan, self.recipe, augment_seed, start, stop)
+
+  def eval_batches(self, split: str, batch: int, *, host: int, hosts: int
+                   ) -> Iterator[dict[str, np.ndarray]]:
+    """Yields every image of a split once, at the test resolution; see stream_eval."""
+    return stream_eval.eval_batches(
+        self.splits[split], batch, method=self._method, size=self._eval_size, host=host,
+        hosts=hosts)
+
+
+Input = MemoryInput | StreamInput
+
+
+def make_recipe(config: Any) -> stream_pipeline.Recipe:
+  """Reads crop, mix, partners and randaugment of the section `data`."""
+  mixing, randaugment = None, None
+  if config.mix:
+    mixing = mixing_lib.Mixing(config.mix, config.partners)
+  if config.randaugment:
+    calls = parsing.calls(config.randaugment)
+    if [name for name, _ in calls] != ['randaugment']:
+      raise errors.ConfigError(
+          f'data.randaugment={config.randaugment!r}; allowed: one call, such as '
+          "randaugment(num_ops=4, magnitude=15, contrast='fixed')")
+    registry.check_kwargs('randaugment', randaugment_lib.RandAugment, calls[0][1])
+    randaugment = randaugment_lib.RandAugment(**calls[0][1])
+  return stream_pipeline.Recipe(size=config.crop, mixing=mixing, randaugment=randaugment)
+
+
+def open_input(config: Any, augmentation: ops.Augmentation) -> Input:
+  """Opens what the section `data` names; errors as sources.load and records.open_split."""
+  return (StreamInput if config.crop else MemoryInput)(config, augmentation)

@@ -1,0 +1,139 @@
+"""A split of encoded images in TFRecord shards: where every record is, and which one is bad."""
+
+import dataclasses
+import functools
+import os
+from typing import Any
+
+import numpy as np
+
+from nfnets_am import errors
+from nfnets_am.data import tensorflow
+from nfnets_am.data import tfds_images
+
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+  """One stored split, opened.
+
+  An image's number ('example') is its position in the split: shard by shard, as stored.
+
+  Attributes:
+    name: of the data set.
+    split: of it.
+    paths: the shards' files.
+    lengths: records in each, from the set's metadata.
+    num_classes: K.
+    mean_bytes: size of a record on average.
+    image_key, label_key: the features to read.
+  """
+  name: str
+  split: str
+  paths: tuple[str, ...]
+  lengths: tuple[int, ...]
+  num_classes: int
+  mean_bytes: float
+  image_key: str
+  label_key: str
+
+  @property
+  def total(self) -> int:
+    """N, images in the split."""
+    return sum(self.lengths)
+
+  @functools.cached_property
+  def first(self) -> np.ndarray:
+    """int64 [shards]: number of the first image of each shard."""
+    return np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
+
+  def where(self, example: int) -> tuple[int, int]:
+    """Returns shard and index within it of an image."""
+    shard = int(np.searchsorted(self.first, example, side='right')) - 1
+    # Shards without records share their first number with the next one.
+    while self.lengths[shard] == 0:
+      shard -= 1
+    return shard, int(example - self.first[shard])
+
+  def describe(self, example: int) -> str:
+    """Names an image by file, index in it and number."""
+    shard, index = self.where(example)
+    return (f'record {index} of shard {os.path.basename(self.paths[shard])} (image {example} of '
+            f'the split {self.split!r} of {self.name!r})')
+
+  def parse(self, serialized: Any) -> tuple[Any, Any]:
+    """Returns the encoded image (string scalar) and the label (int64 scalar) of a record."""
+    tf = tensorflow.import_tensorflow()
+    features = tf.io.parse_single_example(serialized, {
+        self.image_key: tf.io.FixedLenFeature([], tf.string),
+        self.label_key: tf.io.FixedLenFeature([], tf.int64)})
+    return features[self.image_key], features[self.label_key]
+
+
+def open_split(name: str, split: str, data_dir: str = '', download: bool = False) -> Records:
+  """Opens a split of a prepared TFDS set.
+
+  Args:
+    name: TFDS name, such as 'imagenet2012'.
+    split: stored split, such as 'train'.
+    data_dir: folder or bucket of prepared sets; '' is TFDS' default.
+    download: fetch and prepare the set if it is not there.
+
+  Raises:
+    errors.UserError: the set or a shard of it is missing or empty, or it is of another kind.
+  """
+  tf = tensorflow.import_tensorflow()
+  builder = tfds_images.open_builder(name, data_dir, download)
+  image_key, label_key = tfds_images.keys(builder)
+  tfds_images.prepare(builder, download)
+  tfds_images.check_split(builder, split)
+  info = builder.info.splits[split]
+  file_format = builder.info.file_format.value
+  if file_format != 'tfrecord':
+    raise errors.UserError(
+        f'the data set {name!r} in {builder.data_path} is stored as {file_format}; allowed: '
+        'tfrecord')
+  paths = tuple(map(str, info.filepaths))
+  # One listing, and not a question for each of a thousand shards: it may be a bucket.
+  folder = os.path.dirname(paths[0])
+  present = set(tf.io.gfile.listdir(folder))
+  for path in paths:
+    if os.path.basename(path) not in present:
+      raise errors.UserError(
+          f'shard {os.path.basename(path)} of {name!r} is missing from {folder}; its metadata '
+          f'names {len(paths)} shards')
+  return Records(
+      name=name, split=split, paths=paths, lengths=tuple(info.shard_lengths),
+      num_classes=builder.info.features[label_key].num_classes,
+      mean_bytes=info.num_bytes / max(info.num_examples, 1),
+      image_key=image_key, label_key=label_key)
+
+
+def decode(encoded: Any) -> Any:
+  """Decodes a JPEG (also CMYK or grey) or PNG, whatever its name: tf uint8 [H, W, 3]."""
+  tf = tensorflow.import_tensorflow()
+  image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+  image.set_shape([None, None, 3])
+  return image
+
+
+def find_fault(records: Records, examples: np.ndarray) -> str | None:
+  """Names the first of these images that cannot be read, or None; slow, for when reading failed."""
+  tf = tensorflow.import_tensorflow()
+  for example in examples.tolist():
+    shard, index = records.where(example)
+    try:
+      found = list(tf.data.TFRecordDataset(records.paths[shard]).skip(index).take(1))
+    except tf.errors.OpError as e:
+      return f'{records.describe(example)} cannot be read: {tfds_images.first_line(e)}'
+    if not found:
+      return (f'{records.describe(example)} is missing: the file ends before it, though the '
+              f"set's metadata says that the shard holds {records.lengths[shard]} records")
+    try:
+      encoded, label = records.parse(found[0])
+      decode(encoded)
+    except tf.errors.OpError as e:
+      return f'{records.describe(example)} is bad: {tfds_images.first_line(e)}'
+    if not 0 <= int(label) < records.num_classes:
+      return (f'{records.describe(example)} is bad: its label is {int(label)}, allowed 0 to '
+              f'{records.num_classes - 1}')
+  return None

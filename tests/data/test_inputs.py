@@ -1,0 +1,117 @@
+"""Streamed sets in a run: evaluation counts once, refusals, training and resuming."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+from nfnets_am import config as config_lib
+from nfnets_am import errors
+from nfnets_am import run as run_lib
+from nfnets_am.data import crops
+from nfnets_am.data import records
+from nfnets_am.data import stream_eval
+from tests import commands
+from tests import tiny_stream
+from tests.data import encoded
+
+LENGTHS = (13, 0, 29, 1, 20)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  path = tmp_path_factory.mktemp('tfds')
+  encoded.write(path, LENGTHS, validation=11)
+  return str(path)
+
+
+def _build(folder, **changes):
+  config = tiny_stream.get_config()
+  config.data.data_dir = folder
+  for key, value in changes.items():
+    config.data[key] = value
+  return run_lib.build(config)
+
+
+@pytest.mark.parametrize('hosts, batch', [(1, 4), (2, 4), (4, 5)])
+@pytest.mark.parametrize('method', crops.EVALUATION)
+def test_evaluation_counts_every_image_once(folder, hosts, batch, method):
+  opened = records.open_split('photographs', 'validation', folder)
+  images, labels, lengths = [], [], []
+  for host in range(hosts):
+    batches = list(stream_eval.eval_batches(
+        opened, batch, method=method, size=24, host=host, hosts=hosts))
+    lengths.append(len(batches))
+    for b in batches:
+      assert b['image'].shape == (batch, 24, 24, 3)
+      images.extend(b['image'][b['mask'] == 1])
+      labels.extend(b['label'][b['mask'] == 1].tolist())
+      assert not b['image'][b['mask'] == 0].any()
+  assert len(set(lengths)) == 1
+  assert sorted(labels) == sorted(i % 10 for i in range(11))
+  wanted = [crops.EVALUATION[method](records.decode(e.image), 24).numpy()
+            for e in encoded.examples(11)]
+  key = lambda x: x.tobytes()
+  np.testing.assert_array_equal(sorted(images, key=key), sorted(wanted, key=key))
+
+
+def test_evaluation_names_a_bad_record(tmp_path):
+  rows = encoded.examples(20)
+  rows[6] = rows[6]._replace(image=b'')
+  encoded.write(tmp_path, (20,), rows, validation=11)
+  opened = records.open_split('photographs', 'validation', str(tmp_path))
+  with pytest.raises(errors.UserError, match='record 6 of shard photographs-validation'):
+    list(stream_eval.eval_batches(opened, 4, method='crop_resize', size=24))
+
+
+def test_a_run_is_built_from_the_config(folder):
+  run = _build(folder)
+  assert run.dataset.train_images == 63 and run.dataset.num_classes == 10
+  assert run.experiment.image_shape == (16, 16, 3)
+  assert run.derived.left_out == run.plan.left_out == 7
+  batch = next(run.dataset.train_batches(run.plan, 0, 3, 4))
+  np.testing.assert_array_equal(batch['example'], run.plan.update(3).example)
+  assert {'partner_label', 'weight'} <= batch.keys()
+
+
+@pytest.mark.parametrize('changes, message', [
+    ({'augment': 'flip() | normalise()'}, 'data.crop=16'),
+    ({'lanes': 3}, 'data.lanes=3'), ({'lanes': 8, 'partners': 'batch'}, 'over 8 groups'),
+    ({'eval_crop': 'crop'}, "unknown evaluation crop 'crop'"),
+    ({'randaugment': 'flip()'}, 'allowed: one call'),
+    ({'randaugment': 'randaugment(magnitude=5)'}, "needs the key 'contrast'"),
+    ({'test_split': 'test'}, "no split 'test'"),
+    ({'train_images': 10}, 'data.train_images=10 is set, but nothing reads it'),
+    ({'crop': 0}, 'data.'), ({'crop': -1}, 'data.crop=-1')])
+def test_refuses(folder, changes, message):
+  with pytest.raises((errors.ConfigError, errors.UserError), match=message):
+    _build(folder, **changes)
+
+
+def test_streaming_keys_are_refused_for_sets_in_memory():
+  config = config_lib.get_default()
+  config.unique = 8
+  config.data.mix = 'cutmix()'
+  with pytest.raises(errors.ConfigError, match='data.mix=.* nothing reads it'):
+    run_lib.build(config)
+
+
+@pytest.mark.slow
+def test_trains_and_resumes_bit_identically(folder, tmp_path):
+  flags = (f'--config.data.data_dir={folder}',)
+  config = 'tests/tiny_stream.py'
+  commands.train(tmp_path / 'whole', *flags, config=config)
+  lines = [json.loads(x) for x in (tmp_path / 'whole/metrics.jsonl').read_text().splitlines()]
+  assert [x['images'] for x in lines if x['split'] == 'test'][-1] == 7 + 4
+  with commands.start('nfnets_am.train', f'--config={config}', f'--workdir={tmp_path / "parts"}',
+                      *flags) as process:
+    while process.poll() is None and not list((tmp_path / 'parts').glob('checkpoints/*')):
+      time.sleep(0.05)
+    process.kill()
+    process.communicate()
+  commands.train(tmp_path / 'parts', *flags, config=config)
+  assert (tmp_path / 'parts/metrics.jsonl').read_bytes() == (
+      tmp_path / 'whole/metrics.jsonl').read_bytes()
+  commands.assert_same(
+      commands.final_state(tmp_path / 'parts'), commands.final_state(tmp_path / 'whole'))

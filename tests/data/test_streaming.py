@@ -1,0 +1,73 @@
+"""Records come in the plan's order, from anywhere, for any number of hosts, in few blocks."""
+
+import numpy as np
+import pytest
+
+from nfnets_am.data import records
+from nfnets_am.data import stream_order
+from nfnets_am.data import streaming
+from nfnets_am.data import tensorflow
+from tests.data import encoded
+
+tf = tensorflow.import_tensorflow()
+LENGTHS = (13, 0, 29, 1, 20)
+
+
+@pytest.fixture(scope='module')
+def opened(tmp_path_factory):
+  path = tmp_path_factory.mktemp('tfds')
+  encoded.write(path, LENGTHS)
+  return records.open_split('photographs', 'train', str(path))
+
+
+def _plan(**changes):
+  return stream_order.StreamPlan(**({
+      'examples': sum(LENGTHS), 'unique': 8, 'multiplicity': 2, 'neighbouring': False,
+      'shuffle_seed': 0, 'layout': 'image_major', 'lengths': LENGTHS, 'lanes': 4, 'window': 24}
+      | changes))
+
+
+def _numbers(dataset):
+  """The image numbers in file_name of each update: [[...], ...]."""
+  return [[int(tf.train.Example.FromString(r).features.feature['file_name'].bytes_list.value[0]
+               .split(b'.')[0]) for r in update] for update in dataset.as_numpy_iterator()]
+
+
+@pytest.mark.parametrize('changes', [{}, {'neighbouring': True}, {'host': 1, 'hosts': 2},
+                                     {'window': 1}, {'window': 1000, 'lanes': 2}])
+def test_records_are_those_of_the_plan(opened, changes):
+  plan = _plan(**changes)
+  wanted = [plan.update(k).example[::1 if plan.neighbouring else 2].tolist() for k in range(17)]
+  assert _numbers(streaming.visits(opened, plan, 0, 17)) == wanted
+  assert _numbers(streaming.visits(opened, plan, 9, 13)) == wanted[9:13]
+
+
+@pytest.mark.parametrize('neighbouring', [False, True])
+def test_partners_are_those_of_another_update(opened, neighbouring):
+  plan = _plan(neighbouring=neighbouring)
+  step = 1 if neighbouring else 2
+  found = _numbers(streaming.visits(opened, plan, 2, 17, plan.elsewhere))
+  assert found == [plan.update(plan.elsewhere(k)).example[::step].tolist() for k in range(2, 17)]
+
+
+def test_a_fault_is_named_when_its_block_is_read(tmp_path):
+  rows = encoded.examples(sum(LENGTHS))
+  folder = encoded.write(tmp_path, LENGTHS, rows)
+  opened = records.open_split('photographs', 'train', str(tmp_path))
+  path = folder / 'photographs-train.tfrecord-00002-of-00005'
+  path.write_bytes(path.read_bytes()[:-40])
+  plan = _plan()
+  iterator = streaming.visits(opened, plan, 0, 7).as_numpy_iterator()
+  done = 0
+  with pytest.raises(tf.errors.OpError):
+    for _ in iterator:
+      done += 1
+  assert 'record 28 of shard photographs-train.tfrecord-00002' in streaming.fault(
+      opened, plan, done)
+
+
+def test_the_window_is_bounded_in_images_and_bytes(opened):
+  assert streaming.window(opened, 100, 10**6) == 100
+  megabyte = streaming.window(opened, 10**6, 1)
+  assert 0.9e6 < megabyte * streaming.BLOCKS_HELD * opened.mean_bytes <= 1e6
+  assert np.isfinite(opened.mean_bytes)
