@@ -60,7 +60,8 @@ def main() -> None:
     ours = (cost['ms'], cost['tflop'], cost['accessed_gib'], cost['peak_gib'])
     name = model + ' SAM' * bool(_SAM.value) + ' remat' * _REMAT.value
     rows.add_row(name, *(f'{x:.4g}' for x in ours), f'{cost["seconds"]:.0f} s')
-    if model in _PLAIN and (_PER_DEVICE.value, _TOPOLOGY.value) == (32, 'v3:2x2x1'):
+    same = (_PER_DEVICE.value, _TOPOLOGY.value, _SIZE.value, _SAM.value) == (32, 'v3:2x2x1', 0, 0.0)
+    if same and model in _PLAIN:
       plain = _PLAIN[model]
       rows.add_row('plain port', *(f'{x:.4g}' for x in plain), '')
       rows.add_row('ratio', *(f'{a / b:.3f}' for a, b in zip(ours, plain, strict=True)), '')
