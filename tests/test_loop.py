@@ -116,3 +116,20 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(tmp_path):
   status = json.loads((tmp_path / 'status.json').read_text())
   assert status['status'] == 'diverged' and 'not finite' in status['reason']
   assert 1 < status['update'] < 24
+
+
+@pytest.mark.slow
+def test_every_switch_of_an_nfnet_survives_a_signal(tmp_path):
+  """SAM, AGC, EMA, micro-batches, bfloat16, dropout, stochastic depth, smoothing, remat."""
+  flags = ('--config.unique=8', '--config.budget=12 updates', '--config.checkpoint.every=5 updates',
+           '--config.eval.every=12 updates')
+  whole, cut = tmp_path / 'whole', tmp_path / 'cut'
+  commands.train(whole, *flags, config='tests/tiny_nfnet.py')
+  with commands.start('nfnets_am.train', '--config=tests/tiny_nfnet.py', f'--workdir={cut}',
+                      *flags) as process:
+    _wait_for_update(cut, 3, process)
+    process.kill()
+    process.communicate()
+  commands.train(cut, *flags, config='tests/tiny_nfnet.py')
+  assert len(json.loads((cut / 'run.json').read_text())['starts']) == 2
+  _same_end(whole, cut)
