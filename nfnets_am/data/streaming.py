@@ -47,7 +47,7 @@ def visits(records: records_lib.Records, plan: stream_order.StreamPlan, start: i
 
   def read(segments, order):
     files = tf.data.Dataset.from_tensor_slices(segments).flat_map(
-        lambda s: tf.data.TFRecordDataset(tf.gather(paths, s[0])).skip(s[1]).take(s[2]))
+        lambda s: records.read(tf.gather(paths, s[0]), s[1], s[2]))
     # One element of all records: `order` picks from it. Too few is an error of tf.gather.
     size = tf.reduce_sum(segments[:, 2])
     return tf.gather(files.batch(size).get_single_element(), order)

@@ -35,10 +35,10 @@ def _examples(count: int) -> tuple[tfds_writer.Example, ...]:
 
 
 def write(folder, lengths: tuple[int, ...], rows: list[tfds_writer.Example] | None = None,
-          name: str = 'photographs', validation: int = 7):
+          name: str = 'photographs', validation: int = 7, file_format: str = 'tfrecord'):
   """Writes shards of these lengths; returns the folder of the files."""
   rows = rows or examples(sum(lengths))
   stops = np.cumsum(lengths)
   shards = [rows[stop - length:stop] for stop, length in zip(stops, lengths, strict=True)]
   return tfds_writer.write(folder, name, '5.1.0', CLASSES, {
-      'train': shards, 'validation': [rows[:validation]]})
+      'train': shards, 'validation': [rows[:validation]]}, file_format=file_format)
