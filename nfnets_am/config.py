@@ -65,6 +65,8 @@ def get_default() -> ml_collections.ConfigDict:
   config.data.test_split = 'validation'
   config.data.eval_crop = 'resize_crop_32'
   config.data.eval_size = 0
+  # Neighbouring hosts that read the same images and draw different views (Hoffer et al. 2020).
+  config.data.host_group = 1
   # Parts of a pass that hosts share out: the order and the pairs depend on them, not on the hosts.
   config.data.lanes = 8
   # Images that are shuffled among each other; fewer, if they would take more memory (all hosts).
@@ -255,8 +257,8 @@ def validate(config: ml_collections.ConfigDict) -> None:
   for key in ('data.crop', 'data.eval_size', 'data.train_images', 'data.validation', 'optimizer.l2',
               'optimizer.weight_decay', 'optimizer.agc_clip', 'sam.rho'):
     _require(_get(config, key) >= 0, config, key, '0 or more')
-  for key in ('accumulate', 'eval.batch', 'checkpoint.keep', 'data.lanes', 'data.window',
-              'data.window_megabytes'):
+  for key in ('accumulate', 'eval.batch', 'checkpoint.keep', 'data.host_group', 'data.lanes',
+              'data.window', 'data.window_megabytes'):
     _require(_get(config, key) >= 1, config, key, 'a whole number from 1 up')
   for key in ('ema', 'optimizer.momentum'):
     _require(0 <= _get(config, key) < 1, config, key, 'from 0 (off) to below 1')

@@ -67,7 +67,8 @@ def build(config: ml_collections.ConfigDict) -> Run:
       plan=dataset.plan(
           unique=derived.unique, multiplicity=derived.multiplicity,
           neighbouring=derived.scheme == 'neighbouring', shuffle_seed=seeds['shuffle'],
-          layout=read.data.layout, host=jax.process_index(), hosts=jax.process_count()),
+          layout=read.data.layout, host_group=read.data.host_group,
+          host=jax.process_index(), hosts=jax.process_count()),
       seeds=seeds,
       backend=read.backend,
       eval_splits=tuple(read.eval.splits),

@@ -51,10 +51,11 @@ class StreamPlan(views.ViewPlan):
       raise errors.ConfigError(
           f'the plan is for {self.examples} images, but the shards hold {sum(self.lengths)}, '
           f'{len(self.bad)} of them bad')
-    if self.lanes < 1 or self.unique % self.lanes or self.lanes % self.hosts:
+    if self.lanes < 1 or self.unique % self.lanes or self.lanes % self.reading_hosts:
       raise errors.ConfigError(
           f'data.lanes={self.lanes} with {self.unique} unique images per update and '
-          f'{self.hosts} hosts; allowed: divisors of the former that the latter divide')
+          f'{self.reading_hosts} hosts that read different images; allowed: divisors of the former '
+          'that the latter divide')
     if self.window < 1:
       raise errors.ConfigError(f'data.window={self.window}; allowed: 1 or more images')
 
@@ -71,8 +72,8 @@ class StreamPlan(views.ViewPlan):
   @property
   def host_lanes(self) -> range:
     """The lanes that this host reads."""
-    share = self.lanes // self.hosts
-    return range(self.host * share, (self.host + 1) * share)
+    share = self.lanes // self.reading_hosts
+    return range(self.first // self.per_lane, self.first // self.per_lane + share)
 
   def order(self, epoch: int) -> np.ndarray:
     """As ViewPlan.order; what the last incomplete update leaves out is not in it."""

@@ -127,6 +127,16 @@ def test_hosts_make_the_rows_of_one_host(opened, hosts, partners):
   _assert_same(whole, joined | {'draws': {}})
 
 
+def test_hosts_of_a_group_make_other_views_of_the_same_images(opened):
+  whole = _batches(opened, _plan(), _recipe('fresh'), 2, 3)[0]
+  by_row = {(e, v): r for r, (e, v) in enumerate(zip(*_plan().update(2)[::2], strict=True))}
+  for host in range(4):
+    plan = _plan(host=host, hosts=4, host_group=2)
+    (part,) = _batches(opened, plan, _recipe('fresh'), 2, 3)
+    rows = [by_row[e, v] for e, v in zip(*plan.update(2)[::2], strict=True)]
+    _assert_same(part, {k: x[rows] for k, x in whole.items() if k != 'draws'} | {'draws': {}})
+
+
 def test_one_view_decodes_only_its_window_but_shows_the_same(opened):
   plan = _plan(multiplicity=1)
   (batch,) = _batches(opened, plan, _recipe(), 4, 5)
