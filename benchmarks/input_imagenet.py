@@ -14,7 +14,9 @@ images, which decode faster). Updates hold 128 views of 128/n unique images, bic
   floor          no pipeline: what one full decode per image and one slice, resize and flip per view
                  take as single ops in a loop, times the cores
 
-All take turns in every round; ratios are medians over rounds of the ratio within a round.
+All take turns in every round; ratios are medians over rounds of the ratio within a round. CPU time
+per view, of all threads of this process (so not for PIL), hardly depends on what else the machine
+does.
 """
 
 import argparse
@@ -140,30 +142,35 @@ CONTENDERS = {
     PEER: per_view, 'ours': ours, 'ours, recipe': lambda *a: ours(*a, recipe=True), 'PIL': pil}
 
 
-def views_per_second(stream: Iterator, views: int, seconds: float) -> float:
-  """Rate of a stream that nothing else waits for; what it had ready is not counted."""
+def views_per_second(stream: Iterator, views: int, seconds: float) -> tuple[float, float]:
+  """Rate of a stream that nothing else waits for, and CPU seconds per view.
+
+  What it had ready is not counted.
+  """
   for end in (.3 * seconds, seconds):
-    start, count = time.perf_counter(), 0
+    start, cpu, count = time.perf_counter(), time.process_time(), 0
     while (passed := time.perf_counter() - start) < end or not count:
       next(stream)
       count += 1
-  return views * count / passed
+  return views * count / passed, (time.process_time() - cpu) / (views * count)
 
 
 def measure(records: records_lib.Records, multiplicities: list[int], *, rounds: int,
             seconds: float, size: int, views: int) -> list[dict]:
   """Returns one row per n and contender: views/s and the ratios to the peer at n and at 1."""
-  rates = {}
+  rates, cpu = {}, {}
   for n in multiplicities:
     # Streams live through the rounds: starting one compiles for seconds.
     streams = {name: make(records, views, n, size) for name, make in CONTENDERS.items()}
     for name, stream in streams.items():
       next(stream)
-      rates[n, name] = []
+      rates[n, name], cpu[n, name] = [], []
     rates[n, 'floor'] = []
     for _ in range(rounds):
       for name, stream in streams.items():
-        rates[n, name].append(views_per_second(stream, views, seconds))
+        rate, seconds_of_cpu = views_per_second(stream, views, seconds)
+        rates[n, name].append(rate)
+        cpu[n, name].append(1e3 * seconds_of_cpu)
       rates[n, 'floor'].append(floor(records, n, size))
     for stream in streams.values():
       if hasattr(stream, 'close'):
@@ -173,7 +180,8 @@ def measure(records: records_lib.Records, multiplicities: list[int], *, rounds: 
   ratio = lambda values, peer: statistics.median(v / p for v, p in zip(values, peer, strict=True))
   return [{'n': n, 'contender': name, 'views_per_second': statistics.median(values),
            'lowest': min(values), 'highest': max(values), 'ratio': ratio(values, rates[n, PEER]),
-           f'ratio_to_n{first}': ratio(values, rates[first, PEER])}
+           f'ratio_to_n{first}': ratio(values, rates[first, PEER]),
+           'cpu_ms': statistics.median(cpu[n, name]) if name not in ('PIL', 'floor') else None}
           for (n, name), values in rates.items()]
 
 

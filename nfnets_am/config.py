@@ -16,6 +16,7 @@ from nfnets_am import errors
 from nfnets_am import registry
 
 APPLY = ('host', 'device')
+ON_BAD_RECORD = ('raise', 'skip')
 BACKENDS = ('pmap', 'shard_map')
 DTYPES = ('float32', 'bfloat16')
 LAYOUTS = ('image_major', 'view_major')
@@ -64,11 +65,18 @@ def get_default() -> ml_collections.ConfigDict:
   config.data.test_split = 'validation'
   config.data.eval_crop = 'resize_crop_32'
   config.data.eval_size = 0
+  # Neighbouring hosts that read the same images and draw different views (Hoffer et al. 2020).
+  config.data.host_group = 1
   # Parts of a pass that hosts share out: the order and the pairs depend on them, not on the hosts.
   config.data.lanes = 8
   # Images that are shuffled among each other; fewer, if they would take more memory (all hosts).
   config.data.window = 8192
   config.data.window_megabytes = 3000
+  # A bad training record: 'raise' ends the run and names it when it is met; 'skip' looks for all of
+  # them at the start (1 ms of a core per image), leaves them out by name, and ends the run if they
+  # are more than this share. A bad record of a test split always ends the run.
+  config.data.on_bad_record = 'raise'
+  config.data.bad_fraction = 0.001
   # Where ops that stand before normalise run: 'host' (tf.data) or 'device' (the set lives there).
   config.data.apply = 'host'
   config.data.layout = 'image_major'
@@ -239,7 +247,8 @@ def validate(config: ml_collections.ConfigDict) -> None:
   if config.neighbouring and n < 1:
     raise errors.ConfigError(f'multiplicity={n} with neighbouring=True; allowed: 1 or more')
 
-  for key, allowed in (('data.apply', APPLY), ('data.layout', LAYOUTS), ('dtype', DTYPES),
+  for key, allowed in (('data.apply', APPLY), ('data.on_bad_record', ON_BAD_RECORD),
+                       ('data.layout', LAYOUTS), ('dtype', DTYPES),
                        ('backend', BACKENDS)):
     _require(_get(config, key) in allowed, config, key, ' or '.join(map(repr, allowed)))
   for key in ('budget', 'eval.every', 'log_every', 'checkpoint.every'):
@@ -248,8 +257,8 @@ def validate(config: ml_collections.ConfigDict) -> None:
   for key in ('data.crop', 'data.eval_size', 'data.train_images', 'data.validation', 'optimizer.l2',
               'optimizer.weight_decay', 'optimizer.agc_clip', 'sam.rho'):
     _require(_get(config, key) >= 0, config, key, '0 or more')
-  for key in ('accumulate', 'eval.batch', 'checkpoint.keep', 'data.lanes', 'data.window',
-              'data.window_megabytes'):
+  for key in ('accumulate', 'eval.batch', 'checkpoint.keep', 'data.host_group', 'data.lanes',
+              'data.window', 'data.window_megabytes'):
     _require(_get(config, key) >= 1, config, key, 'a whole number from 1 up')
   for key in ('ema', 'optimizer.momentum'):
     _require(0 <= _get(config, key) < 1, config, key, 'from 0 (off) to below 1')

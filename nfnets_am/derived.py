@@ -33,6 +33,7 @@ class Derived:
     devices, hosts: over which an update is spread.
     views_per_device: rows of one device.
     unique_per_device: unique images of one device; a fraction if an image's views lie on two.
+    copies_per_host: views of a unique image that one host makes in an update.
     accumulate: micro-batches that a device's rows are cut into.
     eval_batch: examples in an evaluation step over all devices.
     log_every, eval_every, checkpoint_every: in updates, at least 1.
@@ -54,6 +55,7 @@ class Derived:
   hosts: int
   views_per_device: int
   unique_per_device: float
+  copies_per_host: int
   accumulate: int
   eval_batch: int
   log_every: int
@@ -98,11 +100,16 @@ def derive(
     raise errors.ConfigError(
         f'an update holds {unique} unique images, the training set {train_images}; allowed: at '
         'most as many as there are')
-  if unique < devices:
+  group = config.data.host_group
+  if hosts % group or copies % group:
+    raise errors.ConfigError(
+        f'data.host_group={group} with {hosts} hosts and {copies} views of an image in an update; '
+        'allowed: divisors of both')
+  if unique * group < devices:
     raise errors.ConfigError(
         f'an update of {views} views holds {unique} unique images (multiplicity={n}), too few for '
         f'{devices} devices; allowed: at least one for each device')
-  for what, rows, shares, of in (('unique images', unique, hosts, 'hosts'),
+  for what, rows, shares, of in (('unique images', unique, hosts // group, 'hosts'),
                                  ('views', views, devices, 'devices')):
     if rows % shares:
       raise errors.ConfigError(
@@ -140,7 +147,8 @@ def derive(
       devices=devices,
       hosts=hosts,
       views_per_device=views // devices,
-      unique_per_device=unique / devices,
+      unique_per_device=unique * group / devices,
+      copies_per_host=copies // group,
       accumulate=accumulate,
       eval_batch=math.ceil(config.eval.batch / devices) * devices,
       log_every=every('log_every', config.log_every),

@@ -222,7 +222,8 @@ def make_experiment(
     ascent = {'rho': config.sam.rho, 'synchronised': config.sam.synchronised}
     if config.sam.fraction < 1:
       ascent['rows'] = sam_lib.ascent_rows(
-          derived.views_per_device, derived.copies, config.data.layout, config.sam.fraction)
+          derived.views_per_device, derived.copies_per_host, config.data.layout,
+          config.sam.fraction)
       if len(ascent['rows']) % derived.accumulate:
         raise errors.ConfigError(
             f'accumulate={derived.accumulate} does not divide the {len(ascent["rows"])} views of '

@@ -82,7 +82,8 @@ def build(config: ml_collections.ConfigDict, *, begins: bool = True) -> Run:
       plan=dataset.plan(
           unique=derived.unique, multiplicity=derived.multiplicity,
           neighbouring=derived.scheme == 'neighbouring', shuffle_seed=seeds['shuffle'],
-          layout=read.data.layout, host=jax.process_index(), hosts=jax.process_count()),
+          layout=read.data.layout, host_group=read.data.host_group,
+          host=jax.process_index(), hosts=jax.process_count()),
       seeds=seeds,
       backend=read.backend,
       eval_splits=tuple(read.eval.splits),

@@ -32,14 +32,13 @@ def stages(data: inputs.StreamInput, plan: stream_order.StreamPlan, augment_seed
   """
   tf = tensorflow.import_tensorflow()
   recipe, records, rows = data.recipe, data.splits['train'], plan.update(0)
-  unique = plan.unique // plan.hosts
-  copies = plan.rows // unique
+  copies = plan.copies
   # Images that are read and decoded for each image of an update, and crops for each row.
   sources = 2 if recipe.fresh else 1
 
   reading = time.process_time()
   serialized = next(streaming.visits(records, plan, 0, 1).as_numpy_iterator())
-  block = min(plan.block * len(plan.host_lanes), len(plan.order(0)) // plan.hosts)
+  block = min(plan.block * len(plan.host_lanes), len(plan.order(0)) // plan.reading_hosts)
   result = {'read': (time.process_time() - reading) / block * sources / copies}
 
   encoded = [records.parse(x)[0] for x in serialized[:_SAMPLE]]
@@ -87,7 +86,7 @@ def sheet(data: inputs.StreamInput, plan: stream_order.StreamPlan, batch: dict[s
   from matplotlib import pyplot as plt
 
   examples = list(dict.fromkeys(batch['example'].tolist()))[:images]
-  copies = plan.rows // (plan.unique // plan.hosts)
+  copies = plan.copies
   fig, axes = plt.subplots(len(examples), copies, squeeze=False, layout='constrained',
                            figsize=(1.5 * copies, 1.75 * len(examples)))
   for row, example in zip(axes, examples, strict=True):

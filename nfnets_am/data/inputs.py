@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
+from absl import logging
 import numpy as np
 
 from nfnets_am import errors
@@ -76,9 +77,11 @@ class StreamInput:
   Attributes:
     splits: split -> records.
     recipe: crop, mixing and RandAugment.
+    bad: training images that are left out, since their records are bad.
   """
 
   pool = None
+  bad: tuple[int, ...] = ()
 
   def __init__(self, config: Any, augmentation: ops.Augmentation):
     """Opens the set; config is the section `data`, read through config.ReadConfig."""
@@ -94,7 +97,12 @@ class StreamInput:
         split: records_lib.open_split(name, stored, config.data_dir, config.download)
         for split, stored in (('train', 'train'), ('test', config.test_split))}
     train = self.splits['train']
-    self.name, self.num_classes, self.train_images = name, train.num_classes, train.total
+    if config.on_bad_record == 'skip':
+      self.bad = records_lib.find_bad(train, config.bad_fraction)
+      for example in self.bad:
+        logging.warning('left out: %s', records_lib.find_fault(train, np.array([example])))
+    self.name, self.num_classes = name, train.num_classes
+    self.train_images = train.total - len(self.bad)
     self.mean, self.std = IMAGENET_MEAN, IMAGENET_STD
     self.image_shape = (self.recipe.size, self.recipe.size, 3)
     self._lanes = config.lanes
@@ -108,8 +116,8 @@ class StreamInput:
     """
     train = self.splits['train']
     plan = stream_order.StreamPlan(
-        examples=train.total, lengths=train.lengths, lanes=self._lanes, window=self._window,
-        **kwargs)
+        examples=self.train_images, lengths=train.lengths, bad=self.bad, lanes=self._lanes,
+        window=self._window, **kwargs)
     stream_pipeline.check(train, plan, self.recipe)
     return plan
 

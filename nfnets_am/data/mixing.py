@@ -182,7 +182,7 @@ def pair(own: views.Rows, pool: views.Rows, augment_seed: int, update: int,
   row_of = np.empty((unique, view.max() + 1), np.int32)
   row_of[pool_position, pool_view] = np.arange(len(pool.example), dtype=np.int32)
   group, place = np.divmod(position, size)
-  word = draws_lib.philox((update, np.asarray(groups)[group], view, 0),
+  word = draws_lib.philox((update, np.asarray(groups)[group], own.view, 0),
                           (augment_seed, zlib.crc32(b'pair')))[0]
   shift = draws_lib.integers(word, size) if fresh else 1 + draws_lib.integers(word, size - 1)
   partner = row_of[group * size + (place + shift) % size, view]

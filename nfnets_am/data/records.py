@@ -1,4 +1,4 @@
-"""A split of encoded images in TFRecord shards: where every record is, and which one is bad."""
+"""A split of encoded images in shards: where every record is, and which one is bad."""
 
 import dataclasses
 import functools
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nfnets_am import errors
+from nfnets_am.data import shards
 from nfnets_am.data import tensorflow
 from nfnets_am.data import tfds_images
 
@@ -26,6 +27,7 @@ class Records:
     num_classes: K.
     mean_bytes: size of a record on average.
     image_key, label_key: the features to read.
+    file_format: a name in shards.FORMATS.
   """
   name: str
   split: str
@@ -35,6 +37,7 @@ class Records:
   mean_bytes: float
   image_key: str
   label_key: str
+  file_format: str
 
   @property
   def total(self) -> int:
@@ -59,6 +62,10 @@ class Records:
     shard, index = self.where(example)
     return (f'record {index} of shard {os.path.basename(self.paths[shard])} (image {example} of '
             f'the split {self.split!r} of {self.name!r})')
+
+  def read(self, path: Any, first: Any, count: Any) -> Any:
+    """Returns a tf.data.Dataset of serialized records first .. first + count - 1 of a shard."""
+    return shards.FORMATS[self.file_format](path, first, count)
 
   def parse(self, serialized: Any) -> tuple[Any, Any]:
     """Returns the encoded image (string scalar) and the label (int64 scalar) of a record."""
@@ -88,10 +95,10 @@ def open_split(name: str, split: str, data_dir: str = '', download: bool = False
   tfds_images.check_split(builder, split)
   info = builder.info.splits[split]
   file_format = builder.info.file_format.value
-  if file_format != 'tfrecord':
+  if file_format not in shards.FORMATS:
     raise errors.UserError(
         f'the data set {name!r} in {builder.data_path} is stored as {file_format}; allowed: '
-        'tfrecord')
+        f'{", ".join(shards.FORMATS)}')
   paths = tuple(map(str, info.filepaths))
   # One listing, and not a question for each of a thousand shards: it may be a bucket.
   folder = os.path.dirname(paths[0])
@@ -105,7 +112,7 @@ def open_split(name: str, split: str, data_dir: str = '', download: bool = False
       name=name, split=split, paths=paths, lengths=tuple(info.shard_lengths),
       num_classes=builder.info.features[label_key].num_classes,
       mean_bytes=info.num_bytes / max(info.num_examples, 1),
-      image_key=image_key, label_key=label_key)
+      image_key=image_key, label_key=label_key, file_format=file_format)
 
 
 def decode(encoded: Any) -> Any:
@@ -116,13 +123,52 @@ def decode(encoded: Any) -> Any:
   return image
 
 
+def find_bad(records: Records, at_most: float) -> tuple[int, ...]:
+  """Reads and decodes a whole split once, to find the images that cannot be used.
+
+  It costs about 1 ms of a core per image. What is bad is known before the order of images is made,
+  so the order is still a function of the seed, and nothing takes a bad record's place.
+
+  Args:
+    records: the split.
+    at_most: share of bad records that is accepted, in [0, 1].
+
+  Returns:
+    Their numbers, ascending.
+
+  Raises:
+    errors.UserError: there are more; the sentence names the first.
+  """
+  tf = tensorflow.import_tensorflow()
+
+  def usable(index, serialized):
+    encoded, label = records.parse(serialized)
+    # The sum is what keeps the decoded pixels, and so the decoding, in the graph.
+    pixels = tf.reduce_sum(tf.cast(decode(encoded)[:1, :1], tf.int64))
+    return index, (pixels >= 0) & (label >= 0) & (label < records.num_classes)
+
+  good = np.zeros(records.total, bool)
+  for path, first, length in zip(records.paths, records.first, records.lengths, strict=True):
+    dataset = records.read(path, 0, length).enumerate()
+    dataset = dataset.map(usable, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
+    for index, is_good in dataset.as_numpy_iterator():
+      good[first + index] = is_good
+  bad = tuple(np.flatnonzero(~good).tolist())
+  if len(bad) > at_most * records.total:
+    raise errors.UserError(
+        f'{len(bad)} of {records.total} records of the split {records.split!r} of {records.name!r} '
+        f'are bad, more than data.bad_fraction={at_most} allows; the first: '
+        f'{find_fault(records, np.array(bad[:1]))}')
+  return bad
+
+
 def find_fault(records: Records, examples: np.ndarray) -> str | None:
   """Names the first of these images that cannot be read, or None; slow, for when reading failed."""
   tf = tensorflow.import_tensorflow()
   for example in examples.tolist():
     shard, index = records.where(example)
     try:
-      found = list(tf.data.TFRecordDataset(records.paths[shard]).skip(index).take(1))
+      found = list(records.read(records.paths[shard], index, 1))
     except tf.errors.OpError as e:
       return f'{records.describe(example)} cannot be read: {tfds_images.first_line(e)}'
     if not found:

@@ -38,20 +38,24 @@ class StreamPlan(views.ViewPlan):
     lengths: records in each shard; `examples` is their sum.
     lanes: L; it divides `unique`, and `hosts` divides it. Other lanes are another order.
     window: images that are shuffled among each other, over all lanes.
+    bad: images that are never shown, ascending; `examples` does not count them.
   """
   lengths: tuple[int, ...]
   lanes: int
   window: int
+  bad: tuple[int, ...] = ()
 
   def __post_init__(self):
     super().__post_init__()
-    if self.examples != sum(self.lengths):
+    if self.examples != sum(self.lengths) - len(self.bad):
       raise errors.ConfigError(
-          f'the plan is for {self.examples} images, but the shards hold {sum(self.lengths)}')
-    if self.lanes < 1 or self.unique % self.lanes or self.lanes % self.hosts:
+          f'the plan is for {self.examples} images, but the shards hold {sum(self.lengths)}, '
+          f'{len(self.bad)} of them bad')
+    if self.lanes < 1 or self.unique % self.lanes or self.lanes % self.reading_hosts:
       raise errors.ConfigError(
           f'data.lanes={self.lanes} with {self.unique} unique images per update and '
-          f'{self.hosts} hosts; allowed: divisors of the former that the latter divide')
+          f'{self.reading_hosts} hosts that read different images; allowed: divisors of the former '
+          'that the latter divide')
     if self.window < 1:
       raise errors.ConfigError(f'data.window={self.window}; allowed: 1 or more images')
 
@@ -68,8 +72,8 @@ class StreamPlan(views.ViewPlan):
   @property
   def host_lanes(self) -> range:
     """The lanes that this host reads."""
-    share = self.lanes // self.hosts
-    return range(self.host * share, (self.host + 1) * share)
+    share = self.lanes // self.reading_hosts
+    return range(self.first // self.per_lane, self.first // self.per_lane + share)
 
   def order(self, epoch: int) -> np.ndarray:
     """As ViewPlan.order; what the last incomplete update leaves out is not in it."""
@@ -125,18 +129,20 @@ class StreamPlan(views.ViewPlan):
     return np.concatenate([self.update(update).example, together])
 
   def _lanes(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-    return _lanes(self.lengths, self.unique, self.lanes, self.block, self.shuffle_seed, epoch)
+    return _lanes(self.lengths, self.bad, self.unique, self.lanes, self.block, self.shuffle_seed,
+                  epoch)
 
 
 @functools.lru_cache(maxsize=4)
-def _lanes(lengths: tuple[int, ...], unique: int, lanes: int, block: int, seed: int, epoch: int
-           ) -> tuple[np.ndarray, np.ndarray]:
+def _lanes(lengths: tuple[int, ...], bad: tuple[int, ...], unique: int, lanes: int, block: int,
+           seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
   """int32 [L, images of a lane] twice: as read, and as shuffled within blocks."""
   word = lambda what, *counter: draws.philox(
       (*counter, epoch), (seed, zlib.crc32(what.encode())))[0]
   shards = np.argsort(word('shards', np.arange(len(lengths)), 0, 0), kind='stable')
   first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
   sequence = np.concatenate([first[s] + np.arange(lengths[s]) for s in shards])
+  sequence = sequence[~np.isin(sequence, bad)]
   total = len(sequence)
   # Else the last shard of a single one would always be the one that is left out.
   sequence = np.roll(sequence, -int(draws.integers(word('roll', 0, 0, 0), total)))

@@ -90,8 +90,7 @@ class _Maker:
     if not plan.multiplicity:
       recipe = dataclasses.replace(recipe, mixing=None, randaugment=None)
     self._recipe, self._mixing = recipe, recipe.mixing
-    self._unique = plan.unique // plan.hosts
-    self._copies = plan.rows // self._unique
+    self._unique, self._copies = plan.share, plan.copies
     rows = np.arange(plan.rows, dtype=np.int32)
     # Row of view i of image u, [U, n]; and the image of each row.
     self._row = (rows.reshape(self._unique, -1) if plan.layout == 'image_major'
@@ -166,7 +165,7 @@ class _Maker:
     return pool, mixing_lib.pair(rows, pool, self._seed, update, groups=self._plan.host_lanes)
 
   def _mix_draws(self, rows: views.Rows) -> dict[str, np.ndarray]:
-    position = self._image + self._plan.host * self._unique
+    position = self._image + self._plan.first
     return self._mixing.draws(self._seed, rows, position, self._recipe.size, self._recipe.size)
 
   def _image_draws(self, update: int) -> dict[str, Any]:
@@ -217,7 +216,8 @@ class _Maker:
     if not self._plan.multiplicity:
       return crops.crop_resize(records_lib.decode(encoded), size)[None]
     whole = lambda: crops.views_of(records_lib.decode(encoded), drawn, size)
-    if self._copies > 1:
+    # Not by this host's share of the views: the pixels must not depend on the hosts.
+    if self._copies * self._plan.host_group > 1:
       return whole()
     return tf.cond(tf.io.is_jpeg(encoded), lambda: crops.view_of_bytes(encoded, drawn, size), whole)
 

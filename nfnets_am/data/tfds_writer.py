@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+import contextlib
 import pathlib
 from typing import NamedTuple
 
@@ -16,7 +17,8 @@ class Example(NamedTuple):
 
 
 def write(folder: str | pathlib.Path, name: str, version: str, classes: int,
-          splits: Mapping[str, Sequence[Sequence[Example]]]) -> pathlib.Path:
+          splits: Mapping[str, Sequence[Sequence[Example]]], *, file_format: str = 'tfrecord'
+          ) -> pathlib.Path:
   """Writes a set with the features of imagenet2012: image, label, file_name.
 
   Args:
@@ -25,6 +27,7 @@ def write(folder: str | pathlib.Path, name: str, version: str, classes: int,
     version: such as '5.1.0'.
     classes: K.
     splits: split -> shards -> records, kept in this order.
+    file_format: 'tfrecord' or 'array_record'.
 
   Returns:
     The folder of this version.
@@ -33,14 +36,14 @@ def write(folder: str | pathlib.Path, name: str, version: str, classes: int,
   path = pathlib.Path(folder) / name / version
   path.mkdir(parents=True, exist_ok=True)
   template = tfds.core.ShardedFileTemplate(
-      data_dir=str(path), dataset_name=name, filetype_suffix='tfrecord',
+      data_dir=str(path), dataset_name=name, filetype_suffix=file_format,
       template='{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}')
   infos = []
   for split, shards in splits.items():
     size = 0
     for i, shard in enumerate(shards):
-      file = path / f'{name}-{split}.tfrecord-{i:05d}-of-{len(shards):05d}'
-      with tf.io.TFRecordWriter(str(file)) as writer:
+      file = path / f'{name}-{split}.{file_format}-{i:05d}-of-{len(shards):05d}'
+      with contextlib.closing(_WRITERS[file_format](str(file))) as writer:
         for example in shard:
           record = _serialize(tf, example)
           size += len(record)
@@ -56,6 +59,17 @@ def write(folder: str | pathlib.Path, name: str, version: str, classes: int,
       data_dir=str(path), features=features, split_infos=infos, filename_template=template,
       check_data=False, supervised_keys=('image', 'label'))
   return path
+
+
+def _array_record_writer(path: str):
+  from array_record.python import array_record_module
+  return array_record_module.ArrayRecordWriter(path, 'group_size:1')
+
+
+_WRITERS = {
+    'tfrecord': lambda path: tensorflow.import_tensorflow().io.TFRecordWriter(path),
+    'array_record': _array_record_writer,
+}
 
 
 def _serialize(tf, example: Example) -> bytes:

@@ -43,6 +43,8 @@ class ViewPlan:
       image u), 'view_major' puts different images next to each other (row i*U + u).
     host: this host's number; hosts share out the unique images of an update.
     hosts: how many there are. The order of images does not depend on it.
+    host_group: neighbouring hosts that read the same images and draw different views of them
+      (distributed batch augmentation, Hoffer et al. 2020 sec. 4.5); 1 is none.
   """
   examples: int
   unique: int
@@ -52,6 +54,7 @@ class ViewPlan:
   layout: str
   host: int = 0
   hosts: int = 1
+  host_group: int = 1
 
   def __post_init__(self):
     if not 1 <= self.unique <= self.examples:
@@ -62,7 +65,11 @@ class ViewPlan:
       raise errors.ConfigError(f'multiplicity is {self.multiplicity}; allowed: 0 or more')
     if self.layout not in LAYOUTS:
       raise errors.ConfigError(f'layout is {self.layout!r}; allowed: {", ".join(LAYOUTS)}')
-    if self.unique % self.hosts or not 0 <= self.host < self.hosts:
+    if self.hosts % self.host_group or self._all_views % self.host_group:
+      raise errors.ConfigError(
+          f'data.host_group={self.host_group} with {self.hosts} hosts and {self._all_views} views '
+          'of an image in an update; allowed: divisors of both')
+    if self.unique % self.reading_hosts or not 0 <= self.host < self.hosts:
       raise errors.ConfigError(
           f'host {self.host} of {self.hosts} cannot take an equal share of {self.unique} unique '
           'images per update; allowed: numbers of unique images that the hosts divide')
@@ -81,15 +88,36 @@ class ViewPlan:
   @property
   def rows(self) -> int:
     """R, this host's rows in every update."""
-    return self.unique // self.hosts * self._views
+    return self.share * self.copies
+
+  @property
+  def reading_hosts(self) -> int:
+    """Hosts, or groups of them, that read different images."""
+    return self.hosts // self.host_group
+
+  @property
+  def first(self) -> int:
+    """Number of this host's first unique image within an update."""
+    return self.host // self.host_group * self.share
+
+  @property
+  def share(self) -> int:
+    """This host's unique images in an update."""
+    return self.unique // self.reading_hosts
+
+  @property
+  def copies(self) -> int:
+    """This host's views of each of them in an update."""
+    return self._all_views // self.host_group
 
   def update(self, k: int) -> Rows:
     """Returns this host's rows of update k >= 0, in the order of the layout."""
     epoch, step = divmod(k, self.updates_per_pass)
-    start = step // self._visits * self.unique
-    share = self.unique // self.hosts
-    ids = self.order(epoch)[start + self.host * share:start + (self.host + 1) * share]
-    views = np.arange(self._views, dtype=np.int32) + np.int32(step % self._visits)
+    start = step // self._visits * self.unique + self.first
+    share = self.share
+    ids = self.order(epoch)[start:start + share]
+    views = np.arange(self.copies, dtype=np.int32)
+    views += np.int32(step % self._visits + self.host % self.host_group * self.copies)
     if self.layout == 'image_major':
       example, view = np.repeat(ids, len(views)), np.tile(views, share)
     else:
@@ -101,8 +129,8 @@ class ViewPlan:
     return _permutation(self.examples, self.shuffle_seed, epoch)
 
   @property
-  def _views(self) -> int:
-    """Views of an image in one update."""
+  def _all_views(self) -> int:
+    """Views of an image in one update over all hosts."""
     return 1 if self.neighbouring else max(self.multiplicity, 1)
 
   @property

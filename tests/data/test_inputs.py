@@ -97,6 +97,17 @@ def test_streaming_keys_are_refused_for_sets_in_memory():
     run_lib.build(config)
 
 
+def test_bad_records_are_left_out_by_name(tmp_path, caplog):
+  rows = encoded.examples(sum(LENGTHS))
+  rows[20] = rows[20]._replace(image=b'nothing')
+  encoded.write(tmp_path, LENGTHS, rows, validation=11)
+  run = _build(str(tmp_path), on_bad_record='skip', bad_fraction=0.05)
+  assert run.dataset.bad == (20,) and run.derived.train_images == 62
+  assert 'left out: record 7 of shard photographs-train.tfrecord-00002' in caplog.text
+  shown = [b['example'] for b in run.dataset.train_batches(run.plan, 0, 0, 7)]
+  assert len(set(np.concatenate(shown))) == 56 and 20 not in np.concatenate(shown)
+
+
 @pytest.mark.slow
 def test_trains_and_resumes_bit_identically(folder, tmp_path):
   flags = (f'--config.data.data_dir={folder}',)

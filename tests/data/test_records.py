@@ -83,6 +83,19 @@ def test_a_cut_or_short_shard_is_named(folder, tmp_path):
   assert 'is missing: the file ends before it' in records.find_fault(opened, np.arange(15))
 
 
+def test_all_bad_records_are_found(tmp_path):
+  rows = encoded.examples(15)
+  rows[1] = rows[1]._replace(image=rows[1].image[:200])
+  rows[7] = rows[7]._replace(label=-1)
+  folder = encoded.write(tmp_path, LENGTHS, rows)
+  path = folder / 'photographs-train.tfrecord-00002-of-00004'
+  path.write_bytes(path.read_bytes()[:-10])
+  opened = records.open_split('photographs', 'train', str(tmp_path))
+  assert records.find_bad(opened, 0.2) == (1, 7, 11)
+  with pytest.raises(errors.UserError, match='3 of 15 .*bad_fraction=0.1 .*: record 1 of shard'):
+    records.find_bad(opened, 0.1)
+
+
 def test_a_missing_shard_is_named(folder, tmp_path):
   (folder / 'photographs-train.tfrecord-00002-of-00004').unlink()
   with pytest.raises(errors.UserError, match='tfrecord-00002-of-00004.* is missing'):

@@ -80,6 +80,18 @@ def test_the_order_differs_between_seeds_passes_and_windows():
   assert len(set(map(tuple, orders))) == 4
 
 
+def test_bad_images_are_never_shown():
+  bad = (0, 13, 14, 50, 102)
+  plan = _plan(examples=98, bad=bad)
+  assert plan.updates_per_pass == 12 and plan.left_out == 2
+  for epoch in range(4):
+    order = plan.order(epoch)
+    assert len(set(order)) == 96 and not set(order) & set(bad)
+  for lane in range(4):
+    np.testing.assert_array_equal(
+        _read(plan, lane, 0, 12), plan.order(0).reshape(12, 4, 2)[:, lane].reshape(-1))
+
+
 def test_one_shard_is_left_out_at_varying_places():
   plan = _plan(lengths=(103,))
   tails = {tuple(sorted(set(range(103)) - set(plan.order(e).tolist()))) for e in range(8)}

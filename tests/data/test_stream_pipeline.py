@@ -57,8 +57,9 @@ def _crop(example, epoch, view, label, seed=5):
   return crops.views_of(image, crops.draws(seed, rows, label), SIZE)[0].numpy()
 
 
-@pytest.mark.parametrize('layout', views.LAYOUTS)
-@pytest.mark.parametrize('partners', [None, 'batch', 'fresh'])
+@pytest.mark.parametrize('layout, partners', [
+    ('image_major', 'fresh'), ('view_major', 'fresh'), ('view_major', 'batch'),
+    ('view_major', None)])
 def test_rows_are_those_of_a_naive_loop(opened, layout, partners):
   plan, recipe = _plan(layout=layout), _recipe(partners)
   for k, batch in zip((8, 9), _batches(opened, plan, recipe, 8, 10), strict=True):
@@ -75,7 +76,6 @@ def test_rows_are_those_of_a_naive_loop(opened, layout, partners):
     assert (pool.example[partner] != rows.example).all()
     label = 'partner_crop' if partners == 'fresh' else 'crop'
     other = np.stack([_crop(pool.example[p], pool.epoch[p], pool.view[p], label) for p in partner])
-    position = np.unique(rows.example, return_inverse=True)[1]
     first = list(dict.fromkeys(rows.example.tolist()))
     position = np.array([first.index(e) for e in rows.example])
     drawn = recipe.mixing.draws(5, rows, position, SIZE, SIZE)
@@ -117,8 +117,7 @@ def test_reached_directly_or_by_running_with_any_parallelism(opened, changes):
   assert (run[4]['image'] != run[3]['image']).any()
 
 
-@pytest.mark.parametrize('partners', [None, 'batch', 'fresh'])
-@pytest.mark.parametrize('hosts', [2, 4])
+@pytest.mark.parametrize('hosts, partners', [(2, 'batch'), (4, None), (4, 'fresh')])
 def test_hosts_make_the_rows_of_one_host(opened, hosts, partners):
   lanes = {'unique': 16, 'lanes': 4}
   whole = _batches(opened, _plan(**lanes), _recipe(partners), 2, 3)[0]
@@ -126,6 +125,16 @@ def test_hosts_make_the_rows_of_one_host(opened, hosts, partners):
            for h in range(hosts)]
   joined = {k: np.concatenate([p[k] for p in parts]) for k in whole if k != 'draws'}
   _assert_same(whole, joined | {'draws': {}})
+
+
+def test_hosts_of_a_group_make_other_views_of_the_same_images(opened):
+  whole = _batches(opened, _plan(), _recipe('fresh'), 2, 3)[0]
+  by_row = {(e, v): r for r, (e, v) in enumerate(zip(*_plan().update(2)[::2], strict=True))}
+  for host in range(4):
+    plan = _plan(host=host, hosts=4, host_group=2)
+    (part,) = _batches(opened, plan, _recipe('fresh'), 2, 3)
+    rows = [by_row[e, v] for e, v in zip(*plan.update(2)[::2], strict=True)]
+    _assert_same(part, {k: x[rows] for k, x in whole.items() if k != 'draws'} | {'draws': {}})
 
 
 def test_one_view_decodes_only_its_window_but_shows_the_same(opened):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from nfnets_am.data import records
+from nfnets_am.data import stream_eval
 from nfnets_am.data import stream_order
 from nfnets_am.data import streaming
 from nfnets_am.data import tensorflow
@@ -40,6 +41,22 @@ def test_records_are_those_of_the_plan(opened, changes):
   wanted = [plan.update(k).example[::1 if plan.neighbouring else 2].tolist() for k in range(17)]
   assert _numbers(streaming.visits(opened, plan, 0, 17)) == wanted
   assert _numbers(streaming.visits(opened, plan, 9, 13)) == wanted[9:13]
+
+
+def test_array_records_come_in_the_same_order(opened, tmp_path):
+  folder = encoded.write(tmp_path, LENGTHS, file_format='array_record')
+  indexed = records.open_split('photographs', 'train', str(tmp_path))
+  plan = _plan()
+  assert indexed.file_format == 'array_record' and indexed.lengths == opened.lengths
+  assert _numbers(streaming.visits(indexed, plan, 3, 9)) == _numbers(
+      streaming.visits(opened, plan, 3, 9))
+  batches = list(stream_eval.eval_batches(indexed, 10, method='crop_resize', size=24))
+  labels = np.concatenate([b['label'][b['mask'] == 1] for b in batches])
+  assert labels.tolist() == [i % 10 for i in range(63)]
+  assert records.find_bad(indexed, 0) == ()
+  path = folder / 'photographs-train.array_record-00002-of-00005'
+  path.write_bytes(path.read_bytes()[:-40])
+  assert 'of shard photographs-train.array_record-00002' in streaming.fault(indexed, plan, 0)
 
 
 @pytest.mark.parametrize('neighbouring', [False, True])

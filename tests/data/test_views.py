@@ -193,3 +193,21 @@ def test_the_order_is_a_uniform_permutation():
 def test_plans_that_cannot_work_are_refused(kwargs, sentence):
   with pytest.raises(errors.ConfigError, match=sentence):
     make_plan(**{'multiplicity': 2, **kwargs})
+
+
+@pytest.mark.parametrize('layout', views.LAYOUTS)
+def test_host_groups_read_the_same_images_and_draw_other_views(layout):
+  plan = lambda **kwargs: views.ViewPlan(
+      examples=50, unique=8, multiplicity=4, neighbouring=False, shuffle_seed=1, layout=layout,
+      **kwargs)
+  whole = plan().update(3)
+  parts = [plan(host=h, hosts=4, host_group=2).update(3) for h in range(4)]
+  for first, second in (parts[:2], parts[2:]):
+    np.testing.assert_array_equal(first.example, second.example)
+    assert set(first.view) == {0, 1} and set(second.view) == {2, 3}
+  rows = lambda *several: sorted(
+      row for r in several for row in zip(*(x.tolist() for x in r), strict=True))
+  assert rows(*parts) == rows(whole)
+  for wrong in ({'hosts': 3, 'host_group': 2}, {'hosts': 8, 'host_group': 8}):
+    with pytest.raises(errors.ConfigError, match='data.host_group'):
+      plan(**wrong)

@@ -1,0 +1,37 @@
+"""The benchmark's contenders make what they are said to make."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import input_imagenet
+from nfnets_am.data import records
+from nfnets_am.data import stand_in
+
+
+@pytest.fixture(scope='module')
+def opened(tmp_path_factory):
+  path = str(tmp_path_factory.mktemp('tfds'))
+  stand_in.write(path, train=32, test=1, shards=2)
+  return records.open_split('imagenet2012', 'train', path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', input_imagenet.CONTENDERS)
+def test_contenders_make_different_views_of_one_image(opened, name):
+  stream = input_imagenet.CONTENDERS[name](opened, 16, 4, 24)
+  image = next(stream)
+  assert image.shape == (16, 24, 24, 3) and image.dtype == np.uint8
+  # Translations by 150 pixels leave nothing but grey of such small crops.
+  assert len({view.tobytes() for view in image}) >= (4 if 'recipe' in name else 16)
+
+
+@pytest.mark.slow
+def test_prints_and_writes_a_row_for_each_contender(tmp_path):
+  path = tmp_path / 'rows.json'
+  input_imagenet.main(['--images=32', '--size=24', '--views=8', '--rounds=1', '--seconds=0.05',
+                       '--multiplicity', '2', f'--json={path}'])
+  rows = json.loads(path.read_text())
+  assert [row['contender'] for row in rows] == [*input_imagenet.CONTENDERS, 'floor']
+  assert all(row['views_per_second'] > 0 for row in rows) and rows[0]['ratio'] == 1
