@@ -22,7 +22,9 @@ def test_a_grouped_convolution_and_a_product_by_hand():
 
 
 @pytest.mark.parametrize('name, train, test', [
-    ('nfnet_f0', 6.98, 12.38), ('nfnet_f1', 17.44, 35.54), ('nfnet_f3', 67.94, 114.76)])
+    ('nfnet_f0', 6.98, 12.38), ('nfnet_f1', 17.44, 35.54), ('nfnet_f2', 33.14, 62.59),
+    ('nfnet_f3', 67.94, 114.76), ('nfnet_f4', 121.12, 215.24), ('nfnet_f5', 169.50, 289.76),
+    ('nfnet_f6', 228.29, 377.28), ('nfnet_f7', 298.48, 478.78)])
 def test_published_flops(name, train, test):
   model = models.create_model(name, 1000)
   assert counting.forward_macs(model, model.train_size) / 1e9 == pytest.approx(train, abs=0.006)
