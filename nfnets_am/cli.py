@@ -23,14 +23,18 @@ def run(main: Callable[[], int | None]) -> None:
     logging.use_absl_handler()
     logging.set_verbosity(logging.INFO)
     logging.set_stderrthreshold('info')
-    # Orbax logs every file that it touches, and with a traceback what it also raises.
-    logging.get_absl_handler().addFilter(lambda record: 'orbax' not in record.pathname)
+    # Orbax logs every file that it touches, and with a traceback what it also raises; asyncio, at
+    # exit, each of its writes that failed with the first.
+    logging.get_absl_handler().addFilter(
+        lambda record: 'orbax' not in record.pathname and record.name != 'asyncio')
     try:
       if len(argv) > 1:
         raise errors.UserError(f'unknown argument {argv[1]!r}; all arguments are --flags')
       return main()
     except errors.UserError as e:
       return _fail(str(e))
+    except OSError as e:  # A disk that is full, a mount that went away.
+      return _fail(f'{e.filename or "a file"} cannot be read or written: {e.strerror or e}')
 
   app.run(guarded, flags_parser=_parse)
 
