@@ -28,17 +28,16 @@ class Job:
   Attributes:
     name: of its cell.
     folder: of the run.
-    config: 'FILE:CELL'.
+    flags: of nfnets_am.train, but for the workdir.
   """
 
   name: str
   folder: pathlib.Path
-  config: str
+  flags: tuple[str, ...]
 
   def command(self) -> list[str]:
     """Returns the argument list that trains it; no shell reads it."""
-    return [sys.executable, '-m', 'nfnets_am.train', f'--config={self.config}',
-            f'--workdir={self.folder}']
+    return [sys.executable, '-m', 'nfnets_am.train', *self.flags, f'--workdir={self.folder}']
 
   def status(self) -> dict:
     """Returns its status.json."""

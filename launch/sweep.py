@@ -13,6 +13,7 @@ from absl import flags
 
 from launch import local
 from nfnets_am import cli
+from nfnets_am import config as config_lib
 from nfnets_am import experiment_file
 
 _EXPERIMENT = flags.DEFINE_string('experiment', None, 'Experiment file with a get_sweep().')
@@ -25,7 +26,8 @@ _DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Print the commands and run nothi
 def main() -> int:
   workdir = pathlib.Path(_WORKDIR.value)
   sweep = experiment_file.get_sweep(_EXPERIMENT.value, _SCALE.value)
-  jobs = [local.Job(name, workdir / name, f'{_EXPERIMENT.value}:{name}') for name in sweep.names()]
+  jobs = [local.Job(config_lib.cell_name(run.cell), workdir / run.name, run.flags)
+          for run in experiment_file.get_runs(_EXPERIMENT.value, sweep)]
   if _DRY_RUN.value:
     for job in jobs:
       print(shlex.join(job.command()))

@@ -6,6 +6,8 @@ A config says `multiplicity` (n) and exactly one of `unique` (U: the batch grows
 
 from collections.abc import Iterator
 from collections.abc import Mapping
+import hashlib
+import json
 from typing import Any
 
 import ml_collections
@@ -20,6 +22,9 @@ ON_BAD_RECORD = ('raise', 'skip')
 BACKENDS = ('pmap', 'shard_map')
 DTYPES = ('float32', 'bfloat16')
 LAYOUTS = ('image_major', 'view_major')
+# Where a run finds its data and what it writes beside its results: another value of these is the
+# same run.
+MACHINE_KEYS = ('data.data_dir', 'data.download', 'tensorboard')
 
 
 def get_default() -> ml_collections.ConfigDict:
@@ -187,6 +192,22 @@ def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, 
       yield prefix + key, value
 
 
+def content(config: ml_collections.ConfigDict) -> dict[str, Any]:
+  """Returns what a run is, as JSON values: dotted key -> value, without MACHINE_KEYS."""
+  flat = {key: value for key, value in flatten(config) if key not in MACHINE_KEYS}
+  return json.loads(json.dumps(flat))
+
+
+def run_name(config: ml_collections.ConfigDict) -> str:
+  """Returns the name of a run's folder in a sweep, 'wide_resnet-n4-seed0-1f3a9c0d2b'.
+
+  Two experiments that ask for the same run get the same name, so it is trained once.
+  """
+  text = json.dumps(content(config), sort_keys=True)
+  digest = hashlib.sha256(text.encode()).hexdigest()[:10]
+  return f'{config.model.name}-n{config.multiplicity}-seed{config.seed}-{digest}'
+
+
 def seeds(config: ml_collections.ConfigDict) -> dict[str, int]:
   """Returns the four seeds: init, shuffle, augment, noise; those not set take `seed`."""
   return {name: config.seed if value is None else value
@@ -219,7 +240,7 @@ def parse_cell(text: str | None, defaults: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def cell_name(cell: Mapping[str, Any]) -> str:
-  """Returns the text of a cell, which names its run's folder: 'multiplicity=4,seed=1'."""
+  """Returns the text of a cell, as it stands behind the colon: 'multiplicity=4,seed=1'."""
   return ','.join(f'{key}={value}' for key, value in cell.items())
 
 

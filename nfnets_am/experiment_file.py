@@ -38,9 +38,20 @@ class Sweep:
   tune: str = ''
   note: str = ''
 
-  def names(self) -> list[str]:
-    """Returns the runs' folder names, in order."""
-    return [config_lib.cell_name(cell) for cell in self.cells]
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """One run of a sweep.
+
+  Attributes:
+    cell: the arguments of get_config.
+    name: of its folder in the sweep's workdir, which follows from its whole config.
+    flags: that make `nfnets_am.train` train it, '--config=FILE:CELL' and overrides.
+  """
+
+  cell: Mapping[str, Any]
+  name: str
+  flags: tuple[str, ...]
 
 
 def load(path: str | os.PathLike) -> types.ModuleType:
@@ -76,11 +87,7 @@ def get_config(path: str, overrides: Mapping[str, Any] | None = None) -> ml_coll
     ConfigError: no such file, cell or key.
   """
   file, _, cell = path.partition(':')
-  config = load(file).get_config(cell)
-  for key, value in (overrides or {}).items():
-    check_key(config, key)
-    config.update_from_flattened_dict({key: value})
-  return config
+  return _override(load(file).get_config(cell), overrides)
 
 
 def get_sweep(path: str | os.PathLike, scale: str = '') -> Sweep:
@@ -99,6 +106,34 @@ def get_sweep(path: str | os.PathLike, scale: str = '') -> Sweep:
   return module.get_sweep(scale) if scale else module.get_sweep()
 
 
+def get_runs(path: str | os.PathLike, sweep: Sweep,
+             overrides: Mapping[str, Any] | None = None) -> list[Run]:
+  """Returns the runs of a sweep, one for each cell, in its order.
+
+  Args:
+    path: of the experiment file.
+    sweep: of that file.
+    overrides: dotted key -> value, for all runs.
+
+  Raises:
+    ConfigError: a cell or a key is unknown, or two cells are the same run.
+  """
+  module = load(path)
+  runs: dict[str, Run] = {}
+  for cell in sweep.cells:
+    text = config_lib.cell_name(cell)
+    config = _override(module.get_config(text), overrides)
+    name = config_lib.run_name(config)
+    if name in runs:
+      raise errors.ConfigError(
+          f'{path}: the cells {text!r} and {config_lib.cell_name(runs[name].cell)!r} are the same '
+          'run; get_sweep must name each run once')
+    runs[name] = Run(cell, name, (
+        f'--config={path}:{text}',
+        *(f'--config.{key}={value}' for key, value in (overrides or {}).items())))
+  return list(runs.values())
+
+
 def check_key(config: ml_collections.ConfigDict, key: str) -> None:
   """Raises ConfigError if a config has no leaf with this dotted name."""
   keys = dict(config_lib.flatten(config))
@@ -108,3 +143,12 @@ def check_key(config: ml_collections.ConfigDict, key: str) -> None:
     raise errors.ConfigError(
         f'the config has no key {key!r}{registry.did_you_mean(key, keys)}; allowed'
         f'{f" in {section}" if section else ""}: {", ".join(near)}')
+
+
+def _override(
+    config: ml_collections.ConfigDict, overrides: Mapping[str, Any] | None,
+) -> ml_collections.ConfigDict:
+  for key, value in (overrides or {}).items():
+    check_key(config, key)
+    config.update_from_flattened_dict({key: value})
+  return config

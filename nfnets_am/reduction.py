@@ -107,25 +107,27 @@ def summarise(values: Sequence[float], metric: str, best_of: int = 0) -> Summary
   return Summary(mean=float(kept.mean()), deviation=float(kept.std()), runs=len(kept))
 
 
-def reduce(sweep: experiment_file.Sweep, workdir: str | os.PathLike) -> list[Cell]:
+def reduce(sweep: experiment_file.Sweep, runs: Sequence[experiment_file.Run],
+           workdir: str | os.PathLike) -> list[Cell]:
   """Returns the cells of a sweep in its order.
 
   Args:
-    sweep: its cells name the folders of `workdir`; what they hold under 'seed' is reduced.
+    sweep: says what is measured.
+    runs: of experiment_file.get_runs; those that differ in their cell's 'seed' are one cell.
     workdir: of the sweep.
   """
   groups: dict[str, list[RunResult]] = {}
-  for cell in sweep.cells:
-    run = read_run(pathlib.Path(workdir) / config_lib.cell_name(cell), dict(cell))
-    groups.setdefault(config_lib.cell_name(_without_seed(cell)), []).append(run)
+  for run in runs:
+    groups.setdefault(config_lib.cell_name(_without_seed(run.cell)), []).append(
+        read_run(pathlib.Path(workdir) / run.name, dict(run.cell)))
   cells = []
-  for runs in groups.values():
+  for group in groups.values():
     summaries = {}
     for metric in (sweep.metric, *sweep.others):
-      values = [run.final[metric] for run in runs if metric in run.final]
+      values = [run.final[metric] for run in group if metric in run.final]
       if values:
         summaries[metric] = summarise(values, metric, sweep.best_of)
-    cells.append(Cell(_without_seed(runs[0].cell), tuple(runs), summaries))
+    cells.append(Cell(_without_seed(group[0].cell), tuple(group), summaries))
   return cells
 
 

@@ -25,7 +25,8 @@ _SCALE = flags.DEFINE_string('scale', '', "A scale that the file knows, such as 
 def main() -> None:
   sweep = experiment_file.get_sweep(_EXPERIMENT.value, _SCALE.value)
   workdir = pathlib.Path(_WORKDIR.value)
-  cells = reduction.reduce(sweep, workdir)
+  runs = experiment_file.get_runs(_EXPERIMENT.value, sweep)
+  cells = reduction.reduce(sweep, runs, workdir)
   workdir.mkdir(parents=True, exist_ok=True)
   header, rows = figures.table_of(sweep, cells)
   command = (f'python -m nfnets_am.report --experiment={_EXPERIMENT.value} --workdir={workdir}'

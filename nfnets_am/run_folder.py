@@ -62,7 +62,7 @@ class RunFolder:
     if before is None:
       self.write('config.json', flat)
       return
-    for key in sorted(before.keys() | flat.keys()):
+    for key in sorted((before.keys() | flat.keys()) - set(config_lib.MACHINE_KEYS)):
       if before.get(key) != flat.get(key):
         raise errors.UserError(
             f'{self.path} holds a run with {key}={before.get(key)!r}, this config says '

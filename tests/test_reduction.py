@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from nfnets_am import config as config_lib
 from nfnets_am import experiment_file
 from nfnets_am import figures
 from nfnets_am import reduction
@@ -28,6 +29,11 @@ def _sweep(seeds, ns=(1,), **options):
       **options)
 
 
+def _reduce(sweep, workdir):
+  runs = [experiment_file.Run(cell, config_lib.cell_name(cell), ()) for cell in sweep.cells]
+  return reduction.reduce(sweep, runs, workdir)
+
+
 def test_mean_of_the_best_5_of_7():
   values = [74.0, 74.2, 74.1, 73.0, 74.3, 74.4, 70.1]
   best = reduction.summarise(values, 'test/top1', best_of=5)
@@ -44,7 +50,7 @@ def test_cells_gather_the_seeds_and_name_what_is_missing(tmp_path):
   _run(tmp_path, 'multiplicity=4,seed=0', 0.8)
   _run(tmp_path, 'multiplicity=4,seed=1', 0.99, status='diverged', reason='not finite')
   sweep = _sweep((0, 1), (1, 4, 8), others=('train/loss',))
-  cells = reduction.reduce(sweep, tmp_path)
+  cells = _reduce(sweep, tmp_path)
   assert [cell.key for cell in cells] == [{'multiplicity': n} for n in (1, 4, 8)]
   assert cells[0].summaries['test/top1'].mean == pytest.approx(0.8)
   assert cells[0].state == 'finished'
@@ -73,7 +79,7 @@ def test_each_metric_has_its_own_best_learning_rate(tmp_path):
       title='Tuned', others=('train/loss',), tune='peak',
       cells=tuple({'multiplicity': n, 'peak': peak, 'seed': 0}
                   for n in (1, 4) for peak in (0.1, 0.2)))
-  cells = reduction.reduce(sweep, tmp_path)
+  cells = _reduce(sweep, tmp_path)
   (best, missing) = reduction.tune(cells, 'peak', 'test/top1')
   assert best.key['peak'] == 0.1 and best.summaries['test/top1'].mean == pytest.approx(0.74)
   assert missing.key == {'multiplicity': 4, 'peak': 0.1} and missing.state == '1 missing'
@@ -87,6 +93,6 @@ def test_each_metric_has_its_own_best_learning_rate(tmp_path):
 
 def test_a_run_that_goes_on_is_not_averaged(tmp_path):
   _run(tmp_path, 'multiplicity=1,seed=0', 0.7, status='running')
-  (cell,) = reduction.reduce(_sweep((0,)), tmp_path)
+  (cell,) = _reduce(_sweep((0,)), tmp_path)
   assert cell.summaries == {} and cell.state == '1 running'
   assert cell.runs[0].history['test/top1'] == [(10, 0.1), (20, 0.7)]

@@ -14,6 +14,7 @@ def test_another_config_is_refused_with_the_key(tmp_path):
   first = run_folder.RunFolder(tmp_path)
   first.open(config)
   first.close()
+  config.data.data_dir = '/elsewhere'
   second = run_folder.RunFolder(tmp_path)
   second.open(config)
   second.close()

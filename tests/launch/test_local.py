@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from nfnets_am import config as config_lib
+from nfnets_am import experiment_file
 from tests import commands
 
 _EXPERIMENT = '''
@@ -39,8 +41,13 @@ def _write(tmp_path, budget):
   return path
 
 
+def _folder(experiment, workdir, cell):
+  config = experiment_file.get_config(f'{experiment}:{cell}')
+  return workdir / config_lib.run_name(config)
+
+
 def _statuses(workdir):
-  return {path.parent.name: json.loads(path.read_text())['status']
+  return {path.parent: json.loads(path.read_text())['status']
           for path in workdir.glob('*/status.json')}
 
 
@@ -51,10 +58,10 @@ def test_every_cell_ends_in_its_state_and_the_report_says_so(tmp_path):
   done = commands.run('launch.sweep', *flags, '--jobs=2')
   assert done.returncode == 1, done.stderr
   assert _statuses(workdir) == {
-      'multiplicity=1,peak=0.05,seed=0': 'finished',
-      'multiplicity=2,peak=0.05,seed=0': 'finished',
-      'multiplicity=1,peak=1e+30,seed=0': 'diverged'}
-  refused = workdir / 'multiplicity=-1,peak=0.05,seed=0'
+      _folder(experiment, workdir, 'multiplicity=1,peak=0.05,seed=0'): 'finished',
+      _folder(experiment, workdir, 'multiplicity=2,peak=0.05,seed=0'): 'finished',
+      _folder(experiment, workdir, 'multiplicity=1,peak=1e+30,seed=0'): 'diverged'}
+  refused = _folder(experiment, workdir, 'multiplicity=-1,peak=0.05,seed=0')
   assert 'error: multiplicity=-1' in (refused / 'log.txt').read_text()
 
   # Again: only the refused one is tried.
@@ -95,4 +102,5 @@ def test_a_dry_run_prints_commands_that_a_shell_reads_and_touches_nothing(tmp_pa
   lines = done.stdout.splitlines()
   assert len(lines) == 4 and not workdir.exists()
   assert f"'--config={experiment}:multiplicity=1,peak=0.05,seed=0'" in lines[0]
-  assert f"'--workdir={workdir}/multiplicity=1,peak=0.05,seed=0'" in lines[0]
+  folder = _folder(experiment, workdir, 'multiplicity=1,peak=0.05,seed=0')
+  assert f"'--workdir={folder}'" in lines[0]
