@@ -41,16 +41,22 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
 
 
 def _cells():
-  """Stage 1: learning rates at 1,000 updates, seed 0."""
-  grid = {('within', 64, 1, 128): (0.1, 0.2, 0.05, 0.4),
-          ('within', 16, 4, 32): (0.05, 0.1, 0.025, 0.2),
-          ('within', 16, 1, 32): (0.05, 0.025, 0.0125),
-          ('neighbouring', 64, 4, 32): (0.1, 0.05, 0.2)}
-  for i in range(4):
-    for (scheme, unique, n, epochs), peaks in grid.items():
-      for peak in peaks[i:i + 1]:
-        yield {'scheme': scheme, 'unique': unique, 'multiplicity': n, 'epochs': epochs,
-               'peak': peak, 'seed': 0}
+  """Yields the runs, whole comparisons first."""
+  def cell(kind, epochs, peak, seed):
+    scheme, unique, n = kind
+    return {'scheme': scheme, 'unique': unique, 'multiplicity': n, 'epochs': epochs, 'peak': peak,
+            'seed': seed}
+
+  one, two, four = ('within', 64, 1), ('within', 32, 2), ('within', 16, 4)
+  growing_one, neighbouring = ('within', 16, 1), ('neighbouring', 64, 4)
+  yield cell(four, 128, 0.05, 0)
+  yield cell(one, 512, 0.05, 0)
+  yield cell(growing_one, 128, 0.05, 0)
+  yield cell(four, 128, 0.1, 0)
+  yield cell(one, 512, 0.1, 0)
+  yield cell(neighbouring, 128, 0.05, 0)
+  yield cell(two, 256, 0.05, 0)
+  yield cell(two, 64, 0.05, 0)
 
 
 def get_sweep() -> experiment_file.Sweep:
