@@ -3,14 +3,13 @@
     python -m nfnets_am.analysis.gradient_variance --experiment=experiments/fort2021/figure9.py \\
         --workdir=runs/figure9
 
-Each cell of the sweep is one line of numbers: its budget says how many minibatches are drawn, which
-its own pipeline makes; no weight is ever updated. A cell is a run's folder like any other, and the
-same command again measures what is missing. Writes gradient_variance.csv, .json and .png.
+A cell's budget says how many minibatches are drawn, by its own pipeline; no weight is ever updated.
+A cell is a run's folder like any other, with the mean of every layer in layers.json, and the same
+command again measures what is missing. Writes gradient_variance.csv and gradient_variance.png.
 """
 
 import csv
 import dataclasses
-import json
 import os
 import pathlib
 from typing import Any
@@ -39,6 +38,8 @@ _WORKDIR = flags.DEFINE_string('workdir', None, "The sweep's folder; each cell i
 _SCALE = flags.DEFINE_string('scale', '', "A scale that the file knows, such as 'smoke'.")
 
 METRIC = 'init/variance'
+_CAPTION = ('Mean over seeds ± their deviation (ddof 0). The ratio is to the least n of the scheme '
+            'seed by seed, as the scale of a gradient depends on its initialisation.')
 _LAYERS = 'layers.json'
 _COLOURS = {'growing': '#0072B2', 'fixed': '#D55E00', 'neighbouring': '#009E73'}
 _MARKERS = {'growing': 'o', 'fixed': 's', 'neighbouring': '^'}
@@ -50,15 +51,19 @@ def main() -> None:
   runs = experiment_file.get_runs(_EXPERIMENT.value, sweep)
   for i, run in enumerate(runs, 1):
     logging.info('cell %d of %d: %s', i, len(runs), run.cell)
-    path, _, cell = run.flags[0].removeprefix('--config=').partition(':')
-    measure_cell(experiment_file.get_config(f'{path}:{cell}'), workdir / run.name)
-  cells = reduction.reduce(sweep, runs, workdir)
-  rows = rows_of(cells)
-  write(sweep, cells, rows, workdir)
-  shown = table.Table(*rows[0], title=sweep.title, caption='Mean over seeds and their deviation.')
+    measure_cell(
+        experiment_file.get_config(run.flags[0].removeprefix('--config=')), workdir / run.name)
+  rows = rows_of(reduction.reduce(sweep, runs, workdir))
+  with open(workdir / 'gradient_variance.csv', 'w', newline='') as f:
+    csv.writer(f).writerows(rows)
+  picture(sweep.title, rows, workdir / 'gradient_variance.png')
+  shown = table.Table(*rows[0], title=sweep.title, caption=_CAPTION)
   for row in rows[1:]:
     shown.add_row(*(f'{x:.4g}' if isinstance(x, float) else str(x) for x in row))
-  console.Console().print(shown)
+  out = console.Console()
+  if not out.is_terminal:
+    out = console.Console(width=120)
+  out.print(shown)
 
 
 def measure_cell(config: ml_collections.ConfigDict, path: str | os.PathLike) -> None:
@@ -152,25 +157,31 @@ def layer_means(
 
 def rows_of(cells: list[reduction.Cell]) -> list[list[Any]]:
   """Returns the table: a header, and for every cell its numbers over the seeds."""
-  rows: list[list[Any]] = [['scheme', 'n', 'unique', 'views', 'minibatches', 'variance',
-                            'deviation', 'seeds', 'state']]
+  rows: list[list[Any]] = [['scheme', 'n', 'unique', 'views', 'minibatches', 'variance', '±',
+                            'ratio', '±', 'seeds', 'state']]
+  # Of every scheme and seed, the variance at the least n.
+  least: dict[tuple[str, int], float] = {}
+  for cell in sorted(cells, key=lambda cell: cell.key['multiplicity']):
+    for run in _measured(cell):
+      least.setdefault((run.derived['scheme'], run.cell['seed']), run.final[METRIC])
   for cell in cells:
-    derived = next((run.derived for run in cell.runs if run.derived), {})
-    summary = cell.summaries.get(METRIC)
+    runs = _measured(cell)
+    if not runs:
+      rows.append([cell.key['scheme'], cell.key['multiplicity'], '', '', '', 'no run', '', '', '',
+                   0, cell.state])
+      continue
+    derived = runs[0].derived
+    values = np.array([run.final[METRIC] for run in runs])
+    ratios = values / [least[run.derived['scheme'], run.cell['seed']] for run in runs]
     rows.append([
-        *(derived.get(key, '?') for key in ('scheme', 'multiplicity', 'unique', 'views',
-                                            'updates')),
-        *((summary.mean, summary.deviation, summary.runs) if summary else ('no run', '', 0)),
-        cell.state])
+        *(derived[key] for key in ('scheme', 'multiplicity', 'unique', 'views', 'updates')),
+        *(float(x) for x in (values.mean(), values.std(), ratios.mean(), ratios.std())),
+        len(runs), cell.state])
   return rows
 
 
-def write(sweep: experiment_file.Sweep, cells: list[reduction.Cell], rows: list[list[Any]],
-          workdir: pathlib.Path) -> None:
-  """Writes the table as CSV, with every seed and layer as JSON, and the picture."""
-  with open(workdir / 'gradient_variance.csv', 'w', newline='') as f:
-    csv.writer(f).writerows(rows)
-  picture(sweep.title, rows, workdir / 'gradient_variance.png')
+def _measured(cell: reduction.Cell) -> list[reduction.RunResult]:
+  return [run for run in cell.runs if METRIC in run.final]
 
 
 def picture(title: str, rows: list[list[Any]], path: str | os.PathLike) -> None:
