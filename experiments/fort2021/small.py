@@ -49,14 +49,37 @@ def _cells():
 
   one, two, four = ('within', 64, 1), ('within', 32, 2), ('within', 16, 4)
   growing_one, neighbouring = ('within', 16, 1), ('neighbouring', 64, 4)
-  yield cell(four, 128, 0.05, 0)
-  yield cell(one, 512, 0.05, 0)
-  yield cell(growing_one, 128, 0.05, 0)
-  yield cell(four, 128, 0.1, 0)
-  yield cell(one, 512, 0.1, 0)
+  # Learning rates, at seed 0.
+  for kind, epochs, peaks in (
+      (one, 128, (0.05, 0.1, 0.2, 0.4)), (four, 32, (0.025, 0.05, 0.1, 0.2)),
+      (growing_one, 32, (0.0125, 0.025, 0.05, 0.1)), (neighbouring, 32, (0.05, 0.1, 0.2)),
+      (one, 512, (0.05, 0.1)), (four, 128, (0.05, 0.1)), (growing_one, 128, (0.05,))):
+    for peak in peaks:
+      yield cell(kind, epochs, peak, 0)
+  yield cell(four, 512, 0.05, 0)
+  yield cell(growing_one, 512, 0.05, 0)
+  for seed in (1, 2):
+    for kind, epochs in ((growing_one, 32), (four, 32), (one, 128),
+                         (growing_one, 128), (four, 128), (one, 512)):
+      yield cell(kind, epochs, 0.05, seed)
+  yield cell(one, 2048, 0.05, 0)
   yield cell(neighbouring, 128, 0.05, 0)
-  yield cell(two, 256, 0.05, 0)
-  yield cell(two, 64, 0.05, 0)
+  for seed in (1, 2):
+    yield cell(neighbouring, 32, 0.05, seed)
+    yield cell(neighbouring, 128, 0.05, seed)
+  for seed in (1, 2):
+    yield cell(growing_one, 512, 0.05, seed)
+  yield cell(four, 512, 0.05, 1)
+  yield cell(one, 2048, 0.05, 1)
+  # Accuracy by temperature at 128 epochs.
+  yield cell(four, 128, 0.025, 0)
+  yield cell(one, 128, 0.025, 0)
+  yield cell(four, 128, 0.0125, 0)
+  for seed in (0, 1, 2):
+    yield cell(two, 64, 0.05, seed)
+    yield cell(two, 256, 0.05, seed)
+  yield cell(four, 512, 0.05, 2)
+  yield cell(one, 2048, 0.05, 2)
 
 
 def get_sweep() -> experiment_file.Sweep:
