@@ -27,6 +27,10 @@ class Sweep:
     best_of: runs of a cell that count: the best so many; 0 is all of them.
     tune: a key of the cells, such as 'peak', of which each metric shows its own best value; ''
       shows all of them.
+    tune_factor: step of its grid, over 1: while the best value lies on an edge of the grid, the
+      value beyond is added (see tuning.py); 0 leaves the grid as it is.
+    select: the split that chooses the best value for a metric of 'test': 'test' itself, as papers
+      that tune on it do, or 'validation'.
     note: Markdown: what may and what may not be concluded.
   """
 
@@ -36,7 +40,14 @@ class Sweep:
   others: tuple[str, ...] = ()
   best_of: int = 0
   tune: str = ''
+  tune_factor: float = 0.0
+  select: str = 'test'
   note: str = ''
+
+  def selected_by(self, metric: str) -> str:
+    """Returns the metric by which the best value of `tune` is chosen for `metric`."""
+    split, _, key = metric.partition('/')
+    return f'{self.select}/{key}' if split == 'test' else metric
 
 
 @dataclasses.dataclass(frozen=True)

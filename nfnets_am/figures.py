@@ -27,7 +27,7 @@ def table_of(
   which value of it it was best.
   """
   metrics = (sweep.metric, *sweep.others)
-  shown = {metric: reduction.tune(cells, sweep.tune, metric) if sweep.tune else cells
+  shown = {metric: reduction.tune(cells, sweep, metric) if sweep.tune else cells
            for metric in metrics}
   leading = shown[sweep.metric]
   keys = [key for key in leading[0].key if key != sweep.tune]
@@ -112,7 +112,7 @@ def picture(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell],
     unit = 'nats' if metric.endswith('loss') else '%'
     labels = []
     for i, cell in enumerate(
-        reduction.tune(cells, sweep.tune, metric) if sweep.tune else cells):
+        reduction.tune(cells, sweep, metric) if sweep.tune else cells):
       colour, marker = _COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)]
       label = ', '.join(f'{key} {value}' for key, value in cell.key.items())
       updates, mean, deviation = reduction.mean_history(cell, metric)
