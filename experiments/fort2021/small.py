@@ -56,30 +56,31 @@ def _cells():
       (one, 512, (0.05, 0.1)), (four, 128, (0.05, 0.1)), (growing_one, 128, (0.05,))):
     for peak in peaks:
       yield cell(kind, epochs, peak, 0)
-  yield cell(four, 512, 0.05, 0)
+  yield cell(four, 512, 0.1, 0)
   yield cell(growing_one, 512, 0.05, 0)
   for seed in (1, 2):
-    for kind, epochs in ((growing_one, 32), (four, 32), (one, 128),
-                         (growing_one, 128), (four, 128), (one, 512)):
-      yield cell(kind, epochs, 0.05, seed)
-  yield cell(one, 2048, 0.05, 0)
-  yield cell(neighbouring, 128, 0.05, 0)
+    for kind, epochs, peak in (
+        (growing_one, 32, 0.05), (four, 32, 0.1), (one, 128, 0.1),
+        (growing_one, 128, 0.05), (four, 128, 0.1), (one, 512, 0.1)):
+      yield cell(kind, epochs, peak, seed)
+  yield cell(neighbouring, 128, 0.1, 0)
   for seed in (1, 2):
-    yield cell(neighbouring, 32, 0.05, seed)
-    yield cell(neighbouring, 128, 0.05, seed)
+    yield cell(neighbouring, 32, 0.1, seed)
+    yield cell(neighbouring, 128, 0.1, seed)
+  yield cell(one, 2048, 0.1, 0)
   for seed in (1, 2):
     yield cell(growing_one, 512, 0.05, seed)
-  yield cell(four, 512, 0.05, 1)
-  yield cell(one, 2048, 0.05, 1)
+  yield cell(four, 512, 0.1, 1)
+  yield cell(one, 2048, 0.1, 1)
   # Accuracy by temperature at 128 epochs.
   yield cell(four, 128, 0.025, 0)
   yield cell(one, 128, 0.025, 0)
   yield cell(four, 128, 0.0125, 0)
   for seed in (0, 1, 2):
-    yield cell(two, 64, 0.05, seed)
-    yield cell(two, 256, 0.05, seed)
-  yield cell(four, 512, 0.05, 2)
-  yield cell(one, 2048, 0.05, 2)
+    yield cell(two, 64, 0.1, seed)
+    yield cell(two, 256, 0.1, seed)
+  yield cell(four, 512, 0.1, 2)
+  yield cell(one, 2048, 0.1, 2)
 
 
 def get_sweep() -> experiment_file.Sweep:
