@@ -1,48 +1,31 @@
-"""Variance between minibatch gradients at initialisation (Fort et al. 2021, appendix A, Figure 9).
+"""Measures the variance between minibatch gradients at initialisation, and draws it (Figure 9).
 
     python -m nfnets_am.analysis.gradient_variance --experiment=experiments/fort2021/figure9.py \\
         --workdir=runs/figure9
 
-A cell's budget says how many minibatches are drawn, by its own pipeline; no weight is ever updated.
-A cell is a run's folder like any other, with the mean of every layer in layers.json, and the same
-command again measures what is missing. Writes gradient_variance.csv and gradient_variance.png.
+A cell's budget says how many minibatches are drawn; no weight is ever updated. A cell is a run's
+folder like any other, with the mean of every layer in layers.json, and the same command again
+measures what is missing. Writes gradient_variance.csv and gradient_variance.png.
 """
 
 import csv
-import dataclasses
-import os
 import pathlib
-from typing import Any
 
 from absl import flags
 from absl import logging
-import jax
-import ml_collections
-import numpy as np
 from rich import console
 from rich import table
 
 from nfnets_am import cli
-from nfnets_am import errors
 from nfnets_am import experiment_file
-from nfnets_am import loop
-from nfnets_am import metrics as metrics_lib
-from nfnets_am import parallel
 from nfnets_am import reduction
-from nfnets_am import run as run_lib
-from nfnets_am import run_folder
-from nfnets_am.analysis import moments as moments_lib
+from nfnets_am.analysis import minibatch_variance
 
 _EXPERIMENT = flags.DEFINE_string('experiment', None, 'Experiment file with a get_sweep().')
 _WORKDIR = flags.DEFINE_string('workdir', None, "The sweep's folder; each cell is a folder in it.")
 _SCALE = flags.DEFINE_string('scale', '', "A scale that the file knows, such as 'smoke'.")
-
-METRIC = 'init/variance'
 _CAPTION = ('Mean over seeds ± their deviation (ddof 0). The ratio is to the least n of the scheme '
             'seed by seed, as the scale of a gradient depends on its initialisation.')
-_LAYERS = 'layers.json'
-_COLOURS = {'growing': '#0072B2', 'fixed': '#D55E00', 'neighbouring': '#009E73'}
-_MARKERS = {'growing': 'o', 'fixed': 's', 'neighbouring': '^'}
 
 
 def main() -> None:
@@ -51,12 +34,12 @@ def main() -> None:
   runs = experiment_file.get_runs(_EXPERIMENT.value, sweep)
   for i, run in enumerate(runs, 1):
     logging.info('cell %d of %d: %s', i, len(runs), run.cell)
-    measure_cell(
+    minibatch_variance.measure_cell(
         experiment_file.get_config(run.flags[0].removeprefix('--config=')), workdir / run.name)
-  rows = rows_of(reduction.reduce(sweep, runs, workdir))
+  rows = minibatch_variance.rows_of(reduction.reduce(sweep, runs, workdir))
   with open(workdir / 'gradient_variance.csv', 'w', newline='') as f:
     csv.writer(f).writerows(rows)
-  picture(sweep.title, rows, workdir / 'gradient_variance.png')
+  minibatch_variance.picture(sweep.title, rows, workdir / 'gradient_variance.png')
   shown = table.Table(*rows[0], title=sweep.title, caption=_CAPTION)
   for row in rows[1:]:
     shown.add_row(*(f'{x:.4g}' if isinstance(x, float) else str(x) for x in row))
@@ -64,148 +47,6 @@ def main() -> None:
   if not out.is_terminal:
     out = console.Console(width=120)
   out.print(shown)
-
-
-def measure_cell(config: ml_collections.ConfigDict, path: str | os.PathLike) -> None:
-  """Measures a cell into its folder, unless that was done before.
-
-  Raises:
-    ConfigError: the config cannot run, has an L2 term, or draws fewer than two minibatches.
-  """
-  folder = run_folder.RunFolder(path)
-  if folder.status()['status'] == 'finished':
-    return
-  if config.optimizer.l2:
-    raise errors.ConfigError(
-        f'optimizer.l2={config.optimizer.l2}; allowed: 0, since the variance is that of the loss '
-        'without it (Fort et al. 2021, appendix A)')
-  run = run_lib.build(config)
-  folder.open(config)
-  try:
-    folder.record_start(dataclasses.asdict(run.derived), 0)
-    variance = measure(run)
-    layers = layer_means(variance)
-    folder.write(_LAYERS, layers)
-    lines = metrics_lib.MetricsFile(folder.path / 'metrics.jsonl', update=0)
-    lines.write({'update': run.derived.updates, 'epochs': run.derived.epochs, 'split': 'init',
-                 'variance': float(np.mean(list(layers.values())))})
-    lines.close()
-    folder.set_status('finished', update=run.derived.updates, updates=run.derived.updates)
-  finally:
-    folder.close()
-
-
-def measure(run: run_lib.Run) -> dict[str, dict[str, np.ndarray]]:
-  """Returns the variance between minibatch gradients of every parameter, at initialisation.
-
-  The gradients are folded into running moments on the device: memory does not grow with their
-  number.
-
-  Args:
-    run: its updates are the minibatches, M of them; at least 2.
-
-  Returns:
-    {module: {name: float32 array like the parameter}}, unbiased (ddof 1).
-
-  Raises:
-    ConfigError: M is 1.
-  """
-  derived = run.derived
-  if derived.updates < 2:
-    raise errors.ConfigError(
-        f'budget is {derived.updates} minibatches; allowed: at least 2, for a variance')
-  train_state = parallel.replicate(jax.jit(run.experiment.init)(run.weights))
-  moments = parallel.replicate(moments_lib.start(train_state.params))
-
-  def add(moments, train_state, pool, batch):
-    grads, _, metrics = run.experiment.gradient(train_state, pool, batch)
-    return moments_lib.add(moments, grads), metrics['loss']
-
-  add = parallel.map_step(add, run.backend, replicated=3, donate=(0,))
-  pool = loop.place_pool(run)
-  progress = metrics_lib.Progress(
-      updates=derived.updates, start=0, views=derived.views, show=True)
-  try:
-    for k, batch in enumerate(loop.placed_batches(run, 0), 1):
-      moments, loss = add(moments, train_state, pool, batch)
-      progress.show(k, float(loss))
-  finally:
-    progress.close()
-  return jax.device_get(moments_lib.variance(moments))
-
-
-def layer_means(
-    variance: dict[str, dict[str, np.ndarray]], skip_gains: bool = False) -> dict[str, float]:
-  """Returns the mean over the parameters of each layer; the figure's number is their mean.
-
-  The mean over layers of these, and not over all parameters, of which the wide layers have most.
-
-  Args:
-    variance: of every parameter.
-    skip_gains: whether the SkipInit scalars count as layers. The paper does not say; a layer here
-      is a convolution or linear with its bias. (The convolutions behind a scalar that is still 0
-      have no gradient, and count with a variance of 0.)
-  """
-  layers = {}
-  for module, weights in sorted(variance.items()):
-    values = [np.ravel(x).astype(np.float64) for name, x in sorted(weights.items())
-              if skip_gains or name != 'skip_gain']
-    if values:
-      layers[module] = float(np.concatenate(values).mean())
-  return layers
-
-
-def rows_of(cells: list[reduction.Cell]) -> list[list[Any]]:
-  """Returns the table: a header, and for every cell its numbers over the seeds."""
-  rows: list[list[Any]] = [['scheme', 'n', 'unique', 'views', 'minibatches', 'variance', '±',
-                            'ratio', '±', 'seeds', 'state']]
-  # Of every scheme and seed, the variance at the least n.
-  least: dict[tuple[str, int], float] = {}
-  for cell in sorted(cells, key=lambda cell: cell.key['multiplicity']):
-    for run in _measured(cell):
-      least.setdefault((run.derived['scheme'], run.cell['seed']), run.final[METRIC])
-  for cell in cells:
-    runs = _measured(cell)
-    if not runs:
-      rows.append([cell.key['scheme'], cell.key['multiplicity'], '', '', '', 'no run', '', '', '',
-                   0, cell.state])
-      continue
-    derived = runs[0].derived
-    values = np.array([run.final[METRIC] for run in runs])
-    ratios = values / [least[run.derived['scheme'], run.cell['seed']] for run in runs]
-    rows.append([
-        *(derived[key] for key in ('scheme', 'multiplicity', 'unique', 'views', 'updates')),
-        *(float(x) for x in (values.mean(), values.std(), ratios.mean(), ratios.std())),
-        len(runs), cell.state])
-  return rows
-
-
-def _measured(cell: reduction.Cell) -> list[reduction.RunResult]:
-  return [run for run in cell.runs if METRIC in run.final]
-
-
-def picture(title: str, rows: list[list[Any]], path: str | os.PathLike) -> None:
-  """Draws the variance by multiplicity, one line for each scheme, as Figure 9 does."""
-  import matplotlib
-  matplotlib.use('Agg')
-  from matplotlib import pyplot as plt
-
-  fig, axis = plt.subplots(figsize=(4.5, 3.4), layout='constrained')
-  for scheme in dict.fromkeys(row[0] for row in rows[1:]):
-    points = [row for row in rows[1:] if row[0] == scheme and isinstance(row[5], float)]
-    if points:
-      axis.errorbar([row[1] for row in points], [row[5] for row in points],
-                    [row[6] for row in points], color=_COLOURS[scheme], marker=_MARKERS[scheme],
-                    capsize=3, label=f'{scheme} batch')
-  axis.set_xscale('log', base=2)
-  axis.set_xlabel('augmentation multiplicity n')
-  axis.set_ylabel('mean variance of the gradient')
-  axis.set_ylim(bottom=0)
-  axis.grid(alpha=0.3)
-  axis.legend(frameon=False)
-  axis.set_title(title, fontsize=9)
-  fig.savefig(path, dpi=150)
-  plt.close(fig)
 
 
 if __name__ == '__main__':

@@ -13,7 +13,7 @@ from nfnets_am import models
 from nfnets_am import reduction
 from nfnets_am import run as run_lib
 from nfnets_am import run_folder
-from nfnets_am.analysis import gradient_variance
+from nfnets_am.analysis import minibatch_variance
 from nfnets_am.analysis import moments
 from nfnets_am.data import pipeline
 from tests import commands
@@ -39,13 +39,13 @@ def test_running_moments_keep_their_digits_beside_a_large_mean():
 def test_layers_count_alike_whatever_their_size():
   variance = {'wide': {'w': np.array([1.0, 3.0])}, 'narrow': {'w': np.zeros(()), 'b': np.zeros(1)},
               'block': {'skip_gain': np.full((), 9.0)}}
-  assert gradient_variance.layer_means(variance) == {'narrow': 0.0, 'wide': 2.0}
-  assert gradient_variance.layer_means(variance, skip_gains=True)['block'] == 9.0
+  assert minibatch_variance.layer_means(variance) == {'narrow': 0.0, 'wide': 2.0}
+  assert minibatch_variance.layer_means(variance, skip_gains=True)['block'] == 9.0
 
 
 def test_a_cell_equals_brute_force_and_is_measured_once(tmp_path):
   config = _config(budget='5 updates')
-  gradient_variance.measure_cell(config, tmp_path)
+  minibatch_variance.measure_cell(config, tmp_path)
   run = run_lib.build(config)
   experiment, state = run.experiment, run.experiment.init()
 
@@ -72,11 +72,11 @@ def test_a_cell_equals_brute_force_and_is_measured_once(tmp_path):
 
   result = reduction.read_run(tmp_path, {})
   assert result.status == 'finished' and result.derived['unique'] == 16
-  assert result.final[gradient_variance.METRIC] == pytest.approx(np.mean(expected), rel=1e-3)
+  assert result.final[minibatch_variance.METRIC] == pytest.approx(np.mean(expected), rel=1e-3)
   layers = run_folder.RunFolder(tmp_path).read('layers.json')
   assert sorted(layers.values()) == pytest.approx(sorted(expected), rel=1e-3, abs=1e-12)
   before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-  gradient_variance.measure_cell(config, tmp_path)
+  minibatch_variance.measure_cell(config, tmp_path)
   assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
 
 
@@ -96,7 +96,7 @@ def _variance_of_a_bias(**values):
   run = dataclasses.replace(run, experiment=dataclasses.replace(run.experiment, model=model))
   share = np.bincount(run.dataset.splits['train'].label, minlength=classes) / 1024
   expected = (1024 / 1023 * share * (1 - share) / run.derived.unique).mean()
-  return gradient_variance.layer_means(gradient_variance.measure(run))['linear'], expected
+  return minibatch_variance.layer_means(minibatch_variance.measure(run))['linear'], expected
 
 
 def test_fixed_batch_rises_with_n_and_growing_batch_is_flat():
@@ -112,9 +112,9 @@ def test_fixed_batch_rises_with_n_and_growing_batch_is_flat():
 
 def test_what_it_cannot_measure_is_refused(tmp_path):
   with pytest.raises(errors.ConfigError, match='optimizer.l2=0.1'):
-    gradient_variance.measure_cell(_config(**{'optimizer.l2': 0.1}), tmp_path)
+    minibatch_variance.measure_cell(_config(**{'optimizer.l2': 0.1}), tmp_path)
   with pytest.raises(errors.ConfigError, match='1 minibatches'):
-    gradient_variance.measure(run_lib.build(_config(budget='1 updates')))
+    minibatch_variance.measure(run_lib.build(_config(budget='1 updates')))
 
 
 def test_the_table_names_cells_without_runs_and_pairs_the_seeds():
@@ -122,11 +122,11 @@ def test_the_table_names_cells_without_runs_and_pairs_the_seeds():
     runs = tuple(reduction.RunResult(
         {'seed': seed}, 'finished' if value else 'missing', '',
         {'scheme': 'fixed', 'multiplicity': n, 'unique': 16 // n, 'views': 16, 'updates': 8},
-        {gradient_variance.METRIC: value} if value else {}, {})
+        {minibatch_variance.METRIC: value} if value else {}, {})
                  for seed, value in enumerate(values))
     return reduction.Cell({'scheme': 'fixed', 'multiplicity': n}, runs, {})
 
-  header, one, two, four = gradient_variance.rows_of(
+  header, one, two, four = minibatch_variance.rows_of(
       [cell(1, (1.0, 10.0)), cell(2, (2.0, 20.0)), cell(4, (None, None))])
   assert dict(zip(header, two, strict=True)) | {'±': 0.0} == {
       'scheme': 'fixed', 'n': 2, 'unique': 8, 'views': 16, 'minibatches': 8, 'variance': 11.0,
