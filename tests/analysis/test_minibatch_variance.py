@@ -124,7 +124,7 @@ def test_the_table_names_cells_without_runs_and_pairs_the_seeds():
         {'scheme': 'fixed', 'multiplicity': n, 'unique': 16 // n, 'views': 16, 'updates': 8},
         {minibatch_variance.METRIC: value} if value else {}, {})
                  for seed, value in enumerate(values))
-    return reduction.Cell({'scheme': 'fixed', 'multiplicity': n}, runs, {})
+    return reduction.Cell({'scheme': 'fixed', 'multiplicity': n}, runs, {}, {})
 
   header, one, two, four = minibatch_variance.rows_of(
       [cell(1, (1.0, 10.0)), cell(2, (2.0, 20.0)), cell(4, (None, None))])
