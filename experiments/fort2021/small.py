@@ -63,10 +63,12 @@ _TUNING = (
     (_FOUR, 128, (0.0125, 0.025, 0.05, 0.1), (0,)),
 )
 _SEEDED = (
-    (_GROWING_ONE, (32, 128), 0.05), (_FOUR, (32, 128), 0.1), (_ONE, (128, 512), 0.1),
-    (_NEIGHBOURING, (32, 128), 0.1),
-    (_GROWING_ONE, (512,), 0.05), (_FOUR, (512,), 0.1), (_ONE, (2048,), 0.1),
-    (_TWO, (64, 256), 0.1),
+    (_GROWING_ONE, (32, 128), (0.05,)), (_FOUR, (32, 128), (0.05, 0.1)),
+    (_ONE, (128, 512), (0.05, 0.1)), (_NEIGHBOURING, (32,), (0.05,)),
+)
+_LONG = (
+    (_ONE, (2048,), (0.1,)), (_NEIGHBOURING, (128,), (0.05,)), (_GROWING_ONE, (512,), (0.05,)),
+    (_FOUR, (512,), (0.1,)), (_TWO, (64, 256), (0.05, 0.1)),
 )
 
 
@@ -125,8 +127,8 @@ def _cell(kind: tuple[str, int, int], epochs: int, peak: float, seed: int, **ext
 def _small() -> Iterator[dict[str, Any]]:
   cells = [_cell(kind, epochs, peak, seed) for kind, epochs, peaks, seeds in _TUNING
            for peak in peaks for seed in seeds]
-  cells += [_cell(kind, epochs, peak, seed) for seed in (0, 1, 2)
-            for kind, budgets, peak in _SEEDED for epochs in budgets]
+  cells += [_cell(kind, epochs, peak, seed) for rows in (_SEEDED, _LONG) for seed in (0, 1, 2)
+            for kind, budgets, peaks in rows for epochs in budgets for peak in peaks]
   # The learning rates are among the runs of seed 0.
   return iter({config_lib.cell_name(cell): cell for cell in cells}.values())
 
