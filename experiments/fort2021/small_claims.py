@@ -47,10 +47,14 @@ class Difference:
 
 
 def choose(cells: Sequence[reduction.Cell]) -> list[reduction.Cell]:
-  """Returns, of the cells that differ only in the peak, the best at seed 0 on validation images."""
+  """Returns, of the cells that differ only in the peak, the best by mean validation accuracy.
+
+  Only peaks with the most finished runs stand for choice, so that no single lucky run is chosen. A
+  run that never learned counts like any other.
+  """
   def score(cell):
-    return next((run.final.get(VALIDATION, -1.0) for run in cell.runs if run.cell['seed'] == 0),
-                -1.0)
+    values = [run.final[VALIDATION] for run in cell.runs if VALIDATION in run.final]
+    return len(values), float(np.mean(values)) if values else 0.0
   return [max(group, key=score) for group in reduction.groups_of(cells, 'peak')]
 
 
