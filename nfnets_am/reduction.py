@@ -203,6 +203,18 @@ def _worst(metric: str) -> float:
   return math.inf if lower_is_better(metric) else -math.inf
 
 
+def quantity_of(cell: Cell, name: str) -> Any:
+  """Returns a key of the cell, or a derived number of its runs; NaN if none has started."""
+  if name in cell.key:
+    return cell.key[name]
+  return next((run.derived[name] for run in cell.runs if name in run.derived), math.nan)
+
+
+def format_value(metric: str, value: float) -> str:
+  """Returns a value as its metric is read: shares in percent, losses in nats."""
+  return f'{value:.4f}' if lower_is_better(metric) else f'{100 * value:.2f}%'
+
+
 def _without_seed(cell: Any) -> dict[str, Any]:
   return {key: value for key, value in cell.items() if key != 'seed'}
 
