@@ -26,13 +26,17 @@ Where the paper is silent (what all Wide-ResNets share is in recipes.py):
 
 import ml_collections
 
+from experiments.fort2021 import grids
 from experiments.fort2021 import recipes
+from nfnets_am import claims
 from nfnets_am import config as config_lib
 from nfnets_am import experiment_file
+from nfnets_am import paper
 
 _DROPOUT = 0.4
-_MASKS = (0, 1, 2, 4, 8, 16)
 _DEFAULTS = {'unique': 64, 'masks': 1}
+# Accuracies that differ by less than this are called alike.
+_ALIKE = 0.003
 
 
 def get_config(cell: str = '') -> ml_collections.ConfigDict:
@@ -46,11 +50,31 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
 
 
 def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
-  """Returns the runs: masks, budgets, learning rates and seeds."""
-  grid = recipes.grid('wide_resnet', 'growing', scale, multiplicities=(1,), curves=(512,))
-  masks = (0, 1, 4) if scale == 'smoke' else _MASKS
+  """Returns the grid of masks, budgets, learning rates and seeds."""
+  masks = (0, 1, 4) if scale == 'smoke' else (0, 1, 2, 4, 8, 16)
+  grid = grids.grid('wide_resnet', 'growing', scale, multiplicities=(1,), curves=(512,),
+                    budgets=(32, 512) if scale == 'smoke' else ())
+  longest = grids.epochs(512, scale)
+  none, one, many = ({'masks': m} for m in (0, 1, masks[-1]))
   return experiment_file.Sweep(
-      title='Figure 12: averaging over dropout masks',
+      title='Figure 12: averaging the gradient over dropout masks',
       cells=tuple({**cell, 'masks': m} for m in masks for cell in grid),
       others=('train/loss',),
-      **recipes.tuned_sweep(scale))
+      panels=(
+          paper.Panel('(a) Test accuracy by epoch budget', 'epochs', line='masks'),
+          paper.Panel('(b) Training loss by epoch budget', 'epochs', 'train/loss', line='masks',
+                      log_y=True),
+          paper.Panel(f'(c) Test accuracy by learning rate, {longest} epochs', 'peak', tuned=False,
+                      line='masks', where={'epochs': longest})),
+      claims=(
+          paper.Claim('Dropout raises the test accuracy.', 'Figures 12(a) and 5(a)',
+                      claims.better(one, none)),
+          paper.Claim('It needs larger epoch budgets.', 'Figures 12(a) and 5(a)',
+                      claims.at_value('larger', 'epochs', one, none)),
+          paper.Claim('The test accuracy does not depend strongly on the number of masks.',
+                      'Figure 12(a)', claims.alike(many, one, _ALIKE)),
+          paper.Claim('Many masks minimise the training loss more quickly.', 'Figure 12(b)',
+                      claims.better({**many, 'epochs': longest}, {**one, 'epochs': longest},
+                                    'train/loss'))),
+      note=grids.note(scale),
+      **grids.tuned_sweep(scale))

@@ -1,7 +1,8 @@
 """Fort et al. 2021, Figure 9: variance between minibatch gradients at initialisation.
 
     python -m nfnets_am.analysis.gradient_variance --experiment=experiments/fort2021/figure9.py \\
-        --workdir=runs/figure9
+        --workdir=runs/fort2021
+    python -m nfnets_am.report --experiment=experiments/fort2021/figure9.py --workdir=runs/fort2021
 
 WRN-16-4 with SkipInit on CIFAR-100 as it is initialised, without an L2 term. Fixed batch: B = 16
 views, U = 16 / n unique images. Growing batch: U = 16, B = 16 n. The variance of every parameter's
@@ -26,12 +27,15 @@ Where the paper is silent:
 
 import ml_collections
 
+from nfnets_am import claims
 from nfnets_am import config as config_lib
 from nfnets_am import errors
 from nfnets_am import experiment_file
+from nfnets_am import paper
 
 _CELL = {'scheme': 'fixed', 'multiplicity': 1, 'seed': 0, 'scale': 'full'}
 _SCHEMES = ('fixed', 'growing')
+_METRIC = 'init/variance'
 _SMALL = {'name': 'wide_resnet', 'depth': 10, 'width': 1, 'stem_stride': 2}
 # Scale -> data set, padding, model, minibatches.
 _SCALES = {
@@ -70,4 +74,13 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
       title='Figure 9: variance between minibatch gradients at initialisation',
       cells=tuple({'scheme': scheme, 'multiplicity': n, 'seed': seed, **extra}
                   for scheme in _SCHEMES for n in multiplicities for seed in seeds),
-      metric='init/variance')
+      metric=_METRIC,
+      panels=(paper.Panel('Mean variance of the gradient, by multiplicity', 'multiplicity', _METRIC,
+                          line='scheme', tuned=False),),
+      claims=(
+          paper.Claim('With a fixed batch the variance rises with the multiplicity.', 'Figure 9',
+                      claims.rises('multiplicity', multiplicities, {'scheme': 'fixed'})),
+          paper.Claim('With a growing batch it does not depend strongly on it.', 'Figure 9',
+                      claims.within_factor(
+                          {'scheme': 'growing', 'multiplicity': multiplicities[-1]},
+                          {'scheme': 'growing', 'multiplicity': 1}, 1.5))))

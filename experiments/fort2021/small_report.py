@@ -72,23 +72,23 @@ def page(cells: Sequence[reduction.Cell], chosen: Sequence[reduction.Cell],
       'Differences are paired by seed, with the standard error of their mean and the number of '
       'seeds. "Holds" is more than 2 standard errors on the side that the paper says; with 2 or 3 '
       'seeds that is a rough rule.', '']
-  lines += _table(['claim', 'figure', 'compared here', 'difference', 'here'],
+  lines += figures.table_lines(['claim', 'figure', 'compared here', 'difference', 'here'],
                   small_claims.claims(chosen, measured))
-  lines += ['', '## Cells', '',
+  lines += ['## Cells', '',
             'Mean ± standard deviation (ddof 0) of the finished runs. The learning rate is, of '
             'those with the most runs, the best by the mean on the validation images.', '']
-  lines += _table(
+  lines += figures.table_lines(
       ['scheme', 'U', 'n', 'views/update', 'epochs', 'updates', 'learning rate', 'test accuracy',
        'training loss', 'runs', 'state'], [_cell_row(cell) for cell in chosen])
-  lines += ['', '## Learning rates', '',
+  lines += ['## Learning rates', '',
             'Mean of the finished runs. One that never learned stays at the accuracy of one class, '
             '10%.', '']
-  lines += _table(['scheme', 'U', 'n', 'epochs', 'learning rate', 'validation', 'test', 'runs',
+  lines += figures.table_lines(['scheme', 'U', 'n', 'epochs', 'learning rate', 'validation', 'test', 'runs',
                    'never learned'],
                   _peak_rows(cells))
   if measured:
-    lines += ['', '## Variance between minibatch gradients at initialisation', '']
-    lines += _table([str(x) for x in measured[0]],
+    lines += ['## Variance between minibatch gradients at initialisation', '']
+    lines += figures.table_lines([str(x) for x in measured[0]],
                     [[f'{x:.3g}' if isinstance(x, float) else str(x) for x in row]
                      for row in measured[1:]])
   return '\n'.join(lines) + '\n'
@@ -100,8 +100,8 @@ def _cell_row(cell: reduction.Cell) -> list[str]:
   for metric in (_ACCURACY, _LOSS):
     summary = cell.summaries.get(metric)
     values.append('no run' if summary is None else
-                  f'{figures.format_value(metric, summary.mean)} ± '
-                  f'{figures.format_value(metric, summary.deviation)}')
+                  f'{reduction.format_value(metric, summary.mean)} ± '
+                  f'{reduction.format_value(metric, summary.deviation)}')
   dead = _dead(cell)
   return [*(str(cell.key[key]) for key in ('scheme', 'unique', 'multiplicity')),
           str(derived.get('views', '?')), str(cell.key['epochs']),
@@ -119,7 +119,7 @@ def _peak_rows(cells: Sequence[reduction.Cell]) -> list[list[str]]:
       means = []
       for metric in (small_claims.VALIDATION, _ACCURACY):
         values = [run.final[metric] for run in cell.runs if metric in run.final]
-        means.append(figures.format_value(metric, sum(values) / len(values)) if values
+        means.append(reduction.format_value(metric, sum(values) / len(values)) if values
                      else cell.state)
       rows.append([*(str(cell.key[key]) for key in
                      ('scheme', 'unique', 'multiplicity', 'epochs', 'peak')), *means,
@@ -133,11 +133,6 @@ def _finished(cell: reduction.Cell) -> int:
 
 def _dead(cell: reduction.Cell) -> int:
   return sum(run.final.get('train/top1', 1.0) < _CHANCE for run in cell.runs)
-
-
-def _table(header: list[str], rows: list[list[str]]) -> list[str]:
-  return ['| ' + ' | '.join(header) + ' |', '|' + '---|' * len(header),
-          *('| ' + ' | '.join(row) + ' |' for row in rows)]
 
 
 def _measured_variance(workdir: pathlib.Path) -> list[list]:

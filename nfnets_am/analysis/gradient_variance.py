@@ -18,6 +18,7 @@ from rich import table
 
 from nfnets_am import cli
 from nfnets_am import experiment_file
+from nfnets_am import figures
 from nfnets_am import reduction
 from nfnets_am.analysis import minibatch_variance
 
@@ -36,10 +37,11 @@ def main() -> None:
     logging.info('cell %d of %d: %s', i, len(runs), run.cell)
     minibatch_variance.measure_cell(
         experiment_file.get_config(run.flags[0].removeprefix('--config=')), workdir / run.name)
-  rows = minibatch_variance.rows_of(reduction.reduce(sweep, runs, workdir))
+  cells = reduction.reduce(sweep, runs, workdir)
+  rows = minibatch_variance.rows_of(cells)
   with open(workdir / 'gradient_variance.csv', 'w', newline='') as f:
     csv.writer(f).writerows(rows)
-  minibatch_variance.picture(sweep.title, rows, workdir / 'gradient_variance.png')
+  figures.picture(sweep, cells, workdir / 'gradient_variance.png')
   shown = table.Table(*rows[0], title=sweep.title, caption=_CAPTION)
   for row in rows[1:]:
     shown.add_row(*(f'{x:.4g}' if isinstance(x, float) else str(x) for x in row))

@@ -21,11 +21,9 @@ from nfnets_am import run as run_lib
 from nfnets_am import run_folder
 from nfnets_am.analysis import moments as moments_lib
 
-# What a cell's folder calls its number, and the mean of every layer.
+# What a cell's folder calls its number, and where it has the mean of every layer.
 METRIC = 'init/variance'
 LAYERS = 'layers.json'
-_COLOURS = {'growing': '#0072B2', 'fixed': '#D55E00', 'neighbouring': '#009E73'}
-_MARKERS = {'growing': 'o', 'fixed': 's', 'neighbouring': '^'}
 
 
 def measure_cell(config: ml_collections.ConfigDict, path: str | os.PathLike) -> None:
@@ -144,27 +142,3 @@ def rows_of(cells: list[reduction.Cell]) -> list[list[Any]]:
 
 def _measured(cell: reduction.Cell) -> list[reduction.RunResult]:
   return [run for run in cell.runs if METRIC in run.final]
-
-
-def picture(title: str, rows: list[list[Any]], path: str | os.PathLike) -> None:
-  """Draws the variance by multiplicity, one line for each scheme, as Figure 9 does."""
-  import matplotlib
-  matplotlib.use('Agg')
-  from matplotlib import pyplot as plt
-
-  fig, axis = plt.subplots(figsize=(4.5, 3.4), layout='constrained')
-  for scheme in dict.fromkeys(row[0] for row in rows[1:]):
-    points = [row for row in rows[1:] if row[0] == scheme and isinstance(row[5], float)]
-    if points:
-      axis.errorbar([row[1] for row in points], [row[5] for row in points],
-                    [row[6] for row in points], color=_COLOURS[scheme], marker=_MARKERS[scheme],
-                    capsize=3, label=f'{scheme} batch')
-  axis.set_xscale('log', base=2)
-  axis.set_xlabel('augmentation multiplicity n')
-  axis.set_ylabel('mean variance of the gradient')
-  axis.set_ylim(bottom=0)
-  axis.grid(alpha=0.3)
-  axis.legend(frameon=False)
-  axis.set_title(title, fontsize=9)
-  fig.savefig(path, dpi=150)
-  plt.close(fig)

@@ -4,11 +4,13 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from nfnets_am import comparison
 from nfnets_am import config as config_lib
 from nfnets_am import derived as derived_lib
 from nfnets_am import errors
 from nfnets_am import experiment as experiment_lib
 from nfnets_am import experiment_file
+from nfnets_am import reduction
 from nfnets_am.data import ops
 from tests import commands
 
@@ -56,3 +58,18 @@ def test_every_scale_has_its_cells_once():
   for cell in ('scheme=neighbouring', 'scale=tiny'):
     with pytest.raises(errors.ConfigError, match=cell):
       experiment_file.get_config(f'{_FILE}:{cell}')
+
+
+def test_its_claims_are_those_of_the_figure():
+  def cell(scheme, n, value):
+    key = {'scheme': scheme, 'multiplicity': n, 'scale': 'smoke'}
+    summary = reduction.Summary(mean=value, deviation=0.0, runs=2)
+    return reduction.Cell(key, (), {'init/variance': summary}, {'init/variance': value})
+
+  sweep = experiment_file.get_sweep(_FILE, 'smoke')
+  for growing, verdicts in ((0.9, ['holds', 'holds']), (2.0, ['holds', 'does not hold'])):
+    cells = [cell('fixed', 1, 1.0), cell('fixed', 4, 3.9), cell('growing', 1, 1.0),
+             cell('growing', 4, growing)]
+    assert [row[-1] for row in comparison.claim_rows(sweep, cells)] == verdicts
+  assert comparison.claim_rows(sweep, cells)[0][2] == 'multiplicity 1: 1, 4: 3.9'
+  assert [row[-1] for row in comparison.claim_rows(sweep, [])] == ['not run', 'not run']
