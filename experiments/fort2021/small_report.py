@@ -83,9 +83,9 @@ def page(cells: Sequence[reduction.Cell], chosen: Sequence[reduction.Cell],
   lines += ['## Learning rates', '',
             'Mean of the finished runs. One that never learned stays at the accuracy of one class, '
             '10%.', '']
-  lines += figures.table_lines(['scheme', 'U', 'n', 'epochs', 'learning rate', 'validation', 'test', 'runs',
-                   'never learned'],
-                  _peak_rows(cells))
+  lines += figures.table_lines(
+      ['scheme', 'U', 'n', 'epochs', 'learning rate', 'validation', 'test', 'runs',
+       'never learned'], _peak_rows(cells))
   if measured:
     lines += ['## Variance between minibatch gradients at initialisation', '']
     lines += figures.table_lines([str(x) for x in measured[0]],
