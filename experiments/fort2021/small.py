@@ -53,8 +53,8 @@ _SCALES = {
 # (scheme, U, n) of the miniature.
 _ONE, _TWO, _FOUR = ('within', 64, 1), ('within', 32, 2), ('within', 16, 4)
 _GROWING_ONE, _NEIGHBOURING = ('within', 16, 1), ('neighbouring', 64, 4)
-# What is trained, in this order: learning rates at seed 0; what is compared, at all seeds; the other
-# learning rate and the neighbouring scheme; longer budgets, n = 2; accuracy by temperature.
+# What is trained, in this order: learning rates at seed 0; what is compared, at all seeds; the
+# other learning rate and the neighbouring scheme; longer budgets, n = 2; accuracy by temperature.
 _TUNING = (
     (_ONE, 128, (0.05, 0.1, 0.2, 0.4)),
     (_FOUR, 32, (0.025, 0.05, 0.1, 0.2)),

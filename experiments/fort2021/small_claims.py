@@ -105,7 +105,7 @@ def claims(chosen: Sequence[reduction.Cell], measured: Sequence[Sequence]) -> li
   for updates, e1, e2, e4 in ((1000, 128, 64, 32), (4000, 512, 256, 128), (16000, 2048, 0, 512)):
     for n, kind, epochs in ((2, two, e2), (4, four, e4)):
       if epochs:
-        rows.append(row('Fixed batch: at the same updates, more views are better (past some budget)',
+        rows.append(row('Fixed batch: at the same updates, more views are better, past a budget',
                         '4b, 5b', f'B = 64: n = {n} less n = 1, {updates:,} updates',
                         (*kind, epochs), (*one, e1)))
   for updates, e1, e4 in ((1000, 128, 32), (4000, 512, 128), (16000, 2048, 512)):

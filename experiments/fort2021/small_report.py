@@ -73,7 +73,7 @@ def page(cells: Sequence[reduction.Cell], chosen: Sequence[reduction.Cell],
       'seeds. "Holds" is more than 2 standard errors on the side that the paper says; with 2 or 3 '
       'seeds that is a rough rule.', '']
   lines += figures.table_lines(['claim', 'figure', 'compared here', 'difference', 'here'],
-                  small_claims.claims(chosen, measured))
+                               small_claims.claims(chosen, measured))
   lines += ['## Cells', '',
             'Mean ± standard deviation (ddof 0) of the finished runs. The learning rate is, of '
             'those with the most runs, the best by the mean on the validation images.', '']
@@ -88,9 +88,8 @@ def page(cells: Sequence[reduction.Cell], chosen: Sequence[reduction.Cell],
        'never learned'], _peak_rows(cells))
   if measured:
     lines += ['## Variance between minibatch gradients at initialisation', '']
-    lines += figures.table_lines([str(x) for x in measured[0]],
-                    [[f'{x:.3g}' if isinstance(x, float) else str(x) for x in row]
-                     for row in measured[1:]])
+    lines += figures.table_lines([str(x) for x in measured[0]], [
+        [f'{x:.3g}' if isinstance(x, float) else str(x) for x in row] for row in measured[1:]])
   return '\n'.join(lines) + '\n'
 
 
