@@ -33,7 +33,7 @@ def measure_cell(config: ml_collections.ConfigDict, path: str | os.PathLike) -> 
     ConfigError: the config cannot run, has an L2 term, or draws fewer than two minibatches.
   """
   folder = run_folder.RunFolder(path)
-  if folder.status()['status'] == 'finished':
+  if folder.read(LAYERS) is not None:  # Written last.
     return
   if config.optimizer.l2:
     raise errors.ConfigError(
@@ -43,14 +43,13 @@ def measure_cell(config: ml_collections.ConfigDict, path: str | os.PathLike) -> 
   folder.open(config)
   try:
     folder.record_start(dataclasses.asdict(run.derived), 0)
-    variance = measure(run)
-    layers = layer_means(variance)
-    folder.write(LAYERS, layers)
+    layers = layer_means(measure(run))
     lines = metrics_lib.MetricsFile(folder.path / 'metrics.jsonl', update=0)
     lines.write({'update': run.derived.updates, 'epochs': run.derived.epochs, 'split': 'init',
                  'variance': float(np.mean(list(layers.values())))})
     lines.close()
     folder.set_status('finished', update=run.derived.updates, updates=run.derived.updates)
+    folder.write(LAYERS, layers)
   finally:
     folder.close()
 
