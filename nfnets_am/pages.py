@@ -6,6 +6,7 @@ import dataclasses
 import pathlib
 
 from nfnets_am import comparison
+from nfnets_am import errors
 from nfnets_am import experiment_file
 from nfnets_am import figures
 from nfnets_am import reduction
@@ -51,12 +52,17 @@ def write_all(experiments: pathlib.Path, workdir: pathlib.Path, scale: str, comm
   """Writes workdir/report: a page for each experiment of a folder, and index.md.
 
   Raises:
-    ConfigError: the folder holds no experiment, or one does not know the scale.
+    ConfigError: the folder holds no experiment. One that does not know the scale is named on the
+      page.
   """
   folder = workdir / 'report'
   numbers, claims, states = [], [], []
   for path in experiment_file.find(experiments):
-    sweep, cells = read(path, workdir, scale)
+    try:
+      sweep, cells = read(path, workdir, scale)
+    except errors.ConfigError as e:
+      states.append((path.stem, str(e), '', '', ''))
+      continue
     write(sweep, cells, folder, path.stem, command)
     link = f'[{path.stem}]({path.stem}.md)'
     numbers += [(link, *row) for row in comparison.number_rows(sweep, cells)]
