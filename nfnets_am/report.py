@@ -8,7 +8,6 @@ with all numbers and claims, WORKDIR/report/index.md. Runs that are missing, div
 finished are named as such and never averaged.
 """
 
-import csv
 import pathlib
 
 from absl import flags
@@ -16,12 +15,9 @@ from rich import console
 from rich import table
 
 from nfnets_am import cli
-from nfnets_am import comparison
 from nfnets_am import errors
-from nfnets_am import experiment_file
 from nfnets_am import figures
-from nfnets_am import reduction
-from nfnets_am import tuning
+from nfnets_am import pages
 
 _EXPERIMENT = flags.DEFINE_string('experiment', None, 'Experiment file with a get_sweep().')
 _EXPERIMENTS = flags.DEFINE_string('experiments', None, 'With --all: a folder of such files.')
@@ -33,12 +29,12 @@ _SCALE = flags.DEFINE_string('scale', '', "A scale that the file knows, such as 
 def main() -> None:
   if _ALL.value == bool(_EXPERIMENT.value) or _ALL.value != bool(_EXPERIMENTS.value):
     raise errors.UserError('say either --experiment=FILE, or --all and --experiments=FOLDER')
-  workdir = pathlib.Path(_WORKDIR.value)
   if _ALL.value:
-    _report_all(pathlib.Path(_EXPERIMENTS.value), workdir)
+    _report_all()
     return
-  sweep, cells = read(_EXPERIMENT.value, workdir, _SCALE.value)
-  write(sweep, cells, workdir, 'report', _command(f'--experiment={_EXPERIMENT.value}'))
+  workdir = pathlib.Path(_WORKDIR.value)
+  sweep, cells = pages.read(_EXPERIMENT.value, workdir, _SCALE.value)
+  pages.write(sweep, cells, workdir, 'report', _command(f'--experiment={_EXPERIMENT.value}'))
   header, rows = figures.table_of(sweep, cells)
   printed = table.Table(*header, title=sweep.title, caption=figures.caption(sweep))
   for row in rows:
@@ -49,56 +45,16 @@ def main() -> None:
   out.print(f'picture {workdir / "report.png"}', highlight=False, soft_wrap=True)
 
 
-def read(path: str | pathlib.Path, workdir: pathlib.Path, scale: str = ''
-         ) -> tuple[experiment_file.Sweep, list[reduction.Cell]]:
-  """Returns an experiment's sweep, with the cells that tuning has added, and its reduced cells."""
-  sweep = tuning.extended(path, experiment_file.get_sweep(path, scale), workdir)
-  return sweep, reduction.reduce(sweep, experiment_file.get_runs(path, sweep), workdir)
-
-
-def write(sweep: experiment_file.Sweep, cells: list[reduction.Cell], folder: pathlib.Path,
-          name: str, command: str) -> None:
-  """Writes folder/name.md, .csv and .png."""
-  folder.mkdir(parents=True, exist_ok=True)
-  header, rows = figures.table_of(sweep, cells)
-  (folder / f'{name}.md').write_text(
-      figures.markdown(sweep, cells, header, rows, command, f'{name}.png'))
-  with open(folder / f'{name}.csv', 'w', newline='') as f:
-    csv.writer(f).writerows(figures.csv_rows(sweep, cells))
-  figures.picture(sweep, cells, folder / f'{name}.png')
-
-
-def _report_all(experiments: pathlib.Path, workdir: pathlib.Path) -> None:
-  folder = workdir / 'report'
-  command = _command(f'--all --experiments={experiments}')
-  numbers, claims, states = [], [], []
-  for path in experiment_file.find(experiments):
-    sweep, cells = read(path, workdir, _SCALE.value)
-    write(sweep, cells, folder, path.stem, command)
-    link = f'[{path.stem}]({path.stem}.md)'
-    numbers += [(link, *row) for row in comparison.number_rows(sweep, cells)]
-    claims += [(link, *row) for row in comparison.claim_rows(sweep, cells)]
-    runs = [run for cell in cells for run in cell.runs]
-    finished, diverged = (sum(run.status == s for run in runs) for s in ('finished', 'diverged'))
-    states.append((link, sweep.title, str(len(runs)), str(finished), str(diverged)))
-  verdicts = [row[-1] for row in claims]
-  counts = ', '.join(f'{verdicts.count(verdict)} {verdict}'
-                     for verdict in ('holds', 'does not hold', 'not run'))
-  lines = [f'# All experiments of {experiments}', '', f'Written by `{command}`.', '',
-           f'## Claims: {counts}', '',
-           'A difference counts if it is over twice its standard error (0 for single runs).', '',
-           *figures.table_lines(('experiment', *comparison.CLAIM_HEADER), claims),
-           '## Numbers', '',
-           *figures.table_lines(('experiment', *comparison.NUMBER_HEADER), numbers),
-           '## Runs', '', *figures.table_lines(
-               ('experiment', 'title', 'runs', 'finished', 'diverged'), states)]
-  (folder / 'index.md').write_text('\n'.join(lines))
-  printed = table.Table('experiment', 'claim', 'ours', 'verdict', title=f'Claims: {counts}')
-  for link, claim, _, ours, verdict in claims:
-    printed.add_row(link[1:link.index(']')], claim, ours, verdict)
+def _report_all() -> None:
+  summary = pages.write_all(pathlib.Path(_EXPERIMENTS.value), pathlib.Path(_WORKDIR.value),
+                            _SCALE.value, _command(f'--all --experiments={_EXPERIMENTS.value}'))
+  printed = table.Table('experiment', 'claim', 'ours', 'verdict',
+                        title=f'Claims: {summary.counts}')
+  for experiment, claim, _, ours, verdict in summary.claims:
+    printed.add_row(experiment, claim, ours, verdict)
   out = _console()
   out.print(printed)
-  out.print(f'page {folder / "index.md"}', highlight=False, soft_wrap=True)
+  out.print(f'page {summary.path}', highlight=False, soft_wrap=True)
 
 
 def _command(what: str) -> str:
