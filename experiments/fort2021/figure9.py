@@ -27,6 +27,7 @@ Where the paper is silent:
 
 import ml_collections
 
+from experiments.fort2021 import grids
 from nfnets_am import claims
 from nfnets_am import config as config_lib
 from nfnets_am import errors
@@ -83,4 +84,5 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
           paper.Claim('With a growing batch it does not depend strongly on it.', 'Figure 9',
                       claims.within_factor(
                           {'scheme': 'growing', 'multiplicity': multiplicities[-1]},
-                          {'scheme': 'growing', 'multiplicity': 1}, 1.5))))
+                          {'scheme': 'growing', 'multiplicity': 1}, 1.5))),
+      note=grids.note(scale))

@@ -23,6 +23,7 @@ def pictures(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize('name, cell, splits', [
     ('figure11', {'neighbouring': 1, 'epochs': 1}, {'test', 'train'}),
+    ('figure12', {'masks': 4, 'epochs': 1}, {'test', 'train'}),
     ('figure3', {'multiplicity': 4, 'epochs': 1}, {'test', 'minibatch'}),
     ('table2', {'model': 'nfnet_f3', 'updates': 8}, {'test'})])
 def test_a_cell_is_stopped_resumed_and_reported(name, cell, splits, pictures, tmp_path,
