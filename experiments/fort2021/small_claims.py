@@ -30,11 +30,14 @@ class Difference:
     return float(np.std(self.values, ddof=1) / len(self.values) ** 0.5)
 
   def verdict(self) -> str:
-    """Whether it is over 0: 'holds', 'does not hold' or 'not resolved', by 2 standard errors."""
-    if not self.values:
+    """Whether it is over 0, by 2 standard errors of 3 seeds or more; of fewer, the signs alone."""
+    seeds = len(self.values)
+    if not seeds:
       return 'not run'
-    if len(self.values) < 2:
-      return 'not resolved: one seed'
+    if seeds < 3:
+      signs = {np.sign(x) for x in self.values}
+      side = {1.0: 'for it', -1.0: 'against it'}.get(signs.pop()) if len(signs) == 1 else None
+      return f'{side or "undecided"}, {seeds} seed{"s" if seeds > 1 else ""}'
     if abs(self.mean) <= 2 * self.error:
       return 'not resolved'
     return 'holds' if self.mean > 0 else 'does not hold'

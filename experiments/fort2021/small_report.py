@@ -70,8 +70,8 @@ def page(cells: Sequence[reduction.Cell], chosen: Sequence[reduction.Cell],
       f'![accuracy, training loss and gradient variance]({_NAME}.png)', '',
       '## Claims of the paper', '',
       'Differences are paired by seed, with the standard error of their mean and the number of '
-      'seeds. "Holds" is more than 2 standard errors on the side that the paper says; with 2 or 3 '
-      'seeds that is a rough rule.', '']
+      'seeds. With 3 seeds "holds" is more than 2 standard errors on the side that the paper says; '
+      'with fewer the last column says only on which side all of them are.', '']
   lines += figures.table_lines(['claim', 'figure', 'compared here', 'difference', 'here'],
                                small_claims.claims(chosen, measured))
   lines += ['## Cells', '',

@@ -55,9 +55,10 @@ def test_what_a_cell_cannot_be_is_refused():
 
 
 @pytest.mark.parametrize('values, verdict', [
-    ((), 'not run'), ((0.02,), 'not resolved: one seed'), ((0.02, 0.03, 0.025), 'holds'),
+    ((), 'not run'), ((0.02,), 'for it, 1 seed'), ((-0.02, -0.01), 'against it, 2 seeds'),
+    ((-0.02, 0.01), 'undecided, 2 seeds'), ((0.02, 0.03, 0.025), 'holds'),
     ((-0.02, -0.03, -0.025), 'does not hold'), ((0.04, -0.03, 0.01), 'not resolved')])
-def test_a_claim_holds_by_two_standard_errors_of_paired_seeds(values, verdict):
+def test_a_claim_holds_by_two_standard_errors_of_three_paired_seeds(values, verdict):
   found = small_claims.Difference(values)
   assert found.verdict() == verdict
   if len(values) == 3 and verdict == 'holds':
