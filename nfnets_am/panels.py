@@ -74,10 +74,13 @@ def _draw_panel(axis, sweep, cells, panel):
     label = f'{_short(panel.line)} = {value:g}' if not isinstance(value, str) else value
     if panel.dashed and len(dashes) > 1:
       label += f', {panel.dashed} {dash}'
+    # Lines differ by their dashes; points without lines by being hollow or full.
+    hollow = categories and len(dashes) > 1 and dash == dashes[0]
     axis.errorbar([place.get(x, x) for x in xs], means, deviations, label=label,
                   color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)],
                   linestyle='none' if categories else _DASHES[dashes.index(dash) % len(_DASHES)],
-                  markersize=5, capsize=3, linewidth=1.4)
+                  markerfacecolor='white' if hollow else None, markersize=5, capsize=3,
+                  linewidth=1.4)
   labels = set()
   for number in printed:
     x, own = number.cell[panel.x], number.reading in paper.READINGS
