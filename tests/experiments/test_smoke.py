@@ -53,6 +53,10 @@ def test_a_cell_is_stopped_resumed_and_reported(name, cell, splits, pictures, tm
   assert {line['split'] for line in lines} == splits | {'train_views'}
   assert [line['update'] for line in lines] == sorted(line['update'] for line in lines)
 
+  if 'minibatch' in splits:
+    # One evaluation batch of the 64 training images.
+    assert {line['images'] for line in lines if line['split'] == 'minibatch'} == {16}
+
   (cell,) = pages.reduction.reduce(sweep, [run], tmp_path)
   assert cell.state == 'finished' and set(cell.summaries) >= {sweep.metric, *sweep.others}
   pages.write(sweep, [cell], tmp_path, 'report', 'the command')
