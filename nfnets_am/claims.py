@@ -226,4 +226,6 @@ def _so_far(cells, wheres) -> str:
 def _not_run(cells, wheres) -> paper.Verdict:
   runs = _runs(cells, wheres)
   done = sum(run.status in ('finished', 'diverged') for run in runs)
-  return paper.Verdict(None, f'{done} of {len(runs)} runs are done')
+  diverged = sum(run.status == 'diverged' for run in runs)
+  return paper.Verdict(None, f'{done} of {len(runs)} runs are done'
+                       + (f', {diverged} of them diverged' if diverged else ''))

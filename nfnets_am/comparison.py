@@ -31,7 +31,7 @@ def number_rows(
     name = ', '.join(f'{key} {value}' for key, value in first.cell.items())
     printed = list(dict.fromkeys(number.text() for number in readings))
     if len(printed) == 1:
-      source = '' if first.reading in ('both', '000', '001') else f' ({first.reading})'
+      source = '' if first.reading in paper.READINGS else f' ({first.reading})'
       text = printed[0] + source
     else:
       text = 'readings disagree: ' + '; '.join(
@@ -43,7 +43,7 @@ def number_rows(
       continue
     if best is None:
       total = sum(len(cell.runs) for cell in matching)
-      rows.append((name, first.where, text, 'no run', '', f'0/{total}'))
+      rows.append((name, first.where, text, missing(matching), '', f'0/{total}'))
       continue
     summary = best.summaries[first.metric]
     known = dict.fromkeys(number.value for number in readings if number.value is not None)
@@ -120,6 +120,8 @@ def edges(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell]) -> list
 
 
 def missing(group: Sequence[reduction.Cell]) -> str:
-  """Returns why a group has no value of a metric: no run finished, or none has the metric."""
-  finished = any(run.status == 'finished' for cell in group for run in cell.runs)
-  return '-' if finished else 'no run'
+  """Returns why a group has no value of a metric: no run of it, all diverged, or no such metric."""
+  statuses = {run.status for cell in group for run in cell.runs}
+  if statuses == {'diverged'}:
+    return 'diverged'
+  return '-' if 'finished' in statuses else 'no run'

@@ -59,11 +59,13 @@ def draw(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell],
 
 def _draw_panel(axis, sweep, cells, panel):
   lines = points(sweep, cells, panel)
-  # All values of the sweep, so that a multiplicity has the same colour in every panel.
-  values = sorted({cell.key.get(panel.line, 0) for cell in cells})
-  dashes = sorted({cell.key.get(panel.dashed, 0) for cell in cells})
+  # Also those without a run, so that a multiplicity has the same colour in every panel.
+  shown = [cell for cell in cells if paper.matches(cell.key, panel.where)]
+  values = sorted({cell.key.get(panel.line, 0) for cell in shown})
+  dashes = sorted({cell.key.get(panel.dashed, 0) for cell in shown})
   printed = _printed(sweep, panel)
-  categories = sorted({x for line in (*lines.values(), printed) for x, *_ in line
+  categories = sorted({x for x in (*(point[0] for line in lines.values() for point in line),
+                                   *(number.cell[panel.x] for number in printed))
                        if isinstance(x, str)})
   place = {name: i for i, name in enumerate(categories)}
   for (value, dash), line in lines.items():
@@ -72,13 +74,22 @@ def _draw_panel(axis, sweep, cells, panel):
     label = f'{_short(panel.line)} = {value:g}' if not isinstance(value, str) else value
     if panel.dashed and len(dashes) > 1:
       label += f', {panel.dashed} {dash}'
+    # Lines differ by their dashes; points without lines by being hollow or full.
+    hollow = categories and len(dashes) > 1 and dash == dashes[0]
     axis.errorbar([place.get(x, x) for x in xs], means, deviations, label=label,
                   color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)],
                   linestyle='none' if categories else _DASHES[dashes.index(dash) % len(_DASHES)],
-                  markersize=5, capsize=3, linewidth=1.4)
-  if printed:
-    axis.plot([place.get(x, x) for x, _ in printed], [y for _, y in printed], linestyle='none',
-              marker='*', markersize=9, markerfacecolor='none', color='black', label='paper')
+                  markerfacecolor='white' if hollow else None, markersize=5, capsize=3,
+                  linewidth=1.4)
+  labels = set()
+  for number in printed:
+    x, own = number.cell[panel.x], number.reading in paper.READINGS
+    colour, label = 'black', 'paper' if own else number.reading
+    if own and number.cell.get(panel.line) in values:
+      colour = COLOURS[values.index(number.cell[panel.line]) % len(COLOURS)]
+    axis.plot([place.get(x, x)], [number.value], linestyle='none', marker='*', markersize=9,
+              markerfacecolor='none', color=colour, label='' if label in labels else label)
+    labels.add(label)
   if not lines:
     axis.text(0.5, 0.5, 'no run has finished', transform=axis.transAxes, ha='center', va='center')
   if categories:
@@ -98,12 +109,11 @@ def _draw_panel(axis, sweep, cells, panel):
     axis.legend(frameon=False, fontsize=7)
 
 
-def _printed(sweep: experiment_file.Sweep, panel: paper.Panel) -> list[tuple[Any, float]]:
+def _printed(sweep: experiment_file.Sweep, panel: paper.Panel) -> list[paper.Number]:
   """The paper's numbers that have a place on a panel."""
-  found = {(number.cell[panel.x], number.value) for number in sweep.numbers
-           if number.value is not None and number.metric == panel.metric
-           and panel.x in number.cell and _may_match(number.cell, panel.where)}
-  return sorted(found)
+  return [number for number in sweep.numbers
+          if number.value is not None and number.metric == panel.metric
+          and panel.x in number.cell and _may_match(number.cell, panel.where)]
 
 
 def _may_match(cell, where):

@@ -11,6 +11,9 @@ from typing import Any
 
 from nfnets_am import errors
 
+# Of the paper itself; any other reading is the source that a number is of.
+READINGS = ('both', '000', '001')
+
 
 @dataclasses.dataclass(frozen=True)
 class Number:

@@ -182,9 +182,9 @@ def _imagenet(
 
 
 def _imagenet_smoke(config: ml_collections.ConfigDict) -> None:
-  """Pictures that `python -m nfnets_am.data.stand_in --data_dir=data --name=stand_in` writes."""
+  """Pictures of `python -m nfnets_am.data.stand_in --data_dir=runs/data --name=stand_in`."""
   config.data.name = 'stand_in'
-  config.data.data_dir = 'data'
+  config.data.data_dir = 'runs/data'
   config.data.crop = config.data.eval_size = 28
   config.data.lanes = 1
   config.eval.batch = 16
