@@ -146,7 +146,8 @@ def _commits(cells: Sequence[reduction.Cell], workdir: pathlib.Path) -> list[str
   found: dict[str, None] = {}
   for path in sorted(workdir.glob('*/run.json'), key=lambda path: path.stat().st_mtime):
     for start in json.loads(path.read_text())['starts']:
-      found[f'`{start["commit"][:10]}`'] = None
+      commit, _, changes = start['commit'].partition('+')
+      found[f'`{commit[:10]}`' + (' with changes' if changes else '')] = None
   return list(found)
 
 
