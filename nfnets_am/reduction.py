@@ -76,11 +76,16 @@ class Cell:
   @property
   def state(self) -> str:
     """What a reader must know: 'finished', or what the other runs are: '1 diverged, 1 missing'."""
-    others: dict[str, int] = {}
-    for run in self.runs:
-      if run.status != 'finished':
-        others[run.status] = others.get(run.status, 0) + 1
-    return ', '.join(f'{count} {status}' for status, count in sorted(others.items())) or 'finished'
+    return state_of(self.runs)
+
+
+def state_of(runs: Sequence[RunResult]) -> str:
+  """Returns 'finished', or what the runs are that did not: '1 diverged, 1 missing'."""
+  others: dict[str, int] = {}
+  for run in runs:
+    if run.status != 'finished':
+      others[run.status] = others.get(run.status, 0) + 1
+  return ', '.join(f'{count} {status}' for status, count in sorted(others.items())) or 'finished'
 
 
 def read_run(folder: str | os.PathLike, cell: dict[str, Any]) -> RunResult:
