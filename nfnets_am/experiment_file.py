@@ -5,6 +5,7 @@ import dataclasses
 import importlib.util
 import os
 import pathlib
+import re
 import types
 from typing import Any
 
@@ -12,6 +13,7 @@ import ml_collections
 
 from nfnets_am import config as config_lib
 from nfnets_am import errors
+from nfnets_am import paper
 from nfnets_am import registry
 
 
@@ -27,6 +29,14 @@ class Sweep:
     best_of: runs of a cell that count: the best so many; 0 is all of them.
     tune: a key of the cells, such as 'peak', of which each metric shows its own best value; ''
       shows all of them.
+    tune_factor: step of its grid, over 1: while the best value lies on an edge of the grid, the
+      value beyond is added (see tuning.py); 0 leaves the grid as it is.
+    select: the split that chooses the best value for a metric of 'test': 'test' itself, as papers
+      that tune on it do, or 'validation'.
+    peak_over: a key of the cells, such as 'epochs', over which the report also shows the best.
+    panels: the plots of the paper's figure; without them every metric is drawn over the updates.
+    numbers: what the paper prints.
+    claims: what its text says of this experiment.
     note: Markdown: what may and what may not be concluded.
   """
 
@@ -36,7 +46,18 @@ class Sweep:
   others: tuple[str, ...] = ()
   best_of: int = 0
   tune: str = ''
+  tune_factor: float = 0.0
+  select: str = 'test'
+  peak_over: str = ''
+  panels: tuple[paper.Panel, ...] = ()
+  numbers: tuple[paper.Number, ...] = ()
+  claims: tuple[paper.Claim, ...] = ()
   note: str = ''
+
+  def selected_by(self, metric: str) -> str:
+    """Returns the metric by which the best value of `tune` is chosen for `metric`."""
+    split, _, key = metric.partition('/')
+    return f'{self.select}/{key}' if split == 'test' else metric
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +125,22 @@ def get_sweep(path: str | os.PathLike, scale: str = '') -> Sweep:
   if not hasattr(module, 'get_sweep'):
     raise errors.ConfigError(f'{path} has no get_sweep')
   return module.get_sweep(scale) if scale else module.get_sweep()
+
+
+def find(folder: str | os.PathLike) -> list[pathlib.Path]:
+  """Returns the experiment files of a folder that have runs, in the order of their names.
+
+  'figure10' comes after 'figure9'; helpers beside them, which have no get_sweep, are left out.
+
+  Raises:
+    ConfigError: there is no such folder, or no experiment in it.
+  """
+  folder = pathlib.Path(folder)
+  found = [path for path in folder.glob('*.py') if 'def get_sweep(' in path.read_text()]
+  if not found:
+    raise errors.ConfigError(f'there is no experiment file with a get_sweep in {folder}')
+  return sorted(found, key=lambda path: [
+      int(part) if part.isdigit() else part for part in re.split(r'(\d+)', path.stem)])
 
 
 def get_runs(path: str | os.PathLike, sweep: Sweep,
