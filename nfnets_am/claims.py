@@ -68,6 +68,23 @@ def alike(a: Where, b: Where, within: float, metric: str = '') -> Check:
   return check
 
 
+def within_factor(a: Where, b: Where, factor: float, metric: str = '') -> Check:
+  """The bests of `a` and `b` differ by less than a factor, for quantities without a scale."""
+
+  def check(sweep, cells):
+    key = metric or sweep.metric
+    pair = [best(sweep, cells, where, key) for where in (a, b)]
+    if None in pair:
+      return _not_run(cells, (a, b))
+    ratio = pair[0].summaries[key].mean / pair[1].summaries[key].mean
+    return paper.Verdict(
+        1 / factor < ratio < factor,
+        f'{ratio:.2f} times as much at {name_of(a)} as at {name_of(b)}; allowed: a factor of '
+        f'{factor:g}{_so_far(cells, (a, b))}')
+
+  return check
+
+
 def rises(key: str, values: Sequence[Any], where: Where | None = None, metric: str = '') -> Check:
   """The best of each value is better than that of the value before."""
 

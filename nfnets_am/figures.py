@@ -142,8 +142,7 @@ def picture(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell],
       len(metrics), 2, figsize=(9, 3.2 * len(metrics)), squeeze=False, layout='constrained',
       width_ratios=(2, 1))
   for (curves, ends), metric in zip(axes, metrics, strict=True):
-    scale = 1 if metric.endswith('loss') else 100
-    unit = 'nats' if metric.endswith('loss') else '%'
+    scale, unit = reduction.unit_of(metric)
     labels = []
     for i, cell in enumerate(
         reduction.tune(cells, sweep, metric) if sweep.tune else cells):

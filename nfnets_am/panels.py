@@ -26,7 +26,7 @@ def points(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell], panel:
   shown = [cell for cell in cells if paper.matches(cell.key, panel.where)]
   if panel.tuned and sweep.tune and shown:
     shown = reduction.tune(shown, sweep, panel.metric)
-  scale = 1 if reduction.lower_is_better(panel.metric) else 100
+  scale, _ = reduction.unit_of(panel.metric)
   lines: dict[tuple[Any, Any], list[tuple[Any, float, float]]] = {}
   for cell in shown:
     summary = cell.summaries.get(panel.metric)
@@ -102,8 +102,8 @@ def _draw_panel(axis, sweep, cells, panel):
     axis.set_yscale('log')
   axis.set_title(panel.title, fontsize=9)
   axis.set_xlabel(_LABELS.get(panel.x, panel.x))
-  unit = 'nats' if reduction.lower_is_better(panel.metric) else '%'
-  axis.set_ylabel(f'{panel.metric} ({unit})')
+  _, unit = reduction.unit_of(panel.metric)
+  axis.set_ylabel(f'{panel.metric} ({unit})' if unit else panel.metric)
   axis.grid(alpha=0.3)
   if lines or printed:
     axis.legend(frameon=False, fontsize=7)

@@ -215,9 +215,17 @@ def quantity_of(cell: Cell, name: str) -> Any:
   return next((run.derived[name] for run in cell.runs if name in run.derived), math.nan)
 
 
+def unit_of(metric: str) -> tuple[float, str]:
+  """Returns (what a value is multiplied by to be read, its unit): shares are read in percent."""
+  if metric.endswith('variance'):
+    return 1, ''
+  return (1, 'nats') if lower_is_better(metric) else (100, '%')
+
+
 def format_value(metric: str, value: float) -> str:
-  """Returns a value as its metric is read: shares in percent, losses in nats."""
-  return f'{value:.4f}' if lower_is_better(metric) else f'{100 * value:.2f}%'
+  """Returns a value as its metric is read, see unit_of."""
+  scale, unit = unit_of(metric)
+  return {'%': f'{scale * value:.2f}%', 'nats': f'{value:.4f}', '': f'{value:.3g}'}[unit]
 
 
 def _without_seed(cell: Any) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from nfnets_am.data import known
 from nfnets_am.optim import schedules
 
 _FOLDER = pathlib.Path('experiments/fort2021')
-_NAMES = ['figure2', 'figure3', 'figure4', 'figure5', 'figure6', 'figure7', 'figure8', 'figure10',
-          'figure11', 'table1', 'table2']
+_NAMES = ['figure2', 'figure3', 'figure4', 'figure5', 'figure6', 'figure7', 'figure8', 'figure9',
+          'figure10', 'figure11', 'figure12', 'table1', 'table2']
 
 
 def _path(name):

@@ -23,6 +23,7 @@ def pictures(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize('name, cell, splits', [
     ('figure11', {'neighbouring': 1, 'epochs': 1}, {'test', 'train'}),
+    ('figure12', {'masks': 4, 'epochs': 1}, {'test', 'train'}),
     ('figure3', {'multiplicity': 4, 'epochs': 1}, {'test', 'minibatch'}),
     # SAM compiles the step's gradient twice; tests/tiny_nfnet.py has it.
     ('table1', {'multiplicity': 16, 'updates': 8}, {'test'})])
