@@ -40,10 +40,12 @@ class Local:
   Attributes:
     processes: of each run; they work on it together, as the hosts of a slice do.
     devices: CPU devices of each process; 0 leaves the environment as it is.
+    on_stop: see scheduler.Backend.
   """
 
   processes: int = 1
   devices: int = 0
+  on_stop: str = 'stopping: the runs save their last update'
 
   def start(self, job: jobs_lib.Job) -> 'LocalRun':
     """Starts the processes of a run; their output goes to log.txt in its folder."""

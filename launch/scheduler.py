@@ -39,7 +39,13 @@ class Handle(Protocol):
 
 
 class Backend(Protocol):
-  """A place where runs run."""
+  """A place where runs run.
+
+  Attributes:
+    on_stop: what is said when the launcher is told to stop.
+  """
+
+  on_stop: str
 
   def start(self, job: jobs_lib.Job) -> Handle:
     """Starts a run, or finds it running there; raises OSError or UserError if it cannot."""
@@ -102,7 +108,8 @@ class Scheduler:
           ended = self._collect()
           if not self._waiting and (ended or not self._active):
             self._add(get_jobs())
-          self._view.show(self._jobs, list(self._active), self._failed)
+          self._view.show(
+              len(self._jobs), list(self._active), len(self._waiting), len(self._failed))
       except KeyboardInterrupt:
         interrupted = True
         self._stop()
@@ -195,7 +202,7 @@ class Scheduler:
     lease.release()
 
   def _stop(self) -> None:
-    self._view.say('stopping: the runs save their last update')
+    self._view.say(self._backend.on_stop)
     for active in self._active.values():
       active.handle.stop()
     while not all(a.handle.poll() or a.handle.stopped() for a in self._active.values()):

@@ -53,7 +53,8 @@ def main() -> int:
   launch = PLACES[_ON.value]
   options = jobs_lib.Options(**{flag.name: flag.value for flag in _OPTIONS})
   return launch(
-      lambda: jobs_lib.jobs_of(_EXPERIMENT.value, _WORKDIR.value, _SCALE.value, _SET.value), options)
+      lambda: jobs_lib.jobs_of(_EXPERIMENT.value, _WORKDIR.value, _SCALE.value, _SET.value),
+      options)
 
 
 if __name__ == '__main__':

@@ -1,6 +1,5 @@
 """What a launcher shows: one live view on a terminal, log lines elsewhere."""
 
-from collections.abc import Collection
 from collections.abc import Sequence
 import sys
 import time
@@ -28,8 +27,7 @@ class View(Protocol):
   def say(self, text: str) -> None:
     """Says what has just happened."""
 
-  def show(self, jobs: Sequence[jobs_lib.Job], active: Sequence[jobs_lib.Job],
-           failed: Collection[jobs_lib.Job]) -> None:
+  def show(self, total: int, active: Sequence[jobs_lib.Job], waiting: int, failed: int) -> None:
     """Called often; shows now and then."""
 
   def close(self) -> None:
@@ -50,12 +48,12 @@ class _Lines:
   def say(self, text: str) -> None:
     logging.info('%s', text)
 
-  def show(self, jobs, active, failed) -> None:
+  def show(self, total, active, waiting, failed) -> None:
     if time.monotonic() - self._last < _REFRESH_S['lines'] or not active:
       return
     self._last = time.monotonic()
     running = [states.state_of(job) for job in active]
-    logging.info('%s; %s', _counts(jobs, active, failed), '; '.join(
+    logging.info('%s; %s', _counts(total, len(active), waiting, failed), '; '.join(
         f'{s.name} at update {s.update} of {s.updates or "?"}' for s in running))
 
   def close(self) -> None:
@@ -74,7 +72,7 @@ class _Live:
   def say(self, text: str) -> None:
     self._live.console.print(text, markup=False, highlight=False)
 
-  def show(self, jobs, active, failed) -> None:
+  def show(self, total, active, waiting, failed) -> None:
     if time.monotonic() - self._last < _REFRESH_S['live']:
       return
     self._last = time.monotonic()
@@ -85,19 +83,16 @@ class _Live:
           f'{state.update}/{state.updates or "?"}', _left(state))
     block = table.Table.grid()
     block.add_row(rows)
-    block.add_row(_counts(jobs, active, failed))
+    block.add_row(_counts(total, len(active), waiting, failed))
     self._live.update(block, refresh=True)
 
   def close(self) -> None:
     self._live.stop()
 
 
-def _counts(jobs: Sequence[jobs_lib.Job], active: Sequence[jobs_lib.Job],
-            failed: Collection[jobs_lib.Job]) -> str:
-  done = sum(job.done for job in jobs)
-  queued = len(jobs) - done - len(active) - len(failed)
-  return (f'{len(jobs)} runs: {done} done, {len(active)} running, {queued} queued'
-          + (f', {len(failed)} failed' if failed else ''))
+def _counts(total: int, active: int, waiting: int, failed: int) -> str:
+  return (f'{total} runs: {total - active - waiting - failed} done, {active} running, '
+          f'{waiting} queued' + (f', {failed} failed' if failed else ''))
 
 
 def _left(state: states.State) -> str:
