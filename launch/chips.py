@@ -1,8 +1,8 @@
 """The TPUs that Cloud TPU's queued resources serve, v2 to v6e, with Google's published numbers.
 
 Sources: docs.cloud.google.com/tpu/docs, the page of each version (peak, memory, links, hosts) and
-"Runtimes"; the links of v2 and v3 from Jouppi et al. 2020, A Domain-Specific Supercomputer for
-Training Deep Neural Networks, table 3. Newer chips are not served by this API; see docs/launching.md.
+"Runtimes"; the links of v2 and v3 from Jouppi et al. 2020, "A Domain-Specific Supercomputer for
+Training Deep Neural Networks". This API does not serve newer chips; see docs/launching.md.
 """
 
 import dataclasses
