@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
-import ctypes
 import dataclasses
 import os
 import shlex
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 from launch import jobs as jobs_lib
@@ -20,7 +20,11 @@ from nfnets_am import leases
 # When one process of a run is gone, the others notice within this time by themselves
 # (nfnets_am.train: its heartbeat), or are ended.
 _LEAVE_S = 120.0
-_PR_SET_PDEATHSIG = 1
+# Linux sends a process SIGTERM when its launcher is killed; its place is taken by the command then.
+_LEASH = (
+    sys.executable, '-S', '-c',
+    'import ctypes, os, signal, sys; ctypes.CDLL(None).prctl(1, signal.SIGTERM); '
+    'os.execvp(sys.argv[1], sys.argv[1:])') if sys.platform == 'linux' else ()
 
 
 def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Options) -> int:
@@ -66,8 +70,8 @@ class Local:
     for command, path in zip(commands, logs, strict=True):
       with open(path, 'ab') as log:
         processes.append(subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            env=environment, preexec_fn=_leave_with_parent(),
+            [*_LEASH, *command], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            env=environment,
             # A session of its own: Ctrl-C in the terminal reaches the launcher alone.
             start_new_session=True))
     return LocalRun(job, processes, logs)
@@ -139,15 +143,6 @@ class LocalRun:
     with open(self._logs[index], 'rb') as f:
       f.seek(self._sizes[index])
       return f.read().decode(errors='replace')
-
-
-def _leave_with_parent():
-  """Returns what makes a process get SIGTERM when the launcher is killed, where Linux can."""
-  try:
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-  except (OSError, AttributeError):
-    return None
-  return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _log_folder(job: jobs_lib.Job) -> str:

@@ -17,9 +17,9 @@ from launch import scheduler
 from launch import states
 from tests import commands
 
-_UPDATES = 300
+_UPDATES = 120
 _FLAGS = (f'--config={commands.TINY}:multiplicity=2,seed=0', f'--config.budget={_UPDATES} updates',
-          '--config.checkpoint.every=20 updates', '--config.eval.every=150 updates',
+          '--config.checkpoint.every=20 updates', '--config.eval.every=60 updates',
           '--config.log_every=10 updates', '--config.schedule.peak=0.005')
 
 
@@ -72,7 +72,7 @@ def test_killed_and_stopped_equals_uninterrupted(tmp_path, uninterrupted):
   random_ = random.Random(0)
   try:
     for start, kind in ((1, signal.SIGKILL), (2, signal.SIGTERM)):
-      after = random_.randrange(20, 60)
+      after = random_.randrange(15, 40)
       _wait_for(lambda start=start: _starts(job) == start)
       first = json.loads((job.folder / 'run.json').read_text())['starts'][-1]['update']
       _wait_for(lambda first=first, after=after: states.progress(job.folder)[0] >= first + after)
