@@ -64,18 +64,15 @@ class _Active:
 class Scheduler:
   """The queue of one launcher."""
 
-  def __init__(self, backend: Backend, *, at_once: int, restarts: int,
-               lease_options: dict[str, float] | None = None):
+  def __init__(self, backend: Backend, *, at_once: int, restarts: int):
     """Makes an empty queue.
 
     Args:
       backend: starts the runs.
       at_once: runs at a time.
       restarts: how often an interrupted run is started again by this launcher.
-      lease_options: of leases.Lease.
     """
     self._backend, self._at_once, self._restarts = backend, at_once, restarts
-    self._lease_options = lease_options or {}
     self._view = view_lib.make_view()
     self._jobs: list[jobs_lib.Job] = []
     self._waiting: list[jobs_lib.Job] = []
@@ -137,7 +134,7 @@ class Scheduler:
       self._look_again[job] = time.monotonic() + _LOOK_S[leases.is_local(job.folder)]
       job.folder.mkdir(parents=True, exist_ok=True)
       lease = self._watched.setdefault(job, leases.Lease(
-          os.path.join(job.folder, 'launcher.lease'), **self._lease_options))
+          os.path.join(job.folder, 'launcher.lease')))
       if not lease.acquire():
         if job.done:
           self._waiting.remove(job)

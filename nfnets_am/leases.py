@@ -37,18 +37,15 @@ class Lease:
     lost: whether somebody else took it over, because the heartbeat stood still for too long.
   """
 
-  def __init__(self, path: str | os.PathLike, *, beat_s: float = BEAT_S, stale_s: float = STALE_S,
-               settle_s: float = _SETTLE_S):
+  def __init__(self, path: str | os.PathLike, *, beat_s: float | None = None):
     """Makes a lease that is not held yet.
 
     Args:
       path: of the file; its folder must be there on a disk.
-      beat_s: seconds between two heartbeats.
-      stale_s: seconds without one after which a lease is free.
-      settle_s: on an object store, seconds from writing to reading back.
+      beat_s: seconds between two heartbeats, BEAT_S by default.
     """
     self._path = epath.Path(path)
-    self._beat_s, self._stale_s, self._settle_s = beat_s, stale_s, settle_s
+    self._beat_s = beat_s or BEAT_S
     self._token = uuid.uuid4().hex
     self._beats = 0
     self._end = threading.Event()
@@ -70,7 +67,7 @@ class Lease:
         self._write()
     else:
       self._write()
-      time.sleep(self._settle_s)
+      time.sleep(_SETTLE_S)
       if (self.holder() or {}).get('token') != self._token:
         return False
     self.lost = False
@@ -100,7 +97,7 @@ class Lease:
       return True
     if self._seen is None or self._seen[0] != found:
       self._seen = found, time.monotonic()
-    return time.monotonic() - self._seen[1] > self._stale_s
+    return time.monotonic() - self._seen[1] > STALE_S
 
   def _write(self) -> None:
     self._beats += 1
