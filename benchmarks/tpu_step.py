@@ -9,7 +9,7 @@ uint8 images, normalising, forward, label smoothing, backward, mean over all dev
 decay, Nesterov, average of the weights; bfloat16 compute, float32 weights. The time is
 XLA's bound (`optimal_seconds`): it compares programs and promises nothing about the clock. A step
 that needs more memory than a core has does not compile. Minutes per model on 2 cores; the largest
-with SAM take 15 GB of host memory.
+with SAM take 25 GB of host memory.
 """
 
 from absl import flags

@@ -21,10 +21,11 @@ APPLY = ('host', 'device')
 ON_BAD_RECORD = ('raise', 'skip')
 BACKENDS = ('pmap', 'shard_map')
 DTYPES = ('float32', 'bfloat16')
+HAND_OVERS = ('uint8', 'bfloat16')
 LAYOUTS = ('image_major', 'view_major')
 # Where a run finds its data and what it writes beside its results: another value of these is the
 # same run.
-MACHINE_KEYS = ('data.data_dir', 'data.download', 'tensorboard')
+MACHINE_KEYS = ('data.cache', 'data.data_dir', 'data.download', 'tensorboard')
 
 
 def get_default() -> ml_collections.ConfigDict:
@@ -77,6 +78,8 @@ def get_default() -> ml_collections.ConfigDict:
   # Images that are shuffled among each other; fewer, if they would take more memory (all hosts).
   config.data.window = 8192
   config.data.window_megabytes = 3000
+  # A folder of this host that keeps the shards it has read, such as a local disk for a bucket.
+  config.data.cache = ''
   # A bad training record: 'raise' ends the run and names it when it is met; 'skip' looks for all of
   # them at the start (1 ms of a core per image), leaves them out by name, and ends the run if they
   # are more than this share. A bad record of a test split always ends the run.
@@ -85,6 +88,9 @@ def get_default() -> ml_collections.ConfigDict:
   # Where ops that stand before normalise run: 'host' (tf.data) or 'device' (the set lives there).
   config.data.apply = 'host'
   config.data.layout = 'image_major'
+  # Images travel as bytes, or normalised; and as they lie, or as [H, W, C, B], as a TPU keeps them.
+  config.data.hand_over = 'uint8'
+  config.data.double_transpose = False
 
   config.model = ml_collections.ConfigDict({'name': 'wide_resnet'})
   # Weights in DeepMind's file layout to start from; the final linear is new if the classes differ.
@@ -269,7 +275,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
     raise errors.ConfigError(f'multiplicity={n} with neighbouring=True; allowed: 1 or more')
 
   for key, allowed in (('data.apply', APPLY), ('data.on_bad_record', ON_BAD_RECORD),
-                       ('data.layout', LAYOUTS), ('dtype', DTYPES),
+                       ('data.hand_over', HAND_OVERS), ('data.layout', LAYOUTS), ('dtype', DTYPES),
                        ('backend', BACKENDS)):
     _require(_get(config, key) in allowed, config, key, ' or '.join(map(repr, allowed)))
   for key in ('budget', 'eval.every', 'log_every', 'checkpoint.every'):

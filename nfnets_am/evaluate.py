@@ -1,9 +1,10 @@
 """Evaluates the newest checkpoint of a run, raw and averaged, or a weights file without a run.
 
     python -m nfnets_am.evaluate --workdir=runs/mine --split=test
-    python -m nfnets_am.evaluate --weights=F0_haiku.npz --model=nfnet_f0 --data=tfds:NAME
+    python -m nfnets_am.evaluate --weights=F0_haiku.npz --model=nfnet_f0 --data_dir=data
 
-The images of a weights file's data set are taken in the size in which they are stored.
+The images of imagenet2012, and of other sets of encoded images, are cropped to the model's test
+size or to --size; those of a set in memory, such as cifar100 or tfds:NAME, are taken as stored.
 """
 
 import json
@@ -18,15 +19,22 @@ from nfnets_am import cli
 from nfnets_am import config as config_lib
 from nfnets_am import errors
 from nfnets_am import evaluation
+from nfnets_am import models
 from nfnets_am import parallel
 from nfnets_am import run as run_lib
 from nfnets_am import saved
+from nfnets_am.data import sources
 from nfnets_am.models import pretrained
 
 _WORKDIR = flags.DEFINE_string('workdir', None, "A run's folder, or:")
 _WEIGHTS = flags.DEFINE_string('weights', None, 'A weights file, see models/pretrained.py.')
 _MODEL = flags.DEFINE_string('model', None, 'With --weights: the model.')
-_DATA = flags.DEFINE_string('data', None, 'With --weights: the data set.')
+_DATA = flags.DEFINE_string('data', None, 'With --weights: the data set; imagenet2012 if not said.')
+_SIZE = flags.DEFINE_integer(
+    'size', None, "With --weights and encoded images: their side; else the model's test size.",
+    lower_bound=1)
+_EVAL_CROP = flags.DEFINE_string(
+    'eval_crop', None, 'With --weights and encoded images: see config.data.eval_crop.')
 _SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'], 'What to evaluate.')
 _DATA_DIR = flags.DEFINE_string(
     'data_dir', None, "Where the data set is; by default where the run had it, or TFDS' folder.")
@@ -38,7 +46,7 @@ def main() -> None:
   if (_WORKDIR.value is None) == (_WEIGHTS.value is None):
     raise errors.UserError('evaluate takes --workdir=DIR or --weights=FILE, one of the two')
   if _WORKDIR.value is not None:
-    for flag in (_MODEL, _DATA):
+    for flag in (_MODEL, _DATA, _SIZE, _EVAL_CROP):
       if flag.value is not None:
         raise errors.UserError(f'--{flag.name} goes with --weights; a run has its own')
     run = saved.build(_WORKDIR.value, data_dir=_DATA_DIR.value, batch=_BATCH.value)
@@ -65,17 +73,27 @@ def main() -> None:
 
 def _config_of_weights() -> ml_collections.ConfigDict:
   """Returns the config of a run that is only evaluated."""
-  for flag in (_MODEL, _DATA):
-    if flag.value is None:
-      raise errors.UserError(f'--weights needs --{flag.name} too')
+  if _MODEL.value is None:
+    raise errors.UserError('--weights needs --model too')
   config = config_lib.get_default()
   config.unique = jax.device_count()
-  config.data.name = _DATA.value
+  config.data.name = _DATA.value or 'imagenet2012'
   config.data.data_dir = _DATA_DIR.value or ''
   config.data.augment = 'normalise()'
   config.model.name = _MODEL.value
   if _BATCH.value is not None:
     config.eval.batch = _BATCH.value
+  if sources.in_memory(config.data.name):
+    for flag in (_SIZE, _EVAL_CROP):
+      if flag.value is not None:
+        raise errors.UserError(
+            f'--{flag.name} is for encoded images; {config.data.name!r} is taken as stored')
+    return config
+  config.data.crop = config.data.eval_size = (
+      _SIZE.value or models.create_model(_MODEL.value, 1000).test_size)
+  config.data.lanes = 1
+  if _EVAL_CROP.value is not None:
+    config.data.eval_crop = _EVAL_CROP.value
   return config
 
 

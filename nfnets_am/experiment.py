@@ -16,6 +16,7 @@ import optax
 from nfnets_am import config as config_lib
 from nfnets_am import derived as derived_lib
 from nfnets_am import errors
+from nfnets_am import hand_over as hand_over_lib
 from nfnets_am import losses
 from nfnets_am import models
 from nfnets_am import parallel
@@ -58,6 +59,7 @@ class Experiment:
     schedule: update -> learning rate.
     loss: per row, see losses.LOSSES.
     augmentation: its ops from `normalise` on run in the step.
+    hand_over: how images come from the host.
     mean, std: of the data set, per channel, in [0, 1].
     image_shape: (H, W, C).
     dtype: of images and activations; weights stay float32.
@@ -73,6 +75,7 @@ class Experiment:
   schedule: optax.Schedule
   loss: losses.Loss
   augmentation: ops.Augmentation
+  hand_over: hand_over_lib.HandOver
   mean: tuple[float, ...]
   std: tuple[float, ...]
   image_shape: tuple[int, int, int]
@@ -108,7 +111,7 @@ class Experiment:
     Args:
       train_state: the same on all devices.
       pool: the training images uint8 [N, H, W, C] if views are drawn on the device, else None.
-      batch: this device's rows, see data.pipeline.
+      batch: this device's rows, see data.pipeline, as hand_over.pack left them.
 
     Returns:
       The next state and float32 scalars, both the same on all devices: 'loss' (cross-entropy as
@@ -116,7 +119,9 @@ class Experiment:
     """
     if pool is not None:
       batch = pipeline.apply_on_device(self.augmentation, pool, batch)
-    images = self.augmentation.finish(batch['image'], batch['draws'], self.mean, self.std)
+    images = self.hand_over.unpack(batch['image'])
+    if not self.hand_over.normalised:
+      images = self.augmentation.finish(images, batch['draws'], self.mean, self.std)
     rows = {key: value for key, value in batch.items() if key not in ('image', 'draws', 'example')}
     rows['image'] = images.astype(self.dtype)
 
@@ -237,6 +242,8 @@ def make_experiment(
       schedule=schedule,
       loss=losses.LOSSES.make(loss_kwargs.pop('name'), **loss_kwargs),
       augmentation=augmentation,
+      hand_over=hand_over_lib.make_hand_over(
+          config.data, augmentation, dtype=config.dtype, mean=mean, std=std),
       mean=mean,
       std=std,
       image_shape=image_shape,

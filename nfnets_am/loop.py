@@ -74,8 +74,9 @@ def placed_batches(run: run_lib.Run, start: int) -> Iterator[Any]:
   batches = run.dataset.train_batches(
       run.plan, run.seeds['augment'], start, run.derived.updates)
   placed: collections.deque = collections.deque()
+  pack = run.experiment.hand_over.pack
   for batch in batches:
-    placed.append(parallel.shard(batch, run.backend))
+    placed.append(parallel.shard(pack(batch, jax.local_device_count()), run.backend))
     if len(placed) > _PREFETCH:
       yield placed.popleft()
   yield from placed
@@ -187,7 +188,7 @@ class _Loop:
       updates = self._sums['updates']
       self._write(update, 'train_views', {
           'loss': self._sums['loss'] / updates, 'top1': self._sums['top1'] / updates,
-          'learning_rate': self._sums['learning_rate']})
+          'learning_rate': self._sums['learning_rate'], **self._left_out()})
       self._sums = {}
     evaluated = {}
     if last or update % derived.eval_every == 0:
@@ -202,6 +203,11 @@ class _Loop:
       for sink in self._sinks:
         sink.sync()
       self._checkpoints.save(update, train_state, {'sums': self._sums}, evaluated)
+
+  def _left_out(self) -> dict[str, int]:
+    """Returns how many bad records of the training set are left out, if any are."""
+    bad = len(self._run.dataset.bad)
+    return {'bad_records': bad} if bad else {}
 
   def _write(self, update: int, split: str, values: dict[str, float]) -> None:
     line = {'update': update, 'epochs': self._derived.epochs_at(update), 'split': split, **values}

@@ -1,4 +1,4 @@
-"""The step: what a mean over views and devices must mean (pitfalls P3, P33).
+"""The step: what a mean over views and devices must mean (pitfalls P3, P6, P33).
 
 Devices are played by vmap with the axis name of the real ones; test_devices.py uses real ones.
 """
@@ -61,6 +61,14 @@ def _warm(experiment, updates=2):
   for k in range(updates):
     state, _ = _step(experiment, state, _batch(8, seed=k))
   return state
+
+
+@pytest.mark.parametrize('scheme', ['unique', 'views'])
+@pytest.mark.parametrize('n', [0, 1, 4, 16])
+def test_the_multiplicity_leaves_the_learning_rate_alone(scheme, n):
+  values = {'views': 0, 'unique': 16} if scheme == 'unique' else {'views': 16}
+  experiment = _experiment(multiplicity=n, **values, **{'schedule.peak': 0.1})
+  assert float(experiment.schedule(0)) == pytest.approx(0.1)
 
 
 def test_n_equal_copies_have_the_gradient_of_one():

@@ -67,6 +67,22 @@ def test_a_weights_file_evaluates_as_its_run(trained):
 
 
 @pytest.mark.slow
+def test_a_weights_file_evaluates_on_encoded_images(tmp_path):
+  """As a released file on ImageNet: cropped to the model's test size unless told otherwise."""
+  _ok('nfnets_am.data.stand_in', f'--data_dir={tmp_path}', '--train=16', '--test=12')
+  model = models.create_model('nfnet_tiny', 1000)
+  params, _ = jax.jit(lambda rng, x: model.init(rng, x, True))(
+      jax.random.key(0), jnp.zeros((1, 28, 28, 3)))
+  pretrained.export(params, tmp_path / 'weights.npz')
+  flags = (f'--weights={tmp_path / "weights.npz"}', '--model=nfnet_tiny', f'--data_dir={tmp_path}',
+           '--batch=5')
+  small, large = (json.loads(_ok('nfnets_am.evaluate', *flags, *more))
+                  for more in ((), ('--size=40', '--eval_crop=crop_resize')))
+  assert small['images'] == large['images'] == 12
+  assert small['loss'] == pytest.approx(np.log(1000), abs=0.2) and small['loss'] != large['loss']
+
+
+@pytest.mark.slow
 def test_a_run_starts_from_a_file_and_resumes_without_it(trained, tmp_path):
   file, workdir = tmp_path / 'start.npz', tmp_path / 'run'
   shutil.copy(trained / 'raw.npz', file)
@@ -103,6 +119,8 @@ def test_what_does_not_fit_is_one_sentence(trained, tmp_path):
   assert not run.exists()
   weights = f'--weights={trained / "raw.npz"}'
   assert '--model' in _refused('nfnets_am.evaluate', weights)
+  assert '--size is for encoded images' in _refused(
+      'nfnets_am.evaluate', weights, '--model=nfnet_tiny', '--data=mnist', '--size=32')
   assert 'one of the two' in _refused('nfnets_am.evaluate')
   assert 'raw.npz' in _refused('nfnets_am.evaluate', weights, '--model=wide_resnet',
                                '--data=fashion_mnist_small')

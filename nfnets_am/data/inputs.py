@@ -40,7 +40,10 @@ class MemoryInput:
     train_images: N.
     image_shape: (H, W, C) of a view.
     pool: the training images uint8 [N, H, W, C] if views are drawn on the device, else None.
+    bad: training images that are left out; none.
   """
+
+  bad: tuple[int, ...] = ()
 
   def __init__(self, config: Any, augmentation: ops.Augmentation):
     """Reads the set; config is the section `data`, read through config.ReadConfig."""
@@ -94,7 +97,8 @@ class StreamInput:
     crops.EVALUATION[self._method]  # Refuses an unknown name before anything is opened.
     name = config.name.removeprefix('tfds:')
     self.splits: Mapping[str, records_lib.Records] = {
-        split: records_lib.open_split(name, stored, config.data_dir, config.download)
+        split: records_lib.open_split(
+            name, stored, config.data_dir, config.download, cache=config.cache)
         for split, stored in (('train', 'train'), ('test', config.test_split))}
     train = self.splits['train']
     if config.on_bad_record == 'skip':

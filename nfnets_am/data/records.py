@@ -28,6 +28,7 @@ class Records:
     mean_bytes: size of a record on average.
     image_key, label_key: the features to read.
     file_format: a name in shards.FORMATS.
+    cache: folder of this host that keeps the shards it has read; '' is none.
   """
   name: str
   split: str
@@ -38,6 +39,7 @@ class Records:
   image_key: str
   label_key: str
   file_format: str
+  cache: str = ''
 
   @property
   def total(self) -> int:
@@ -65,6 +67,8 @@ class Records:
 
   def read(self, path: Any, first: Any, count: Any) -> Any:
     """Returns a tf.data.Dataset of serialized records first .. first + count - 1 of a shard."""
+    if self.cache:
+      path = shards.cached(path, self.cache)
     return shards.FORMATS[self.file_format](path, first, count)
 
   def parse(self, serialized: Any) -> tuple[Any, Any]:
@@ -76,7 +80,8 @@ class Records:
     return features[self.image_key], features[self.label_key]
 
 
-def open_split(name: str, split: str, data_dir: str = '', download: bool = False) -> Records:
+def open_split(name: str, split: str, data_dir: str = '', download: bool = False, *,
+               cache: str = '') -> Records:
   """Opens a split of a prepared TFDS set.
 
   Args:
@@ -84,9 +89,11 @@ def open_split(name: str, split: str, data_dir: str = '', download: bool = False
     split: stored split, such as 'train'.
     data_dir: folder or bucket of prepared sets; '' is TFDS' default.
     download: fetch and prepare the set if it is not there.
+    cache: folder of this host for the shards that it reads, see shards.cached; '' is none.
 
   Raises:
-    errors.UserError: the set or a shard of it is missing or empty, or it is of another kind.
+    errors.UserError: the set or a shard of it is missing or empty, or it is of another kind, or the
+      cache cannot be written.
   """
   tf = tensorflow.import_tensorflow()
   builder = tfds_images.open_builder(name, data_dir, download)
@@ -112,7 +119,8 @@ def open_split(name: str, split: str, data_dir: str = '', download: bool = False
       name=name, split=split, paths=paths, lengths=tuple(info.shard_lengths),
       num_classes=builder.info.features[label_key].num_classes,
       mean_bytes=info.num_bytes / max(info.num_examples, 1),
-      image_key=image_key, label_key=label_key, file_format=file_format)
+      image_key=image_key, label_key=label_key, file_format=file_format,
+      cache=shards.open_cache(cache, paths[0]) if cache else '')
 
 
 def decode(encoded: Any) -> Any:

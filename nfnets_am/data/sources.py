@@ -73,6 +73,11 @@ _CIFAR = ((0.49139968, 0.48215841, 0.44653091), (0.24703223, 0.24348513, 0.26158
 _MEAN_STD = dict.fromkeys(('cifar10', 'cifar100', 'svhn', 'svhn_cropped'), _CIFAR)
 
 
+def in_memory(name: str) -> bool:
+  """Returns whether `load` knows a name; other sets are of encoded images, and streamed."""
+  return name in SOURCES or name.startswith('tfds:')
+
+
 def load(name: str, *, data_dir: str = '', download: bool = False, validation: int = 0,
          train_images: int = 0, seed: int = 0) -> DataSet:
   """Reads a data set into memory.

@@ -80,17 +80,16 @@ def standardise(w: jax.Array, gain: jax.Array) -> jax.Array:
 
 
 class SqueezeExcite(hk.Module):
-  """Gates of the channels in (0, 1), from their means (Hu et al. 2018)."""
+  """Gates of the channels in (0, 1) from their means over the map (Hu et al. 2018)."""
 
   def __init__(self, channels: int, hidden: int, name: str | None = None):
     super().__init__(name=name)
     self.fc0 = Linear(hidden, name='linear')
     self.fc1 = Linear(channels, name='linear_1')
 
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """Maps [B, H, W, C] to [B, 1, 1, C]."""
-    gates = jax.nn.sigmoid(self.fc1(jax.nn.relu(self.fc0(x.mean((1, 2))))))
-    return gates[:, None, None]
+  def __call__(self, means: jax.Array) -> jax.Array:
+    """Maps [B, 1, 1, C] to [B, 1, 1, C]."""
+    return jax.nn.sigmoid(self.fc1(jax.nn.relu(self.fc0(means))))
 
 
 class Linear(hk.Module):

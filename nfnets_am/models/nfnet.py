@@ -94,12 +94,16 @@ class NFBlock(hk.Module):
     out = self.conv0(out)
     out = self.conv1(self.activation(out))
     out = self.conv1b(self.activation(out))
-    out = self.conv2(self.activation(out))
+    out = self.activation(out)
+    # The channel means of conv2's output are conv2 of the means of its input, which are half the
+    # bytes to read: conv2 is linear and looks at no neighbours.
+    means = self.conv2(out.mean((1, 2), keepdims=True))
+    out = self.conv2(out)
     # All that scales the branch, as one factor per example and channel: the maps are read once for
     # it, here and in the backward pass. The gates are near one half at first; the 2 keeps the
     # variance.
     gain = hk.get_parameter('skip_gain', (), jnp.float32, jnp.zeros)
-    scale = 2 * _ALPHA * gain * self.squeeze_excite(out)
+    scale = 2 * _ALPHA * gain * self.squeeze_excite(means)
     scale = layers.stochastic_depth(scale, self.rate, is_training)
     return scale.astype(out.dtype) * out + shortcut
 

@@ -109,6 +109,22 @@ def test_bad_records_are_left_out_by_name(tmp_path, caplog):
 
 
 @pytest.mark.slow
+def test_bad_records_are_counted_in_the_metrics(tmp_path):
+  rows = encoded.examples(sum(LENGTHS))
+  rows[20] = rows[20]._replace(image=b'nothing')
+  encoded.write(tmp_path / 'data', LENGTHS, rows, validation=11)
+  flags = (f'--config.data.data_dir={tmp_path / "data"}', '--config.data.on_bad_record=skip',
+           '--config.data.bad_fraction=0.05', '--config.budget=2 updates')
+  commands.train(tmp_path / 'run', *flags, config='tests/tiny_stream.py')
+  lines = [json.loads(x) for x in (tmp_path / 'run/metrics.jsonl').read_text().splitlines()]
+  assert [x['bad_records'] for x in lines if x['split'] == 'train_views'] == [1]
+  done = commands.run('nfnets_am.train', '--config=tests/tiny_stream.py',
+                      f'--workdir={tmp_path / "few"}', *flags, '--config.data.bad_fraction=0.01')
+  assert done.returncode == 1 and '1 of 63 records' in done.stderr
+  assert 'more than data.bad_fraction=0.01 allows' in done.stderr
+
+
+@pytest.mark.slow
 def test_trains_and_resumes_bit_identically(folder, tmp_path):
   flags = (f'--config.data.data_dir={folder}',)
   config = 'tests/tiny_stream.py'

@@ -1,8 +1,11 @@
 """Records come in the plan's order, from anywhere, for any number of hosts, in few blocks."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from nfnets_am import errors
 from nfnets_am.data import records
 from nfnets_am.data import stream_eval
 from nfnets_am.data import stream_order
@@ -57,6 +60,35 @@ def test_array_records_come_in_the_same_order(opened, tmp_path):
   path = folder / 'photographs-train.array_record-00002-of-00005'
   path.write_bytes(path.read_bytes()[:-40])
   assert 'of shard photographs-train.array_record-00002' in streaming.fault(indexed, plan, 0)
+
+
+def test_a_cache_keeps_whole_shards_and_is_read_instead(tmp_path):
+  folder = encoded.write(tmp_path / 'bucket', LENGTHS)
+  plan = _plan()
+  wanted = [plan.update(k).example[::2].tolist() for k in range(7)]
+  kept = records.open_split('photographs', 'train', str(tmp_path / 'bucket'),
+                            cache=str(tmp_path / 'cache'))
+  assert _numbers(streaming.visits(kept, plan, 0, 7)) == wanted
+  copies = {path.name: path.read_bytes() for path in (tmp_path / 'cache').glob('*/*')}
+  assert copies == {path.name: path.read_bytes() for path in folder.glob('*-train*')
+                    if path.name in copies}
+  # Shards without a record are not read; no partial copies are left.
+  assert len(copies) == 4 and all('-of-00005' == name[-9:] for name in copies)
+  for path in folder.glob('*-train*'):
+    path.unlink()
+  assert _numbers(streaming.visits(kept, plan, 2, 5)) == wanted[2:5]
+
+
+def test_a_cache_that_cannot_grow_costs_nothing_but_time(opened, tmp_path, caplog):
+  kept = dataclasses.replace(opened, cache=str(tmp_path / 'gone' / 'cache'))
+  plan = _plan()
+  assert _numbers(streaming.visits(kept, plan, 0, 2)) == _numbers(
+      streaming.visits(opened, plan, 0, 2))
+  assert 'is read where it lies' in caplog.text
+  (tmp_path / 'file').write_text('')
+  encoded.write(tmp_path, LENGTHS)
+  with pytest.raises(errors.UserError, match='data.cache=.* cannot be written'):
+    records.open_split('photographs', 'train', str(tmp_path), cache=str(tmp_path / 'file' / 'c'))
 
 
 @pytest.mark.parametrize('neighbouring', [False, True])

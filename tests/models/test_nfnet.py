@@ -103,7 +103,8 @@ def _signal(build):
       if context.method_name == '__call__':
         if isinstance(context.module, nfnet.NFBlock | nf_resnet.NFResBlock):
           seen['input'].append(variance(args[0] * context.module.beta))
-        if context.module.name == 'conv2':
+        # Its other call is that of the means, for squeeze-and-excite.
+        if context.module.name == 'conv2' and out.shape[1] > 1:
           seen['branch'].append(variance(out))
       return out
 
