@@ -20,8 +20,8 @@ from nfnets_am.models import counting
 # DeepMind's published step times of NFNets on TPUv3, 32 images on a core (Brock et al. 2021b, table
 # 5), in ms, and 10^9 multiply-adds of a forward pass at the training size (docs/models.md).
 PUBLISHED = {
-    'nfnet_f0': (73.3, 6.98), 'nfnet_f1': (158.5, 17.44), 'nfnet_f2': (295.8, 33.14),
-    'nfnet_f3': (532.2, 67.94), 'nfnet_f4': (1033.3, 121.12), 'nfnet_f5': (1398.5, 169.50)}
+    'nfnet_f0': (73.3, 6.99), 'nfnet_f1': (158.5, 17.46), 'nfnet_f2': (295.8, 33.17),
+    'nfnet_f3': (532.2, 67.99), 'nfnet_f4': (1033.3, 121.18), 'nfnet_f5': (1398.5, 169.56)}
 # XLA's bound for a plain port of the same step compiled for v3 (docs/performance.md), in ms.
 PORT_MS = {'nfnet_f0': 39.0, 'nfnet_f3': 295.4, 'nfnet_f5': 834.1}
 _IMAGES = 32

@@ -31,11 +31,11 @@ def _step(model='wide_resnet_tiny', size=28, per_device=32, **sections):
 def test_the_constants_of_the_calibration_are_what_is_counted():
   estimate = costs.counted(_step('nfnet_f0', 192, dtype='bfloat16'), chips.CHIPS['v3'])
   ms, macs = costs.PUBLISHED['nfnet_f0']
-  assert estimate.tflop == pytest.approx(6 * macs * 32 / 1e3, rel=1e-3)
+  assert estimate.tflop == pytest.approx(6 * macs * 32 / 1e3, rel=2e-3)
   # F0 reaches a little less of the peak than the others.
   assert ms / 1.25 < estimate.ms < ms
-  # docs/performance.md: the compiler's peak is 1.86 GiB; it recomputes what is cheap.
-  assert estimate.least_gib < 1.862 < estimate.most_gib
+  # docs/performance.md: the compiler's peak is 1.875 GiB; it recomputes what is cheap.
+  assert estimate.least_gib < 1.875 < estimate.most_gib
   assert estimate.fits(chips.CHIPS['v3']) == 'yes'
 
 

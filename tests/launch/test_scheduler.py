@@ -64,6 +64,22 @@ def test_every_run_ends_in_its_state(tmp_path):
   assert not list(tmp_path.glob('*/launcher.lease'))
 
 
+def test_the_status_command_shows_what_folders_say(tmp_path):
+  workdir = tmp_path / 'runs'
+  jobs = launcher.jobs(workdir, 'diverge', 'crash', 'held')
+  _run(jobs[:2])
+  jobs[2].folder.mkdir()
+  jobs[2].note(starts=1, interruptions=3)
+  done = commands.run('launch.status', f'--workdir={workdir}')
+  assert done.returncode == 0, done.stderr
+  rows = {line.split()[1]: line for line in done.stdout.splitlines() if line.startswith('│')}
+  assert 'diverged' in rows['diverge-0'] and 'not finite' in rows['diverge-0']
+  assert 'failed' in rows['crash-1'] and 'is refused' in rows['crash-1']
+  assert 'queued' in rows['held-2'] and ' 3 ' in rows['held-2']
+  missing = commands.run('launch.status', f'--workdir={tmp_path / "none"}')
+  assert missing.returncode == 1 and 'there is no folder' in missing.stderr
+
+
 def test_restarts_are_bounded(tmp_path):
   jobs = launcher.jobs(tmp_path, 'killed_twice')
   assert _run(jobs, restarts=1) == 1
