@@ -1,6 +1,8 @@
 """Experiment files: `get_config(cell)` says what one run is, `get_sweep()` which runs there are."""
 
+import ast
 from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
 import importlib.util
 import os
@@ -187,5 +189,34 @@ def _override(
 ) -> ml_collections.ConfigDict:
   for key, value in (overrides or {}).items():
     check_key(config, key)
-    config.update_from_flattened_dict({key: value})
+    old = dict(config_lib.flatten(config))[key]
+    try:
+      config.update_from_flattened_dict({key: _read_as(old, value)})
+    except (TypeError, ValueError) as e:
+      raise errors.ConfigError(f'{key}={value!r} does not fit this key: {e}') from None
   return config
+
+
+def parse_overrides(texts: Sequence[str]) -> dict[str, str]:
+  """Reads 'KEY=VALUE' texts; a value is read as its key's type when a config takes it.
+
+  Raises:
+    ConfigError: a text without '='.
+  """
+  found = {}
+  for text in texts:
+    key, equals, value = text.partition('=')
+    if not (key and equals):
+      raise errors.ConfigError(f'{text!r} is no override; allowed: KEY=VALUE')
+    found[key] = value
+  return found
+
+
+def _read_as(old: Any, value: Any) -> Any:
+  """Reads a text as the type of the value that it replaces; other values stay as they are."""
+  if isinstance(value, str) and not isinstance(old, str):
+    try:
+      return ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+      return value
+  return value

@@ -26,12 +26,14 @@ def table_of(
   shown = {metric: reduction.tune(cells, sweep, metric) if sweep.tune else cells
            for metric in metrics}
   leading = shown[sweep.metric]
+  # A best that is not final must not look so: a row's state is that of its whole grid.
+  grids = reduction.groups_of(cells, sweep.tune) if sweep.tune else [[cell] for cell in cells]
   keys = [key for key in _keys(cells) if key != sweep.tune]
   header = [*keys, *metrics, 'runs', 'views/update', 'views', 'compute', 'state']
   totals = [reduction.views_in_total(cell) for cell in leading]
   least = min((total for total in totals if not math.isnan(total)), default=math.nan)
   rows = []
-  for i, (cell, total) in enumerate(zip(leading, totals, strict=True)):
+  for i, (cell, total, grid) in enumerate(zip(leading, totals, grids, strict=True)):
     row = [str(cell.key.get(key, '')) for key in keys]
     row += [_entry(shown[metric][i], metric, sweep.tune) for metric in metrics]
     summary = cell.summaries.get(sweep.metric)
@@ -40,7 +42,7 @@ def table_of(
             str(derived.get('views', '?')),
             '?' if math.isnan(total) else f'{total:,}',
             '?' if math.isnan(total) else f'{total / least:.3g} x',
-            cell.state]
+            reduction.state_of([run for one in grid for run in one.runs])]
     rows.append(row)
   return header, rows
 
@@ -60,7 +62,7 @@ def _entry(cell: reduction.Cell, metric: str, tuned: str) -> str:
 
 def caption(sweep: experiment_file.Sweep) -> str:
   """Returns what the numbers of the table are."""
-  counted = f'the best {sweep.best_of}' if sweep.best_of else 'all'
+  counted = f'the best {sweep.best_of} (or all, if fewer)' if sweep.best_of else 'all'
   tuned = ''
   if sweep.tune:
     tuned = (f' A row shows each metric at its own best {sweep.tune}; for {sweep.metric} it is '

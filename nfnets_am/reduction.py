@@ -5,9 +5,9 @@ import dataclasses
 import json
 import math
 import os
-import pathlib
 from typing import Any
 
+from etils import epath
 import numpy as np
 
 from nfnets_am import config as config_lib
@@ -76,16 +76,21 @@ class Cell:
   @property
   def state(self) -> str:
     """What a reader must know: 'finished', or what the other runs are: '1 diverged, 1 missing'."""
-    others: dict[str, int] = {}
-    for run in self.runs:
-      if run.status != 'finished':
-        others[run.status] = others.get(run.status, 0) + 1
-    return ', '.join(f'{count} {status}' for status, count in sorted(others.items())) or 'finished'
+    return state_of(self.runs)
+
+
+def state_of(runs: Sequence[RunResult]) -> str:
+  """Returns 'finished', or what the runs are that did not: '1 diverged, 1 missing'."""
+  others: dict[str, int] = {}
+  for run in runs:
+    if run.status != 'finished':
+      others[run.status] = others.get(run.status, 0) + 1
+  return ', '.join(f'{count} {status}' for status, count in sorted(others.items())) or 'finished'
 
 
 def read_run(folder: str | os.PathLike, cell: dict[str, Any]) -> RunResult:
   """Reads a run's folder; one that is not there is 'missing'."""
-  folder = pathlib.Path(folder)
+  folder = epath.Path(folder)
   status = _json(folder / 'status.json') or {'status': 'missing'}
   history: dict[str, list[tuple[int, float]]] = {}
   for line in metrics.read(folder / 'metrics.jsonl'):
@@ -131,7 +136,7 @@ def reduce(sweep: experiment_file.Sweep, runs: Sequence[experiment_file.Run],
   groups: dict[str, list[RunResult]] = {}
   for run in runs:
     groups.setdefault(config_lib.cell_name(_without_seed(run.cell)), []).append(
-        read_run(pathlib.Path(workdir) / run.name, dict(run.cell)))
+        read_run(epath.Path(workdir) / run.name, dict(run.cell)))
   cells = []
   for group in groups.values():
     summaries, scores = {}, {}
@@ -227,7 +232,7 @@ def _without_seed(cell: Any) -> dict[str, Any]:
   return {key: value for key, value in cell.items() if key != 'seed'}
 
 
-def _json(path: pathlib.Path) -> Any | None:
+def _json(path: epath.Path) -> Any | None:
   try:
     return json.loads(path.read_text())
   except FileNotFoundError:

@@ -147,10 +147,13 @@ def test_a_page_says_how_the_rate_was_chosen_and_what_is_missing(tmp_path):
   cells = _cells(sweep, tmp_path, without=(4,))
   header, rows = figures.table_of(sweep, cells)
   page = figures.markdown(sweep, cells, header, rows, 'the command')
-  assert 'the best 2 finished runs' in page and 'chosen by test/top1' in page
+  assert 'the best 2 (or all, if fewer) finished runs' in page and 'chosen by test/top1' in page
   assert '| More views are better. | 75.5 | 8 of 16 runs are done | not run |' in page
   assert 'multiplicity 1, epochs 16' in page and 'still lies on an edge' in page
   assert page.count(': missing') == 8
+  # n = 4 has all its runs of 16 epochs, none diverged, and of 32 epochs one.
+  _, rows = figures.table_of(sweep, _cells(sweep, tmp_path))
+  assert [row[-1] for row in rows] == ['finished', 'finished', 'finished', '1 diverged']
 
 
 def test_points_are_the_best_of_their_grid_or_all_of_it(tmp_path):
