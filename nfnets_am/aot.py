@@ -84,7 +84,7 @@ def step_of(config: ml_collections.ConfigDict, *, topology: str, per_device: int
             image_shape: tuple[int, int, int], num_classes: int) -> Step:
   """Returns the step of a config; runs that differ in budget, rate or seed have the same."""
   sections = {
-      key: value for key, value in config_lib.content(config).items()
+      key: value for key, value in config_lib.flatten(config)
       if key.partition('.')[0] in _SECTIONS and value is not None}
   return Step(sections, topology, per_device, tuple(image_shape), num_classes)
 

@@ -201,9 +201,15 @@ def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, 
 
 
 def content(config: ml_collections.ConfigDict) -> dict[str, Any]:
-  """Returns what a run is, as JSON values: dotted key -> value, without MACHINE_KEYS."""
-  flat = {key: value for key, value in flatten(config) if key not in MACHINE_KEYS}
-  return json.loads(json.dumps(flat))
+  """Returns what a run is, as JSON values: dotted key -> value, without MACHINE_KEYS.
+
+  Keys at their default are left out, so that a key which is new in the code changes no run that was
+  there before it.
+  """
+  defaults = _json(dict(flatten(get_default())))
+  flat = _json(dict(flatten(config)))
+  return {key: value for key, value in flat.items() if key not in MACHINE_KEYS
+          and (key not in defaults or value != defaults[key])}
 
 
 def run_name(config: ml_collections.ConfigDict) -> str:
@@ -303,6 +309,10 @@ def validate(config: ml_collections.ConfigDict) -> None:
     raise errors.ConfigError(
         f'checkpoint.best={best!r} names a split that is not evaluated; eval.splits holds '
         f'{", ".join(config.eval.splits)}')
+
+
+def _json(flat: dict[str, Any]) -> dict[str, Any]:
+  return json.loads(json.dumps(flat))
 
 
 def _get(config: ml_collections.ConfigDict, dotted: str) -> Any:

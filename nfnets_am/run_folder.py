@@ -64,11 +64,14 @@ class RunFolder:
       raise errors.UserError(f'{self.path} is in use by another training process') from None
     except OSError as e:
       raise errors.UserError(f'workdir {self.path} cannot be written: {e.strerror}') from None
-    flat = json.loads(json.dumps(dict(config_lib.flatten(config))))
+    flat, defaults = (json.loads(json.dumps(dict(config_lib.flatten(c))))
+                      for c in (config, config_lib.get_default()))
     before = self.read('config.json')
     if before is None:
       self.write('config.json', flat)
       return
+    # A key that the code did not have then, had what is its default now.
+    before = {key: value for key, value in defaults.items() if key in flat} | before
     for key in sorted((before.keys() | flat.keys()) - set(config_lib.MACHINE_KEYS)):
       if before.get(key) != flat.get(key):
         raise errors.UserError(

@@ -54,5 +54,21 @@ def test_a_run_that_is_named_twice_is_refused(tmp_path):
     _runs(tmp_path / 'one.py', ({'multiplicity': 1},), bugdet='1 epochs')
 
 
+def test_a_key_that_is_new_in_the_code_changes_no_name(tmp_path, monkeypatch):
+  (before,) = _runs(tmp_path / 'one.py', ({'multiplicity': 2},))
+
+  def with_a_new_key():
+    config = default()
+    with config.unlocked():
+      config.data.new = 0
+    return config
+
+  default = config_lib.get_default
+  monkeypatch.setattr(config_lib, 'get_default', with_a_new_key)
+  (same,) = _runs(tmp_path / 'one.py', ({'multiplicity': 2},))
+  (other,) = _runs(tmp_path / 'one.py', ({'multiplicity': 2},), **{'data.new': 1})
+  assert same.name == before.name != other.name
+
+
 def test_every_key_that_is_no_part_of_the_name_exists():
   assert set(config_lib.MACHINE_KEYS) < set(dict(config_lib.flatten(config_lib.get_default())))

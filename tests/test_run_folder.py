@@ -23,6 +23,22 @@ def test_another_config_is_refused_with_the_key(tmp_path):
     run_folder.RunFolder(tmp_path).open(config)
 
 
+def test_a_run_of_older_code_has_the_default_of_a_key_that_is_new(tmp_path):
+  config = config_lib.get_default()
+  folder = run_folder.RunFolder(tmp_path)
+  folder.open(config)
+  folder.close()
+  flat = json.loads((tmp_path / 'config.json').read_text())
+  del flat['data.double_transpose']
+  (tmp_path / 'config.json').write_text(json.dumps(flat))
+  again = run_folder.RunFolder(tmp_path)
+  again.open(config)
+  again.close()
+  config.data.double_transpose = True
+  with pytest.raises(errors.UserError, match='data.double_transpose=False, this config says True'):
+    run_folder.RunFolder(tmp_path).open(config)
+
+
 def test_two_processes_cannot_hold_one_folder(tmp_path):
   first = run_folder.RunFolder(tmp_path)
   first.open(config_lib.get_default())
