@@ -15,7 +15,7 @@ from nfnets_am import experiment_file
 from tests import commands
 
 HAS_LIBTPU = importlib.util.find_spec('libtpu') is not None
-_EXPERIMENTS = ('experiments/quickstart.py', 'experiments/fort2021/figure2.py')
+_EXPERIMENTS = ('experiments/quickstart.py',)
 
 
 def _step(model='wide_resnet_tiny', size=28, per_device=32, **sections):
