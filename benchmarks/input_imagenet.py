@@ -1,13 +1,16 @@
 """Views per second for ImageNet crops: ours, decoding per view, PIL in processes, and the floor.
 
   JAX_PLATFORMS=cpu python -m benchmarks.input_imagenet --photographs=FOLDER [--json=FILE]
+  JAX_PLATFORMS=cpu python -m benchmarks.input_imagenet --memory=1000 --size=64 --views=64
 
-A stand-in of --images JPEGs of about 450x450 is written from photographs (or from the bundled
-images, which decode faster). Updates hold 128 views of 128/n unique images, bicubic crops of
---size pixels as uint8. Contenders:
+A stand-in of --images JPEGs of about 425x425 is written from photographs (or from the bundled
+images, which decode faster), at a --quality that makes them about as many bytes as those of
+ImageNet, 110 kB. Updates hold 128 views of 128/n unique images, bicubic crops of --size pixels as
+uint8. Contenders:
 
   per view       the usual tf.data pipeline: every view decodes its window anew, random box,
                  bicubic resize, flip. The peer, ratio 1, at the same n.
+  normalised     the same, normalised on the host and handed over as float32, as is usual
   ours           nfnets_am, crop and flip
   ours, recipe   nfnets_am, MixUp and CutMix with fresh partners, RandAugment 4 ops magnitude 15
   PIL            one process per core, PIL and numpy: open, box, bicubic resize, flip; per view
@@ -17,6 +20,9 @@ images, which decode faster). Updates hold 128 views of 128/n unique images, bic
 All take turns in every round; ratios are medians over rounds of the ratio within a round. CPU time
 per view, of all threads of this process (so not for PIL), hardly depends on what else the machine
 does.
+
+--memory=K makes K updates of the recipe at n = 16 instead, and prints how large the process is after
+a tenth of them and at the end.
 """
 
 import argparse
@@ -36,6 +42,7 @@ import rich.console
 import rich.table
 
 from nfnets_am.data import crops
+from nfnets_am.data import inputs
 from nfnets_am.data import mixing
 from nfnets_am.data import randaugment
 from nfnets_am.data import records as records_lib
@@ -47,8 +54,9 @@ from nfnets_am.data import tensorflow
 PEER = 'per view'
 
 
-def per_view(records: records_lib.Records, views: int, n: int, size: int) -> Iterator[np.ndarray]:
-  """The peer: decode_and_crop_jpeg for every view, stateless draws, uint8 out."""
+def per_view(records: records_lib.Records, views: int, n: int, size: int, normalise: bool = False
+             ) -> Iterator[np.ndarray]:
+  """The peer: decode_and_crop_jpeg for every view, stateless draws; uint8 or float32 out."""
   tf = tensorflow.import_tensorflow()
 
   def view(i, serialized):
@@ -63,6 +71,8 @@ def per_view(records: records_lib.Records, views: int, n: int, size: int) -> Ite
         encoded, tf.concat([begin[:2], extent[:2]], 0), channels=3)
     image = tf.image.resize(window, [size, size], 'bicubic')
     image = tf.image.stateless_random_flip_left_right(image, seed)
+    if normalise:
+      return (image / 255 - inputs.IMAGENET_MEAN) / inputs.IMAGENET_STD
     return tf.saturate_cast(tf.round(image), tf.uint8)
 
   dataset = tf.data.TFRecordDataset(list(records.paths)).repeat().shuffle(256, seed=0)
@@ -139,7 +149,8 @@ def floor(records: records_lib.Records, n: int, size: int) -> float:
 
 
 CONTENDERS = {
-    PEER: per_view, 'ours': ours, 'ours, recipe': lambda *a: ours(*a, recipe=True), 'PIL': pil}
+    PEER: per_view, 'normalised': lambda *a: per_view(*a, normalise=True), 'ours': ours,
+    'ours, recipe': lambda *a: ours(*a, recipe=True), 'PIL': pil}
 
 
 def views_per_second(stream: Iterator, views: int, seconds: float) -> tuple[float, float]:
@@ -185,21 +196,47 @@ def measure(records: records_lib.Records, multiplicities: list[int], *, rounds: 
           for (n, name), values in rates.items()]
 
 
+def resident_megabytes() -> float:
+  """Memory of this process that is in use now; Linux."""
+  pages = int(pathlib.Path('/proc/self/statm').read_text().split()[1])
+  return pages * os.sysconf('SC_PAGE_SIZE') / 1e6
+
+
+def memory(records: records_lib.Records, updates: int, *, size: int, views: int
+           ) -> tuple[float, float]:
+  """Returns the megabytes after a tenth of the updates and after all of them."""
+  stream = ours(records, views, 16, size, recipe=True)
+  found = []
+  for update in range(1, updates + 1):
+    next(stream)
+    if update in (updates // 10, updates):
+      found.append(resident_megabytes())
+  return found[0], found[-1]
+
+
 def main(argv: list[str] | None = None) -> None:
   """The command; see the top of the file."""
   parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
   parser.add_argument('--photographs', default=None)
   parser.add_argument('--images', type=int, default=512)
+  parser.add_argument('--quality', type=int, default=98)
   parser.add_argument('--size', type=int, default=224)
   parser.add_argument('--views', type=int, default=128)
   parser.add_argument('--rounds', type=int, default=5)
   parser.add_argument('--seconds', type=float, default=3.0)
   parser.add_argument('--multiplicity', type=int, nargs='+', default=[1, 4, 16])
+  parser.add_argument('--memory', type=int, metavar='UPDATES')
   parser.add_argument('--json', type=pathlib.Path)
   args = parser.parse_args(argv)
   with tempfile.TemporaryDirectory() as folder:
-    stand_in.write(folder, train=args.images, test=1, photographs=args.photographs)
+    stand_in.write(folder, train=args.images, test=1, photographs=args.photographs,
+                   quality=args.quality)
     records = records_lib.open_split('imagenet2012', 'train', folder)
+    if args.memory:
+      early, late = memory(records, args.memory, size=args.size, views=args.views)
+      print(f'{early:,.0f} MB after {args.memory // 10} updates, {late:,.0f} MB after '
+            f'{args.memory}: {late / early:.3f} times')
+      return
     rows = measure(records, args.multiplicity, rounds=args.rounds, seconds=args.seconds,
                    size=args.size, views=args.views)
   keys = list(rows[0])

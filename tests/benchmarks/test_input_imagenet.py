@@ -1,6 +1,7 @@
 """The benchmark's contenders make what they are said to make."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ def opened(tmp_path_factory):
 def test_contenders_make_different_views_of_one_image(opened, name):
   stream = input_imagenet.CONTENDERS[name](opened, 16, 4, 24)
   image = next(stream)
-  assert image.shape == (16, 24, 24, 3) and image.dtype == np.uint8
+  assert image.shape == (16, 24, 24, 3)
+  assert image.dtype == (np.float32 if name == 'normalised' else np.uint8)
   # Translations by 150 pixels leave nothing but grey of such small crops.
   assert len({view.tobytes() for view in image}) >= (4 if 'recipe' in name else 16)
 
@@ -35,3 +37,10 @@ def test_prints_and_writes_a_row_for_each_contender(tmp_path):
   rows = json.loads(path.read_text())
   assert [row['contender'] for row in rows] == [*input_imagenet.CONTENDERS, 'floor']
   assert all(row['views_per_second'] > 0 for row in rows) and rows[0]['ratio'] == 1
+
+
+def test_the_size_of_the_input_process_is_printed(tmp_path, capsys):
+  input_imagenet.main(['--images=128', '--size=24', '--views=64', '--memory=40'])
+  early, late = map(float, re.match(r'(\d+) MB after 4 updates (\d+) MB after 40',
+                                    capsys.readouterr().out.replace(',', '')).groups())
+  assert 0 < early and late < 2 * early
