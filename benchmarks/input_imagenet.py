@@ -1,10 +1,10 @@
 """Views per second for ImageNet crops: ours, decoding per view, PIL in processes, and the floor.
 
   JAX_PLATFORMS=cpu python -m benchmarks.input_imagenet --photographs=FOLDER [--json=FILE]
-  JAX_PLATFORMS=cpu python -m benchmarks.input_imagenet --memory=1000 --size=64 --views=64
+  JAX_PLATFORMS=cpu python -m benchmarks.input_imagenet --memory=1000 --size=32 --views=64
 
 A stand-in of --images JPEGs of about 425x425 is written from photographs (or from the bundled
-images, which decode faster), at a --quality that makes them about as many bytes as those of
+images, which decode faster), at a --quality that makes them nearly as many bytes as those of
 ImageNet, 110 kB. Updates hold 128 views of 128/n unique images, bicubic crops of --size pixels as
 uint8. Contenders:
 
@@ -21,8 +21,8 @@ All take turns in every round; ratios are medians over rounds of the ratio withi
 per view, of all threads of this process (so not for PIL), hardly depends on what else the machine
 does.
 
---memory=K makes K updates of the recipe at n = 16 instead, and prints how large the process is after
-a tenth of them and at the end.
+--memory=K makes K updates of the recipe at n = 16 instead, and prints how large the process is
+after a tenth of them and at the end.
 """
 
 import argparse
