@@ -11,16 +11,19 @@ setuptools.setup(
     packages=setuptools.find_packages(include=['nfnets_am', 'nfnets_am.*']),
     package_data={'nfnets_am.data': ['bundled/*/*']},
     install_requires=[
-        'absl-py', 'chex>=0.1.91', 'dm-haiku>=0.0.16', 'jax>=0.8', 'matplotlib',
-        'ml-collections>=1.1', 'numpy', 'optax>=0.2.6', 'orbax-checkpoint>=0.11', 'rich', 'scipy',
+        'absl-py', 'chex>=0.1.91', 'dm-haiku>=0.0.16', 'etils[epath]', 'jax>=0.8', 'matplotlib',
+        'ml-collections>=1.1', 'numpy', 'optax>=0.2.6', 'orbax-checkpoint>=0.11', 'pyyaml', 'rich',
+        'scipy',
     ],
     extras_require={
         # What benchmarks/step.py --peer measures us beside.
         'peers': ['timm', 'torch'],
         # For views drawn on the host; the bundled set trains without (data.apply='device').
         'data': ['tensorflow-cpu>=2.20', 'tensorflow-datasets>=4.9.9', 'importlib_resources'],
-        # To compile for TPUs that are not here (benchmarks/tpu_step.py): the libtpu of this jax.
+        # To compile for TPUs that are not here (launch.plan, benchmarks/tpu_step.py).
         'plan': ['jax[tpu]'],
+        # To hand runs to SkyPilot (launch.sweep --on=skypilot).
+        'skypilot': ['skypilot[gcp]>=0.14'],
         'tensorboard': ['tensorboardX>=2.6'],
     },
 )

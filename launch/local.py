@@ -1,119 +1,156 @@
-"""Runs jobs as processes of this machine, a few at a time, with one view of how far they are."""
+"""Runs on this machine: one process for each, or several that work on one run together."""
 
+from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
 import os
-import pathlib
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
 
-from absl import logging
-from rich import console
-from rich import table
-
+from launch import jobs as jobs_lib
+from launch import scheduler
+from launch import states
 from nfnets_am import cli
-from nfnets_am import metrics
-from nfnets_am import run_folder
+from nfnets_am import leases
 
-# What a run of a finished or diverged status would only say again.
-_DONE = ('finished', 'diverged')
+# When one process of a run is gone, the others notice within this time by themselves
+# (nfnets_am.train: its heartbeat), or are ended.
+_LEAVE_S = 120.0
+# Linux sends a process SIGTERM when its launcher is killed; its place is taken by the command then.
+_LEASH = (
+    sys.executable, '-S', '-c',
+    'import ctypes, os, signal, sys; ctypes.CDLL(None).prctl(1, signal.SIGTERM); '
+    'os.execvp(sys.argv[1], sys.argv[1:])') if sys.platform == 'linux' else ()
+
+
+def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Options) -> int:
+  """Runs a sweep on this machine; see scheduler.Scheduler.run."""
+  here = Local(options.processes, options.devices)
+  if options.dry_run:
+    for job in get_jobs():
+      print('\n'.join(map(shlex.join, here.commands(job, port=0))))
+    return 0
+  return scheduler.Scheduler(here, at_once=options.jobs, restarts=options.restarts).run(get_jobs)
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
-  """One run.
+class Local:
+  """Starts runs as processes of this machine.
 
   Attributes:
-    name: of its cell.
-    folder: of the run.
-    flags: of nfnets_am.train, but for the workdir.
+    processes: of each run; they work on it together, as the hosts of a slice do.
+    devices: CPU devices of each process; 0 leaves the environment as it is.
+    on_stop: see scheduler.Backend.
   """
 
-  name: str
-  folder: pathlib.Path
-  flags: tuple[str, ...]
+  processes: int = 1
+  devices: int = 0
+  on_stop: str = 'stopping: the runs save their last update'
 
-  def command(self) -> list[str]:
-    """Returns the argument list that trains it; no shell reads it."""
-    return [sys.executable, '-m', 'nfnets_am.train', *self.flags, f'--workdir={self.folder}']
+  def start(self, job: jobs_lib.Job) -> 'LocalRun':
+    """Starts the processes of a run; their output goes to log.txt in its folder."""
+    commands = self.commands(job, _free_port() if self.processes > 1 else 0)
+    # XLA's CPU backend gives its buffers back to the kernel after every step and asks for them
+    # again, a third of the time of a small model; with these glibc keeps them.
+    environment = {'MALLOC_TOP_PAD_': str(256 << 20), 'MALLOC_TRIM_THRESHOLD_': str(16 << 30),
+                   **os.environ, 'PYTHONUNBUFFERED': '1'}
+    if self.devices:
+      environment |= {
+          'JAX_PLATFORMS': 'cpu', 'NPROC': '16',
+          'XLA_FLAGS': f'{os.environ.get("XLA_FLAGS", "")} '
+                       f'--xla_force_host_platform_device_count={self.devices}'}
+    folder = job.folder if leases.is_local(job.folder) else _log_folder(job)
+    os.makedirs(folder, exist_ok=True)
+    logs = [os.path.join(folder, f'log{i or ""}.txt') for i in range(self.processes)]
+    processes = []
+    for command, path in zip(commands, logs, strict=True):
+      with open(path, 'ab') as log:
+        processes.append(subprocess.Popen(
+            [*_LEASH, *command], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            env=environment,
+            # A session of its own: Ctrl-C in the terminal reaches the launcher alone.
+            start_new_session=True))
+    return LocalRun(job, processes, logs)
 
-  def status(self) -> dict:
-    """Returns its status.json."""
-    return run_folder.RunFolder(self.folder).status()
+  def busy(self, job: jobs_lib.Job) -> bool:
+    """Whether a training process holds the folder, such as one that outlives its launcher."""
+    return states.locked(job.folder)
 
-
-def run(jobs: Sequence[Job], at_once: int) -> int:
-  """Runs what is not done; a job that fails does not stop the others.
-
-  Args:
-    jobs: in order; those finished or diverged are left alone.
-    at_once: processes at a time.
-
-  Returns:
-    Exit status: 0 if all finished or diverged, 75 if a signal stopped it, else 1.
-  """
-  waiting = [job for job in jobs if job.status()['status'] not in _DONE]
-  logging.info('%d runs, %d of them done before', len(jobs), len(jobs) - len(waiting))
-  running: dict[Job, subprocess.Popen] = {}
-  stopped = False
-  said = time.monotonic()
-  try:
-    while waiting or running:
-      while waiting and len(running) < at_once:
-        job = waiting.pop(0)
-        running[job] = _start(job)
-        logging.info('started %s', job.name)
-      time.sleep(0.2)
-      for job, process in list(running.items()):
-        if process.poll() is not None:
-          del running[job]
-          logging.info('%s: %s', job.name, _outcome(job, process.returncode))
-      if time.monotonic() - said > 15:
-        said = time.monotonic()
-        logging.info('; '.join(f'{job.name} at update {_progress(job)}' for job in running))
-  except KeyboardInterrupt:
-    stopped = True
-    logging.info('stopping: the runs save their last update')
-    for process in running.values():
-      process.send_signal(signal.SIGTERM)
-    for process in running.values():
-      process.wait()
-  _print(jobs)
-  if stopped:
-    return cli.EXIT_STOPPED
-  return 0 if all(job.status()['status'] in _DONE for job in jobs) else 1
+  def commands(self, job: jobs_lib.Job, port: int) -> list[list[str]]:
+    """Returns the argument lists of a run's processes."""
+    if self.processes == 1:
+      return [job.command()]
+    return [job.command(f'--coordinator=127.0.0.1:{port}', f'--num_processes={self.processes}',
+                        f'--process_id={i}') for i in range(self.processes)]
 
 
-def _start(job: Job) -> subprocess.Popen:
-  """Starts a job in a session of its own: Ctrl-C in the terminal reaches the launcher alone."""
-  job.folder.mkdir(parents=True, exist_ok=True)
-  # XLA's CPU backend gives its buffers back to the kernel after every step and asks for them again,
-  # a third of the time of a small model; with these glibc keeps them.
-  keep = {'MALLOC_TOP_PAD_': str(256 << 20), 'MALLOC_TRIM_THRESHOLD_': str(16 << 30)}
-  with open(job.folder / 'log.txt', 'ab') as log:
-    return subprocess.Popen(job.command(), stdout=log, stderr=subprocess.STDOUT,
-                            stdin=subprocess.DEVNULL, start_new_session=True,
-                            env={**keep, **os.environ, 'PYTHONUNBUFFERED': '1'})
+class LocalRun:
+  """The processes of one run."""
+
+  def __init__(self, job: jobs_lib.Job, processes: list[subprocess.Popen], logs: list[str]):
+    self._job, self._processes, self._logs = job, processes, logs
+    self._sizes = [os.path.getsize(path) for path in logs]
+    self._asked = False
+    # When the first process was seen gone while others went on.
+    self._first_gone: float | None = None
+
+  def poll(self) -> jobs_lib.Ending | None:
+    """Returns how the run ended, once all its processes have."""
+    codes = [process.poll() for process in self._processes]
+    if None in codes:
+      if any(code is not None for code in codes):
+        self._first_gone = self._first_gone or time.monotonic()
+        if time.monotonic() - self._first_gone > _LEAVE_S:
+          self._kill()
+      return None
+    if codes[0] in (0, cli.EXIT_DIVERGED) and self._job.done:
+      return jobs_lib.Ending(jobs_lib.End.DONE)
+    # A process that was killed takes the others with it; they end with errors that are not theirs.
+    killed = [code for code in codes if code < 0]
+    if killed:
+      names = ', '.join(sorted({signal.Signals(-code).name for code in killed}))
+      return jobs_lib.Ending(jobs_lib.End.AGAIN, f'killed by {names}')
+    if cli.EXIT_STOPPED in codes:
+      return jobs_lib.Ending(jobs_lib.End.AGAIN, 'stopped by a signal')
+    text = self._tail(next(i for i, code in enumerate(codes) if code or i == len(codes) - 1))
+    return jobs_lib.Ending(
+        jobs_lib.End.FAILED, f'{jobs_lib.last_error(text)} (exit status '
+        f'{", ".join(map(str, sorted(set(codes))))}, {self._logs[0]})')
+
+  def stop(self) -> None:
+    """Asks every process to save and leave."""
+    if not self._asked:
+      self._asked = True
+      for process in self._processes:
+        if process.poll() is None:
+          process.send_signal(signal.SIGTERM)
+
+  def stopped(self) -> bool:
+    """Whether all processes are gone."""
+    return all(process.poll() is not None for process in self._processes)
+
+  def _kill(self) -> None:
+    for process in self._processes:
+      if process.poll() is None:
+        process.kill()
+
+  def _tail(self, index: int) -> str:
+    """Returns what a process wrote since it was started."""
+    with open(self._logs[index], 'rb') as f:
+      f.seek(self._sizes[index])
+      return f.read().decode(errors='replace')
 
 
-def _progress(job: Job) -> str:
-  lines = metrics.read(job.folder / 'metrics.jsonl')
-  return f'{lines[-1]["update"] if lines else 0} of {job.status().get("updates", "?")}'
+def _log_folder(job: jobs_lib.Job) -> str:
+  """Where the output of a run in a bucket goes."""
+  return os.path.join('logs', job.folder.name)
 
 
-def _outcome(job: Job, exit_status: int) -> str:
-  status = job.status()
-  if status['status'] in _DONE:
-    return f'{status["status"]} at update {status["update"]}'
-  return f'ended with exit status {exit_status}, see {job.folder / "log.txt"}'
-
-
-def _print(jobs: Sequence[Job]) -> None:
-  rows = table.Table('run', 'status', 'update', 'why')
-  for job in jobs:
-    status = job.status()
-    rows.add_row(job.name, status['status'], str(status.get('update', '')),
-                 status.get('reason', ''))
-  console.Console(stderr=True).print(rows)
+def _free_port() -> int:
+  with socket.socket() as s:
+    s.bind(('127.0.0.1', 0))
+    return s.getsockname()[1]

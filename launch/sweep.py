@@ -1,38 +1,60 @@
 """Runs every cell of an experiment that is not finished; the same command again goes on.
 
     python -m launch.sweep --experiment=experiments/quickstart.py --workdir=runs/quickstart --jobs=2
+    python -m launch.sweep ... --workdir=gs://BUCKET/DIR --on=gcloud --tpu=v3-32 --zone=ZONE
+    python -m launch.sweep ... --workdir=gs://BUCKET/DIR --on=skypilot --tpu=v4-32
 
-A run is a folder of the workdir, and the folders are all the state there is. Ctrl-C stops the runs
-after a saved update.
+A run is a folder of the workdir, and the folders are all the state there is. Several launchers may
+work on one workdir. Ctrl-C stops the runs of this machine after a saved update. --dry_run prints
+the commands and files. See docs/launching.md.
 """
-
-import pathlib
-import shlex
 
 from absl import flags
 
+from launch import gcloud
+from launch import jobs as jobs_lib
 from launch import local
+from launch import skypilot
 from nfnets_am import cli
-from nfnets_am import config as config_lib
-from nfnets_am import experiment_file
+from nfnets_am import registry
+
+PLACES = registry.Registry('place to run on', {
+    'gcloud': gcloud.launch,
+    'local': local.launch,
+    'skypilot': skypilot.launch,
+})
 
 _EXPERIMENT = flags.DEFINE_string('experiment', None, 'Experiment file with a get_sweep().')
-_WORKDIR = flags.DEFINE_string('workdir', None, "The sweep's folder; each run is a folder in it.")
-_JOBS = flags.DEFINE_integer('jobs', 1, 'Runs at a time on this machine.', lower_bound=1)
+_WORKDIR = flags.DEFINE_string(
+    'workdir', None, "The sweep's folder or gs:// address; each run is a folder in it.")
+_ON = flags.DEFINE_string('on', 'local', f'Where: {", ".join(PLACES)}.')
 _SCALE = flags.DEFINE_string('scale', '', "A scale that the file knows, such as 'smoke'.")
-_DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Print the commands and run nothing.')
+_SET = flags.DEFINE_multi_string('set', [], 'KEY=VALUE for the config of every run; repeatable.')
+_OPTIONS = [
+    flags.DEFINE_integer('jobs', 1, 'Runs at a time.', lower_bound=1),
+    flags.DEFINE_integer(
+        'restarts', 20, 'How often an interrupted run is started again.', lower_bound=0),
+    flags.DEFINE_bool('dry_run', False, 'Print the commands and files, and touch nothing.'),
+    flags.DEFINE_integer('processes', 1, 'local: processes of each run.', lower_bound=1),
+    flags.DEFINE_integer('devices', 0, 'local: CPU devices of each process; 0: as they are.',
+                         lower_bound=0),
+    flags.DEFINE_string('tpu', '', "Accelerator type, such as 'v3-32'."),
+    flags.DEFINE_string('zone', '', 'Zone of Google Cloud.'),
+    flags.DEFINE_string('project', '', "Project of Google Cloud; '' is gcloud's own."),
+    flags.DEFINE_string('runtime_version', '', "Of the TPU's machines; '' is the TPU's usual one."),
+    flags.DEFINE_bool('spot', True, 'Whether the TPU may be taken away, at a lower price.'),
+    flags.DEFINE_string('service_account', '', "Of the machines; '' is the project's default."),
+    flags.DEFINE_string('network', '', "Of the machines; '' is 'default'."),
+    flags.DEFINE_string('subnetwork', '', 'Of the machines.'),
+]
 
 
 def main() -> int:
-  workdir = pathlib.Path(_WORKDIR.value)
-  sweep = experiment_file.get_sweep(_EXPERIMENT.value, _SCALE.value)
-  jobs = [local.Job(config_lib.cell_name(run.cell), workdir / run.name, run.flags)
-          for run in experiment_file.get_runs(_EXPERIMENT.value, sweep)]
-  if _DRY_RUN.value:
-    for job in jobs:
-      print(shlex.join(job.command()))
-    return 0
-  return local.run(jobs, _JOBS.value)
+  launch = PLACES[_ON.value]
+  options = jobs_lib.Options(**{flag.name: flag.value for flag in _OPTIONS})
+  return launch(
+      lambda: jobs_lib.jobs_of(_EXPERIMENT.value, _WORKDIR.value, _SCALE.value, _SET.value),
+      options)
 
 
 if __name__ == '__main__':

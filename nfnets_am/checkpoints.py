@@ -5,20 +5,21 @@ process died leaves a temporary folder, which orbax never reads and the next sta
 """
 
 import os
-import pathlib
 from typing import Any
 
+from etils import epath
 import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from nfnets_am import errors
+from nfnets_am import leases
 from nfnets_am import parallel
 
 
 def exist(folder: str | os.PathLike) -> bool:
   """Returns whether a folder, which may be missing, holds a finished checkpoint."""
-  return (pathlib.Path(folder).is_dir()
+  return (epath.Path(folder).is_dir()
           and Checkpoints(folder, read_only=True).latest() is not None)
 
 
@@ -36,7 +37,9 @@ class Checkpoints:
         name ends in 'loss' are best when low.
       read_only: for evaluation; saves nothing and removes nothing.
     """
-    self.folder = pathlib.Path(folder).absolute()
+    self.folder = epath.Path(folder)
+    if leases.is_local(folder):
+      self.folder = self.folder.resolve()
     options = {}
     if not read_only:
       policies = [checkpoint_managers.LatestN(keep)]

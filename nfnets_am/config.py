@@ -23,6 +23,7 @@ BACKENDS = ('pmap', 'shard_map')
 DTYPES = ('float32', 'bfloat16')
 HAND_OVERS = ('uint8', 'bfloat16')
 LAYOUTS = ('image_major', 'view_major')
+SPLITS = ('train', 'minibatch', 'validation', 'test')
 # Where a run finds its data and what it writes beside its results: another value of these is the
 # same run.
 MACHINE_KEYS = ('data.cache', 'data.data_dir', 'data.download', 'tensorboard')
@@ -132,7 +133,8 @@ def get_default() -> ml_collections.ConfigDict:
     config.seeds[name] = config_dict.placeholder(int)
 
   config.eval = ml_collections.ConfigDict()
-  # 'train' is the training set without augmentation (Fort et al. 2021, Figure 2b).
+  # 'train' is the training set without augmentation (Fort et al. 2021, Figure 2b), 'minibatch' the
+  # first eval.batch images of it (Figure 3b).
   config.eval.splits = ('test',)
   config.eval.every = '20 percent'
   # Examples in one evaluation step over all devices; rounded up to a multiple of the devices.
@@ -291,9 +293,9 @@ def validate(config: ml_collections.ConfigDict) -> None:
     _require(0 <= _get(config, key) < 1, config, key, 'from 0 (off) to below 1')
   _require(0 < config.sam.fraction <= 1, config, 'sam.fraction', 'more than 0, at most 1')
   for split in config.eval.splits:
-    if split not in ('train', 'validation', 'test'):
+    if split not in SPLITS:
       raise errors.ConfigError(
-          f'eval.splits holds {split!r}; allowed: train, validation, test')
+          f'eval.splits holds {split!r}; allowed: {", ".join(SPLITS)}')
   if 'validation' in config.eval.splits and not config.data.validation:
     raise errors.ConfigError("eval.splits holds 'validation', but data.validation is 0")
   best = config.checkpoint.best

@@ -7,3 +7,7 @@ class UserError(Exception):
 
 class ConfigError(UserError):
   """A config that cannot run; raised before data or devices are touched."""
+
+
+class LostHostError(UserError):
+  """Another host of the run is gone; the same command on all hosts goes on."""

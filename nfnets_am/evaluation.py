@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from collections.abc import Mapping
+import itertools
 from typing import Any
 
 import jax
@@ -33,7 +34,8 @@ class Evaluator:
     """Evaluates several sets of weights in one pass over a split.
 
     Args:
-      split: 'train' (without augmentation), 'validation' or 'test'.
+      split: 'train' (without augmentation), 'minibatch' (its first batch alone), 'validation' or
+        'test'.
       weights: prefix -> params, such as {'': params, 'ema_': ema}.
       state: the model's state.
 
@@ -43,8 +45,10 @@ class Evaluator:
     """
     sums: dict[str, dict[str, float]] = {prefix: {} for prefix in weights}
     hosts = jax.process_count()
-    for batch in self._dataset.eval_batches(
-        split, self._batch // hosts, host=jax.process_index(), hosts=hosts):
+    stored, most = ('train', 1) if split == 'minibatch' else (split, None)
+    batches = self._dataset.eval_batches(
+        stored, self._batch // hosts, host=jax.process_index(), hosts=hosts)
+    for batch in itertools.islice(batches, most):
       batch = parallel.shard(batch, self._backend)
       for prefix, params in weights.items():
         # float() waits for the step: an unblocked loop of collectives can hang on the CPU.

@@ -117,6 +117,24 @@ class Experiment:
       The next state and float32 scalars, both the same on all devices: 'loss' (cross-entropy as
       trained on, without L2) and 'top1' over the update's views, 'learning_rate'.
     """
+    grads, state, metrics = self.gradient(train_state, pool, batch)
+    updates, opt_state = self.optimizer.update(grads, train_state.opt_state, train_state.params)
+    params = optax.apply_updates(train_state.params, updates)
+    ema = train_state.ema
+    if self.ema:
+      ema = ema_lib.update_ema(ema, params, train_state.update, self.ema)
+    metrics['learning_rate'] = jnp.asarray(self.schedule(train_state.update), jnp.float32)
+    return TrainState(train_state.update + 1, params, state, opt_state, ema), metrics
+
+  def gradient(
+      self, train_state: TrainState, pool: jax.Array | None, batch: Batch,
+  ) -> tuple[Any, Any, dict[str, jax.Array]]:
+    """The gradient of an update, before clipping; arguments as of train_step.
+
+    Returns:
+      The gradient like the parameters, the model's next state, and 'loss' and 'top1': means over
+      all devices.
+    """
     if pool is not None:
       batch = pipeline.apply_on_device(self.augmentation, pool, batch)
     images = self.hand_over.unpack(batch['image'])
@@ -137,15 +155,7 @@ class Experiment:
     else:
       grads, (state, metrics) = sam_lib.sam_gradient(
           gradient, params, rows, axis_name=parallel.AXIS, **self.sam)
-    grads, metrics, state = jax.lax.pmean((grads, metrics, state), parallel.AXIS)
-
-    updates, opt_state = self.optimizer.update(grads, train_state.opt_state, params)
-    params = optax.apply_updates(params, updates)
-    ema = train_state.ema
-    if self.ema:
-      ema = ema_lib.update_ema(ema, params, train_state.update, self.ema)
-    metrics['learning_rate'] = jnp.asarray(self.schedule(train_state.update), jnp.float32)
-    return TrainState(train_state.update + 1, params, state, opt_state, ema), metrics
+    return jax.lax.pmean((grads, state, metrics), parallel.AXIS)
 
   def eval_step(self, params: Any, state: Any, batch: Batch) -> dict[str, jax.Array]:
     """Sums over all devices' examples that count; see losses.evaluation_sums.

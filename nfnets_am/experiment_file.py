@@ -1,10 +1,13 @@
 """Experiment files: `get_config(cell)` says what one run is, `get_sweep()` which runs there are."""
 
+import ast
 from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
 import importlib.util
 import os
 import pathlib
+import re
 import types
 from typing import Any
 
@@ -12,6 +15,7 @@ import ml_collections
 
 from nfnets_am import config as config_lib
 from nfnets_am import errors
+from nfnets_am import paper
 from nfnets_am import registry
 
 
@@ -27,6 +31,14 @@ class Sweep:
     best_of: runs of a cell that count: the best so many; 0 is all of them.
     tune: a key of the cells, such as 'peak', of which each metric shows its own best value; ''
       shows all of them.
+    tune_factor: step of its grid, over 1: while the best value lies on an edge of the grid, the
+      value beyond is added (see tuning.py); 0 leaves the grid as it is.
+    select: the split that chooses the best value for a metric of 'test': 'test' itself, as papers
+      that tune on it do, or 'validation'.
+    peak_over: a key of the cells, such as 'epochs', over which the report also shows the best.
+    panels: the plots of the paper's figure; without them every metric is drawn over the updates.
+    numbers: what the paper prints.
+    claims: what its text says of this experiment.
     note: Markdown: what may and what may not be concluded.
   """
 
@@ -36,7 +48,18 @@ class Sweep:
   others: tuple[str, ...] = ()
   best_of: int = 0
   tune: str = ''
+  tune_factor: float = 0.0
+  select: str = 'test'
+  peak_over: str = ''
+  panels: tuple[paper.Panel, ...] = ()
+  numbers: tuple[paper.Number, ...] = ()
+  claims: tuple[paper.Claim, ...] = ()
   note: str = ''
+
+  def selected_by(self, metric: str) -> str:
+    """Returns the metric by which the best value of `tune` is chosen for `metric`."""
+    split, _, key = metric.partition('/')
+    return f'{self.select}/{key}' if split == 'test' else metric
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +129,22 @@ def get_sweep(path: str | os.PathLike, scale: str = '') -> Sweep:
   return module.get_sweep(scale) if scale else module.get_sweep()
 
 
+def find(folder: str | os.PathLike) -> list[pathlib.Path]:
+  """Returns the experiment files of a folder that have runs, in the order of their names.
+
+  'figure10' comes after 'figure9'; helpers beside them, which have no get_sweep, are left out.
+
+  Raises:
+    ConfigError: there is no such folder, or no experiment in it.
+  """
+  folder = pathlib.Path(folder)
+  found = [path for path in folder.glob('*.py') if 'def get_sweep(' in path.read_text()]
+  if not found:
+    raise errors.ConfigError(f'there is no experiment file with a get_sweep in {folder}')
+  return sorted(found, key=lambda path: [
+      int(part) if part.isdigit() else part for part in re.split(r'(\d+)', path.stem)])
+
+
 def get_runs(path: str | os.PathLike, sweep: Sweep,
              overrides: Mapping[str, Any] | None = None) -> list[Run]:
   """Returns the runs of a sweep, one for each cell, in its order.
@@ -150,5 +189,34 @@ def _override(
 ) -> ml_collections.ConfigDict:
   for key, value in (overrides or {}).items():
     check_key(config, key)
-    config.update_from_flattened_dict({key: value})
+    old = dict(config_lib.flatten(config))[key]
+    try:
+      config.update_from_flattened_dict({key: _read_as(old, value)})
+    except (TypeError, ValueError) as e:
+      raise errors.ConfigError(f'{key}={value!r} does not fit this key: {e}') from None
   return config
+
+
+def parse_overrides(texts: Sequence[str]) -> dict[str, str]:
+  """Reads 'KEY=VALUE' texts; a value is read as its key's type when a config takes it.
+
+  Raises:
+    ConfigError: a text without '='.
+  """
+  found = {}
+  for text in texts:
+    key, equals, value = text.partition('=')
+    if not (key and equals):
+      raise errors.ConfigError(f'{text!r} is no override; allowed: KEY=VALUE')
+    found[key] = value
+  return found
+
+
+def _read_as(old: Any, value: Any) -> Any:
+  """Reads a text as the type of the value that it replaces; other values stay as they are."""
+  if isinstance(value, str) and not isinstance(old, str):
+    try:
+      return ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+      return value
+  return value

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import dataclasses
 import math
 import os
+import re
 from typing import Any
 
 import jax
@@ -25,6 +26,9 @@ from nfnets_am import run as run_lib
 from nfnets_am import run_folder
 from nfnets_am import signals
 
+# What collectives and the coordination service say when a host does not answer any more.
+_LOST = re.compile('gloo|connection (closed|reset|refused)|heartbeat|unavailable|DEADLINE_EXCEEDED',
+                   re.IGNORECASE)
 # Batches placed on the devices ahead of the step that takes them.
 _PREFETCH = 2
 
@@ -41,6 +45,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict
 
   Raises:
     UserError: bad input, or a file that cannot be read or written; status.json says 'failed'.
+    LostHostError: another host is gone; status.json says 'stopped'.
   """
   folder = run_folder.RunFolder(workdir, writer=jax.process_index() == 0)
   run = run_lib.build(config, begins=not checkpoints_lib.exist(folder.path / 'checkpoints'))
@@ -51,6 +56,10 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict
       return status
     return _Loop(run, folder).run()
   except Exception as e:
+    if jax.process_count() > 1 and _LOST.search(str(e)):
+      reason = f'another host is gone ({str(e).strip().splitlines()[0][:200]})'
+      folder.set_status('stopped', reason=reason)
+      raise errors.LostHostError(f'{reason}; the same command on all hosts goes on') from e
     try:
       folder.set_status('failed', reason=str(e) or type(e).__name__)
     except errors.UserError:

@@ -40,7 +40,7 @@ def _cross_entropy(*, label_smoothing: float = 0.0) -> Loss:
   return loss
 
 
-# Each entry takes its options and returns loss(logits [B, K], batch) -> float32 [B].
+# Each entry takes its options and returns loss(logits [..., B, K], batch) -> float32 [..., B].
 LOSSES = registry.Registry('loss', {'cross_entropy': _cross_entropy})
 
 

@@ -7,20 +7,25 @@ file as an uninterrupted one, byte for byte.
 from collections.abc import Mapping
 import json
 import os
-import pathlib
 import sys
 import time
 from typing import Any
 
 from absl import logging
+from etils import epath
 from rich import console
 from rich import progress as rich_progress
 
 from nfnets_am import errors
+from nfnets_am import leases
 
 
 class MetricsFile:
-  """metrics.jsonl: lines in the order of their updates, none lost and none doubled."""
+  """metrics.jsonl: lines in the order of their updates, none lost and none doubled.
+
+  Objects of a bucket cannot grow: there the file is written anew by `sync` and `close`, which is
+  what a checkpoint counts on, and lines since then are only in memory.
+  """
 
   def __init__(self, path: str | os.PathLike, *, update: int):
     """Opens the file to go on after `update`; lines of later updates are cut off.
@@ -28,16 +33,24 @@ class MetricsFile:
     Raises:
       UserError: a line before the last is not JSON, or the file cannot be written.
     """
-    self.path = pathlib.Path(path)
+    self.path = epath.Path(path)
+    self._file = None
+    kept = _lines_until(self.path, update)
+    # In a bucket: all lines, and how many of them are written.
+    self._lines, self._written = kept, -1
+    if not leases.is_local(path):
+      return
     try:
-      kept = sum(len(line) for line in _lines_until(self.path, update))
       self._file = open(self.path, 'ab')
-      self._file.truncate(kept)
+      self._file.truncate(sum(map(len, kept)))
     except OSError as e:
       raise errors.UserError(f'{self.path} cannot be written: {e.strerror}') from None
 
   def write(self, line: Mapping[str, Any]) -> None:
     """Appends one line; 'update' is one of its keys."""
+    if self._file is None:
+      self._lines.append(json.dumps(line).encode() + b'\n')
+      return
     try:
       self._file.write(json.dumps(line).encode() + b'\n')
       self._file.flush()
@@ -46,16 +59,24 @@ class MetricsFile:
 
   def sync(self) -> None:
     """Puts the lines on disk; called before a checkpoint that counts on them."""
+    if self._file is None:
+      if self._written != len(self._lines):
+        self.path.write_bytes(b''.join(self._lines))
+        self._written = len(self._lines)
+      return
     try:
       os.fsync(self._file.fileno())
     except OSError as e:
       raise errors.UserError(f'{self.path} cannot be written: {e.strerror}') from None
 
   def close(self) -> None:
-    self._file.close()
+    if self._file is None:
+      self.sync()
+    else:
+      self._file.close()
 
 
-def _lines_until(path: pathlib.Path, update: int) -> list[bytes]:
+def _lines_until(path: epath.Path, update: int) -> list[bytes]:
   """Returns the whole lines up to `update`; a last line without its end was being written."""
   if not path.exists():
     return []
@@ -75,7 +96,7 @@ def _lines_until(path: pathlib.Path, update: int) -> list[bytes]:
 
 def read(path: str | os.PathLike) -> list[dict[str, Any]]:
   """Returns the lines of a metrics.jsonl, less an unfinished last one; no file is no lines."""
-  return [json.loads(line) for line in _lines_until(pathlib.Path(path), sys.maxsize)]
+  return [json.loads(line) for line in _lines_until(epath.Path(path), sys.maxsize)]
 
 
 class TensorBoard:

@@ -5,9 +5,9 @@ import dataclasses
 import json
 import math
 import os
-import pathlib
 from typing import Any
 
+from etils import epath
 import numpy as np
 
 from nfnets_am import config as config_lib
@@ -59,25 +59,38 @@ class Cell:
     key: the cell without its seed.
     runs: in the order of the sweep.
     summaries: metric -> Summary; a metric that no finished run has is missing.
+    scores: metric -> what the cell is chosen by: the mean of the runs that count, of which a
+      diverged one has the worst value there is; a metric without a run that is done is missing.
   """
 
   key: dict[str, Any]
   runs: tuple[RunResult, ...]
   summaries: dict[str, Summary]
+  scores: dict[str, float]
+
+  @property
+  def done(self) -> bool:
+    """Whether every run has come to an end of its own: finished or diverged."""
+    return all(run.status in ('finished', 'diverged') for run in self.runs)
 
   @property
   def state(self) -> str:
     """What a reader must know: 'finished', or what the other runs are: '1 diverged, 1 missing'."""
-    others: dict[str, int] = {}
-    for run in self.runs:
-      if run.status != 'finished':
-        others[run.status] = others.get(run.status, 0) + 1
-    return ', '.join(f'{count} {status}' for status, count in sorted(others.items())) or 'finished'
+    return state_of(self.runs)
+
+
+def state_of(runs: Sequence[RunResult]) -> str:
+  """Returns 'finished', or what the runs are that did not: '1 diverged, 1 missing'."""
+  others: dict[str, int] = {}
+  for run in runs:
+    if run.status != 'finished':
+      others[run.status] = others.get(run.status, 0) + 1
+  return ', '.join(f'{count} {status}' for status, count in sorted(others.items())) or 'finished'
 
 
 def read_run(folder: str | os.PathLike, cell: dict[str, Any]) -> RunResult:
   """Reads a run's folder; one that is not there is 'missing'."""
-  folder = pathlib.Path(folder)
+  folder = epath.Path(folder)
   status = _json(folder / 'status.json') or {'status': 'missing'}
   history: dict[str, list[tuple[int, float]]] = {}
   for line in metrics.read(folder / 'metrics.jsonl'):
@@ -93,6 +106,11 @@ def read_run(folder: str | os.PathLike, cell: dict[str, Any]) -> RunResult:
       derived=(_json(folder / 'run.json') or {}).get('derived', {}), final=final, history=history)
 
 
+def lower_is_better(metric: str) -> bool:
+  """Whether a metric is a loss; all others are shares that are best when high."""
+  return metric.endswith('loss')
+
+
 def summarise(values: Sequence[float], metric: str, best_of: int = 0) -> Summary:
   """Reduces the runs of one cell to a mean.
 
@@ -102,8 +120,7 @@ def summarise(values: Sequence[float], metric: str, best_of: int = 0) -> Summary
     best_of: how many of the best runs count (Fort et al. 2021: 5 of 7); 0 is all. With fewer runs
       than that, all count.
   """
-  ordered = sorted(values, reverse=not metric.endswith('loss'))
-  kept = np.array(ordered[:best_of or None])
+  kept = np.array(_counting(values, metric, best_of))
   return Summary(mean=float(kept.mean()), deviation=float(kept.std()), runs=len(kept))
 
 
@@ -119,35 +136,51 @@ def reduce(sweep: experiment_file.Sweep, runs: Sequence[experiment_file.Run],
   groups: dict[str, list[RunResult]] = {}
   for run in runs:
     groups.setdefault(config_lib.cell_name(_without_seed(run.cell)), []).append(
-        read_run(pathlib.Path(workdir) / run.name, dict(run.cell)))
+        read_run(epath.Path(workdir) / run.name, dict(run.cell)))
   cells = []
   for group in groups.values():
-    summaries = {}
-    for metric in (sweep.metric, *sweep.others):
+    summaries, scores = {}, {}
+    metrics_shown = (sweep.metric, *sweep.others)
+    for metric in {*metrics_shown, *map(sweep.selected_by, metrics_shown)}:
       values = [run.final[metric] for run in group if metric in run.final]
       if values:
         summaries[metric] = summarise(values, metric, sweep.best_of)
-    cells.append(Cell(_without_seed(group[0].cell), tuple(group), summaries))
+      values += [_worst(metric)] * sum(run.status == 'diverged' for run in group)
+      if values:
+        scores[metric] = float(np.mean(_counting(values, metric, sweep.best_of)))
+    cells.append(Cell(_without_seed(group[0].cell), tuple(group), summaries, scores))
   return cells
 
 
-def tune(cells: Sequence[Cell], key: str, metric: str) -> list[Cell]:
-  """Keeps, of the cells that differ only in `key`, the one whose mean of `metric` is best.
-
-  Each metric has a best of its own (Fort et al. 2021, Figure 2: the accuracy at the learning rate
-  that maximises it, the training loss at the one that minimises that). A group without a finished
-  run keeps its first cell.
-  """
+def groups_of(cells: Sequence[Cell], key: str) -> list[list[Cell]]:
+  """Gathers the cells that differ in nothing but `key`; cells without it are groups of one."""
   groups: dict[str, list[Cell]] = {}
   for cell in cells:
     rest = {k: v for k, v in cell.key.items() if k != key}
     groups.setdefault(config_lib.cell_name(rest), []).append(cell)
-  kept = []
-  for group in groups.values():
-    known = [cell for cell in group if metric in cell.summaries]
-    best = min if metric.endswith('loss') else max
-    kept.append(best(known, key=lambda cell: cell.summaries[metric].mean) if known else group[0])
-  return kept
+  return list(groups.values())
+
+
+def best_cell(cells: Sequence[Cell], metric: str) -> Cell | None:
+  """Returns the cell with the best score of `metric`, the first of equal ones; None without any.
+
+  Of cells that are all as bad as can be, one with a run that finished comes first.
+  """
+  known = [cell for cell in cells if metric in cell.scores]
+  sign = -1 if lower_is_better(metric) else 1
+  return max(known, default=None,
+             key=lambda cell: (sign * cell.scores[metric], metric in cell.summaries))
+
+
+def tune(cells: Sequence[Cell], sweep: experiment_file.Sweep, metric: str) -> list[Cell]:
+  """Keeps, of the cells that differ only in `sweep.tune`, the one that is best for `metric`.
+
+  Each metric has a best of its own (Fort et al. 2021, Figure 2: the accuracy at the learning rate
+  that maximises it, the training loss at the one that minimises that), chosen on the split
+  `sweep.select`. A group without a run that is done keeps its first cell.
+  """
+  return [best_cell(group, sweep.selected_by(metric)) or group[0]
+          for group in groups_of(cells, sweep.tune)]
 
 
 def mean_history(cell: Cell, metric: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -167,11 +200,39 @@ def views_in_total(cell: Cell) -> float:
   return derived['views'] * derived['updates'] if derived else math.nan
 
 
+def _counting(values: Sequence[float], metric: str, best_of: int) -> list[float]:
+  return sorted(values, reverse=not lower_is_better(metric))[:best_of or None]
+
+
+def _worst(metric: str) -> float:
+  return math.inf if lower_is_better(metric) else -math.inf
+
+
+def quantity_of(cell: Cell, name: str) -> Any:
+  """Returns a key of the cell, or a derived number of its runs; NaN if none has started."""
+  if name in cell.key:
+    return cell.key[name]
+  return next((run.derived[name] for run in cell.runs if name in run.derived), math.nan)
+
+
+def unit_of(metric: str) -> tuple[float, str]:
+  """Returns (what a value is multiplied by to be read, its unit): shares are read in percent."""
+  if metric.endswith('variance'):
+    return 1, ''
+  return (1, 'nats') if lower_is_better(metric) else (100, '%')
+
+
+def format_value(metric: str, value: float) -> str:
+  """Returns a value as its metric is read, see unit_of."""
+  scale, unit = unit_of(metric)
+  return {'%': f'{scale * value:.2f}%', 'nats': f'{value:.4f}', '': f'{value:.3g}'}[unit]
+
+
 def _without_seed(cell: Any) -> dict[str, Any]:
   return {key: value for key, value in cell.items() if key != 'seed'}
 
 
-def _json(path: pathlib.Path) -> Any | None:
+def _json(path: epath.Path) -> Any | None:
   try:
     return json.loads(path.read_text())
   except FileNotFoundError:

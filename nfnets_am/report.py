@@ -1,11 +1,13 @@
 """Reads the runs of an experiment and writes report.md, report.csv and report.png.
 
     python -m nfnets_am.report --experiment=experiments/quickstart.py --workdir=runs/quickstart
+    python -m nfnets_am.report --all --experiments=experiments/fort2021 --workdir=runs/fort2021
 
-Runs that are missing, diverged or not finished are named as such and never averaged.
+The second writes the same three for every experiment of a folder into WORKDIR/report, and one page
+with all numbers and claims, WORKDIR/report/index.md. Runs that are missing, diverged or not
+finished are named as such and never averaged.
 """
 
-import csv
 import pathlib
 
 from absl import flags
@@ -13,41 +15,58 @@ from rich import console
 from rich import table
 
 from nfnets_am import cli
-from nfnets_am import experiment_file
+from nfnets_am import errors
 from nfnets_am import figures
-from nfnets_am import reduction
+from nfnets_am import pages
 
 _EXPERIMENT = flags.DEFINE_string('experiment', None, 'Experiment file with a get_sweep().')
+_EXPERIMENTS = flags.DEFINE_string('experiments', None, 'With --all: a folder of such files.')
+_ALL = flags.DEFINE_bool('all', False, 'One page for all experiments of a folder.')
 _WORKDIR = flags.DEFINE_string('workdir', None, "The sweep's folder; each run is a folder in it.")
 _SCALE = flags.DEFINE_string('scale', '', "A scale that the file knows, such as 'smoke'.")
 
 
 def main() -> None:
-  sweep = experiment_file.get_sweep(_EXPERIMENT.value, _SCALE.value)
+  if _ALL.value == bool(_EXPERIMENT.value) or _ALL.value != bool(_EXPERIMENTS.value):
+    raise errors.UserError('say either --experiment=FILE, or --all and --experiments=FOLDER')
+  if _ALL.value:
+    _report_all()
+    return
   workdir = pathlib.Path(_WORKDIR.value)
-  runs = experiment_file.get_runs(_EXPERIMENT.value, sweep)
-  cells = reduction.reduce(sweep, runs, workdir)
-  workdir.mkdir(parents=True, exist_ok=True)
+  sweep, cells = pages.read(_EXPERIMENT.value, workdir, _SCALE.value)
+  pages.write(sweep, cells, workdir, 'report', _command(f'--experiment={_EXPERIMENT.value}'))
   header, rows = figures.table_of(sweep, cells)
-  command = (f'python -m nfnets_am.report --experiment={_EXPERIMENT.value} --workdir={workdir}'
-             + (f' --scale={_SCALE.value}' if _SCALE.value else ''))
-  (workdir / 'report.md').write_text(
-      figures.markdown(sweep, cells, header, rows, command))
-  with open(workdir / 'report.csv', 'w', newline='') as f:
-    csv.writer(f).writerows(figures.csv_rows(sweep, cells))
-  figures.picture(sweep, cells, workdir / 'report.png')
-
   printed = table.Table(*header, title=sweep.title, caption=figures.caption(sweep))
   for row in rows:
     printed.add_row(*row)
-  out = console.Console()
-  if not out.is_terminal:
-    out = console.Console(width=120)
+  out = _console()
   out.print(printed)
   out.print(f'table {workdir / "report.md"}\ndata  {workdir / "report.csv"}', highlight=False)
   out.print(f'picture {workdir / "report.png"}', highlight=False, soft_wrap=True)
 
 
+def _report_all() -> None:
+  summary = pages.write_all(pathlib.Path(_EXPERIMENTS.value), pathlib.Path(_WORKDIR.value),
+                            _SCALE.value, _command(f'--all --experiments={_EXPERIMENTS.value}'))
+  printed = table.Table('experiment', 'claim', 'ours', 'verdict',
+                        title=f'Claims: {summary.counts}')
+  for experiment, claim, _, ours, verdict in summary.claims:
+    printed.add_row(experiment, claim, ours, verdict)
+  out = _console()
+  out.print(printed)
+  out.print(f'page {summary.path}', highlight=False, soft_wrap=True)
+
+
+def _command(what: str) -> str:
+  scale = f' --scale={_SCALE.value}' if _SCALE.value else ''
+  return f'python -m nfnets_am.report {what} --workdir={_WORKDIR.value}{scale}'
+
+
+def _console() -> console.Console:
+  out = console.Console()
+  return out if out.is_terminal else console.Console(width=120)
+
+
 if __name__ == '__main__':
-  flags.mark_flags_as_required(['experiment', 'workdir'])
+  flags.mark_flag_as_required('workdir')
   cli.run(main)

@@ -1,4 +1,4 @@
-"""The folder of one run: what it was asked to do, with what, and how it stands.
+"""The folder of one run, on a disk or in a bucket: what it was asked to do, and how it stands.
 
     config.json     the config, as run
     run.json        derived numbers, and for every start: versions, git commit, command, time
@@ -18,8 +18,11 @@ import sys
 import time
 from typing import Any
 
+from etils import epath
+
 from nfnets_am import config as config_lib
 from nfnets_am import errors
+from nfnets_am import leases
 
 # 'stopped' is a signal's: the run saved its last update and goes on with the same command.
 STATUSES = ('running', 'finished', 'stopped', 'diverged', 'failed')
@@ -37,9 +40,10 @@ class RunFolder:
       path: made if it is missing and `writer` is set.
       writer: whether this process writes (host 0) or only reads.
     """
-    self.path = pathlib.Path(path)
+    self.path = epath.Path(path)
     self._writer = writer
     self._lock = None
+    self._lease: leases.Lease | None = None
 
   def open(self, config: Any) -> None:
     """Takes the folder for a run of `config`.
@@ -51,8 +55,11 @@ class RunFolder:
       return
     try:
       self.path.mkdir(parents=True, exist_ok=True)
-      self._lock = open(self.path / '.lock', 'w')
-      fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      if leases.is_local(self.path):
+        self._lock = open(self.path / '.lock', 'w')
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      else:
+        self._take_lease()
     except BlockingIOError:
       raise errors.UserError(f'{self.path} is in use by another training process') from None
     except OSError as e:
@@ -73,6 +80,20 @@ class RunFolder:
     if self._lock:
       self._lock.close()
       self._lock = None
+    if self._lease:
+      self._lease.release()
+      self._lease = None
+
+  def _take_lease(self) -> None:
+    """A bucket has no locks. A holder that is silent, as one whose machine was taken away, is
+    waited for; raises BlockingIOError if there is one that lives."""
+    lease = leases.Lease(self.path / 'train.lease')
+    end = time.monotonic() + leases.STALE_S + 2 * leases.BEAT_S
+    while not lease.acquire():
+      if time.monotonic() > end:
+        raise BlockingIOError
+      time.sleep(leases.BEAT_S / 3)
+    self._lease = lease
 
   def record_start(self, derived: dict[str, Any], update: int) -> None:
     """Adds this start to run.json: where it begins, and with which code and libraries."""
@@ -116,6 +137,10 @@ class RunFolder:
   def write(self, name: str, value: Any) -> None:
     """Writes a JSON file whole or not at all."""
     path = self.path / name
+    if not leases.is_local(path):
+      # A bucket shows an object when it is whole.
+      path.write_text(json.dumps(value, indent=1) + '\n')
+      return
     partial = path.with_name(f'.{name}.tmp')
     try:
       with open(partial, 'w') as f:

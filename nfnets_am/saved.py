@@ -1,9 +1,9 @@
 """A run from its folder: what its config.json builds, and the state of its newest checkpoint."""
 
 import os
-import pathlib
 from typing import Any
 
+from etils import epath
 import jax
 import ml_collections
 
@@ -20,7 +20,7 @@ def config_of(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
   Raises:
     UserError: the folder holds no run.
   """
-  folder = pathlib.Path(workdir)
+  folder = epath.Path(workdir)
   flat = run_folder.RunFolder(folder).read('config.json')
   if flat is None or not (folder / 'checkpoints').is_dir():
     raise errors.UserError(f'{folder} holds no run: config.json or checkpoints/ is missing')
@@ -60,7 +60,7 @@ def newest(workdir: str | os.PathLike, run: run_lib.Run) -> tuple[int, Any]:
   Raises:
     UserError: there is none, or it is damaged.
   """
-  store = checkpoints.Checkpoints(pathlib.Path(workdir) / 'checkpoints', read_only=True)
+  store = checkpoints.Checkpoints(epath.Path(workdir) / 'checkpoints', read_only=True)
   update = store.latest()
   if update is None:
     raise errors.UserError(f'{store.folder} holds no finished checkpoint')

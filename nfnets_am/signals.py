@@ -1,5 +1,6 @@
 """Stopping on a signal: the update in hand is finished and saved, then the process leaves."""
 
+import os
 import signal
 
 import jax
@@ -30,6 +31,9 @@ class StopSignal:
   def _note(self, kind: int, frame) -> None:
     del frame
     self._seen = True
+    if jax.process_count() > 1:
+      # Ctrl-C on one host, told to all in the way of SIGTERM.
+      os.kill(os.getpid(), signal.SIGTERM)
     # A second signal of this kind ends the process at once, as a user who presses it again expects.
     signal.signal(kind, self._before[kind])
 

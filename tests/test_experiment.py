@@ -3,6 +3,7 @@
 Devices are played by vmap with the axis name of the real ones; test_devices.py uses real ones.
 """
 
+import haiku as hk
 import jax
 import jax.numpy as jnp
 import ml_collections
@@ -131,6 +132,26 @@ def test_noise_differs_by_update_and_device_and_comes_back():
   other = _experiment(model={'name': 'wide_resnet_tiny', 'dropout': 0.5}, **{'seeds.noise': 1})
   commands.assert_same(_named(experiment.init()), _named(other.init()))
   assert float(_step(other, state, batch)[1]['loss']) != again[0]
+
+
+def test_dropout_masks_have_the_mean_gradient_of_as_many_networks(monkeypatch):
+  model = {'name': 'wide_resnet_tiny', 'dropout': 0.4}
+  many, one = _experiment(model={**model, 'dropout_masks': 3}), _experiment(model=model)
+  state, rows = _warm(one), jax.tree.map(lambda x: x[None], _batch(8))
+  key = jax.random.key(7)
+
+  def gradient(experiment, key):
+    monkeypatch.setattr(hk, 'next_rng_key', lambda: key)
+    return jax.jit(jax.vmap(
+        experiment.gradient, in_axes=(None, None, 0), axis_name='data'))(state, None, rows)
+
+  grads, _, metrics = gradient(many, key)
+  parts = [(grads, metrics) for grads, _, metrics in (
+      gradient(one, part) for part in jax.random.split(key, 3))]
+  assert any(jax.tree.leaves(jax.tree.map(lambda a, b: np.any(a != b), parts[0], parts[1])))
+  mean = jax.tree.map(lambda *x: sum(x) / 3, *parts)
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
+               (grads, metrics), mean)
 
 
 def test_the_init_seed_alone_makes_the_weights():

@@ -80,10 +80,10 @@ def test_each_metric_has_its_own_best_learning_rate(tmp_path):
       cells=tuple({'multiplicity': n, 'peak': peak, 'seed': 0}
                   for n in (1, 4) for peak in (0.1, 0.2)))
   cells = _reduce(sweep, tmp_path)
-  (best, missing) = reduction.tune(cells, 'peak', 'test/top1')
+  (best, missing) = reduction.tune(cells, sweep, 'test/top1')
   assert best.key['peak'] == 0.1 and best.summaries['test/top1'].mean == pytest.approx(0.74)
   assert missing.key == {'multiplicity': 4, 'peak': 0.1} and missing.state == '1 missing'
-  best = reduction.tune(cells, 'peak', 'train/loss')[0]
+  best = reduction.tune(cells, sweep, 'train/loss')[0]
   assert best.key['peak'] == 0.2 and best.summaries['train/loss'].mean == pytest.approx(0.3)
   _, rows = figures.table_of(sweep, cells)
   assert len(rows) == 2

@@ -37,12 +37,16 @@ class Counts:
 
 def count(model: model_lib.Model, channels: int = 3) -> Counts:
   """Counts a model on images with this many channels."""
-  params, _ = _init(model, channels)
   return Counts(
-      parameters=sum(x.size for x in jax.tree.leaves(params)),
+      parameters=parameters(model, channels),
       train_macs=forward_macs(model, model.train_size, channels),
       test_macs=forward_macs(model, model.test_size, channels),
       activation_bytes=activation_bytes(model, model.train_size, channels))
+
+
+def parameters(model: model_lib.Model, channels: int = 3) -> int:
+  """Returns the number of a model's weights."""
+  return sum(x.size for x in jax.tree.leaves(_init(model, channels)[0]))
 
 
 def forward_macs(model: model_lib.Model, size: int, channels: int = 3) -> int:

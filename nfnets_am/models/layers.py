@@ -107,11 +107,25 @@ class Linear(hk.Module):
     return x @ w.astype(x.dtype) + b.astype(x.dtype)
 
 
-def dropout(x: jax.Array, rate: float, is_training: bool) -> jax.Array:
-  """Drops features at `rate` and scales the kept ones by 1 / (1 - rate), in training only."""
+def dropout(x: jax.Array, rate: float, is_training: bool, masks: int = 1) -> jax.Array:
+  """Drops features at `rate` and scales the kept ones by 1 / (1 - rate), in training only.
+
+  Args:
+    x: features [B, D].
+    rate: in [0, 1).
+    is_training: whether to drop.
+    masks: M, independent masks for each row of features (Fort et al. 2021, appendix D).
+
+  Returns:
+    [B, D], or in training with M > 1 [M, B, D]: the features are computed once, and only what
+    follows is computed M times.
+  """
   if not (is_training and rate):
     return x
-  return hk.dropout(hk.next_rng_key(), rate, x)
+  rng = hk.next_rng_key()
+  if masks == 1:
+    return hk.dropout(rng, rate, x)
+  return jax.vmap(lambda rng: hk.dropout(rng, rate, x))(jax.random.split(rng, masks))
 
 
 def stochastic_depth(x: jax.Array, rate: float, is_training: bool) -> jax.Array:

@@ -16,7 +16,8 @@ class Model:
     init: (rng, images [B, H, W, C], is_training) -> (params, state); params are float32.
     apply: (params, state, rng, images [B, H, W, C], is_training) -> (logits float32 [B, K], state).
       Images are normalised; the model computes in their dtype. `is_training` is a Python bool, and
-      rng may be None when it is False.
+      rng may be None when it is False. With M dropout masks for each image the logits in training
+      are [M, B, K]; the loss is the mean over all.
     name: as registered.
     num_classes: K.
     train_size: side of a training view in pixels.

@@ -40,54 +40,70 @@ class _Block(hk.Module):
 class WideResNet(hk.Module):
   """Stem, three groups of blocks at strides 1, 2, 2, mean over the map, dropout, linear."""
 
-  def __init__(self, num_classes: int, *, blocks: int, stem: int, channels: Sequence[int],
-               dropout: float):
+  def __init__(self, num_classes: int, *, blocks: int, stem: int, stem_stride: int,
+               channels: Sequence[int], dropout: float, dropout_masks: int):
     super().__init__(name='wide_resnet')
-    self.num_classes, self.blocks, self.stem = num_classes, blocks, stem
-    self.channels, self.dropout = channels, dropout
+    self.num_classes, self.blocks = num_classes, blocks
+    self.stem, self.stem_stride = stem, stem_stride
+    self.channels, self.dropout, self.dropout_masks = channels, dropout, dropout_masks
 
   def __call__(self, x: jax.Array, is_training: bool) -> jax.Array:
-    """Maps images [B, H, W, C] to logits float32 [B, K]."""
-    x = layers.Conv2D(self.stem, 3, name='stem')(x)
+    """Maps images [B, H, W, C] to logits float32 [B, K], or [M, B, K] with M dropout masks."""
+    x = layers.Conv2D(self.stem, 3, self.stem_stride, name='stem')(x)
     for group, channels in enumerate(self.channels):
       for block in range(self.blocks):
         stride = 2 if group and not block else 1
         x = _Block(channels, stride, project=not block, name=f'group{group}_block{block}')(x)
     x = jax.nn.relu(x).mean((1, 2))
-    x = layers.dropout(x, self.dropout, is_training)
+    x = layers.dropout(x, self.dropout, is_training, self.dropout_masks)
     return layers.Linear(self.num_classes, name='linear')(x).astype(jnp.float32)
 
 
 def create(
-    num_classes: int, *, depth: int = 16, width: int = 4, dropout: float = 0.0) -> model.Model:
+    num_classes: int, *, depth: int = 16, width: int = 4, stem_stride: int = 1,
+    dropout: float = 0.0, dropout_masks: int = 1) -> model.Model:
   """Returns WRN-depth-width.
 
   Args:
     num_classes: K.
     depth: 6 b + 4 for b blocks in a group.
     width: times 16, 32 and 64 channels.
+    stem_stride: of the first convolution. 2 is a quarter of the cost, for studies on a CPU; the
+      paper's network has 1.
     dropout: rate before the final linear, in [0, 1); Fort et al. 2021, appendix D, take 0.4.
+    dropout_masks: independent masks for each view, over whose losses is averaged. The network below
+      the mask is computed once, so that the gradient is exact and next to free.
 
   Raises:
-    ConfigError: a depth or a rate of another form.
+    ConfigError: a depth or a rate of another form, or masks without dropout.
   """
   if depth < 10 or (depth - 4) % 6:
     raise errors.ConfigError(f'model.depth={depth}; allowed: 10, 16, 22, 28, ... (6 b + 4)')
   if width < 1:
     raise errors.ConfigError(f'model.width={width}; allowed: a whole number from 1 up')
-  return _model('wide_resnet', num_classes, (depth - 4) // 6, 16,
-                tuple(width * c for c in (16, 32, 64)), dropout)
+  if stem_stride < 1:
+    raise errors.ConfigError(f'model.stem_stride={stem_stride}; allowed: a whole number from 1 up')
+  return _model('wide_resnet', num_classes, (depth - 4) // 6, 16, stem_stride,
+                tuple(width * c for c in (16, 32, 64)), dropout, dropout_masks)
 
 
-def create_tiny(num_classes: int, *, dropout: float = 0.0) -> model.Model:
+def create_tiny(
+    num_classes: int, *, dropout: float = 0.0, dropout_masks: int = 1) -> model.Model:
   """Returns the same structure with a few channels, for tests."""
-  return _model('wide_resnet_tiny', num_classes, 1, 4, (4, 6, 8), dropout)
+  return _model('wide_resnet_tiny', num_classes, 1, 4, 1, (4, 6, 8), dropout,
+                dropout_masks)
 
 
-def _model(name, num_classes, blocks, stem, channels, dropout) -> model.Model:
+def _model(name, num_classes, blocks, stem, stem_stride, channels, dropout, dropout_masks
+           ) -> model.Model:
   if not 0 <= dropout < 1:
     raise errors.ConfigError(f'model.dropout={dropout}; allowed: from 0 to below 1')
+  if dropout_masks < 1 or (dropout_masks > 1 and not dropout):
+    raise errors.ConfigError(
+        f'model.dropout_masks={dropout_masks} with model.dropout={dropout}; allowed: 1, or more '
+        'with a rate over 0')
   return model.from_module(
       lambda: WideResNet(
-          num_classes, blocks=blocks, stem=stem, channels=channels, dropout=dropout),
+          num_classes, blocks=blocks, stem=stem, stem_stride=stem_stride, channels=channels,
+          dropout=dropout, dropout_masks=dropout_masks),
       name=name, num_classes=num_classes, train_size=32, test_size=32)

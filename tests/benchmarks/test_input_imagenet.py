@@ -24,7 +24,7 @@ def test_contenders_make_different_views_of_one_image(opened, name):
   stream = input_imagenet.CONTENDERS[name](opened, 16, 4, 24)
   image = next(stream)
   assert image.shape == (16, 24, 24, 3)
-  assert image.dtype == (np.float32 if name == 'normalised' else np.uint8)
+  assert image.dtype == (np.float32 if name == input_imagenet.PEER else np.uint8)
   # Translations by 150 pixels leave nothing but grey of such small crops.
   assert len({view.tobytes() for view in image}) >= (4 if 'recipe' in name else 16)
 

@@ -7,6 +7,7 @@ import pytest
 
 from nfnets_am import errors
 from nfnets_am import models
+from nfnets_am.models import counting
 
 
 def _shapes(model, size=32, channels=3):
@@ -73,9 +74,35 @@ def test_dropout_acts_in_training_only():
   np.testing.assert_array_equal(apply(0, False), apply(1, False))
 
 
+def test_dropout_masks_multiply_the_head_and_not_the_network_below_it():
+  model = models.create_model('wide_resnet_tiny', 7, dropout=0.4, dropout_masks=16)
+  images = jax.random.normal(jax.random.key(1), (2, 12, 12, 1))
+  params, state = model.init(jax.random.key(0), images, True)
+
+  def logits(is_training):
+    return lambda p, x: model.apply(p, state, jax.random.key(1), x, is_training)[0]
+
+  jaxpr = jax.make_jaxpr(logits(True))(params, images)
+  convolutions = [e for e in jaxpr.eqns if e.primitive.name == 'conv_general_dilated']
+  assert [e.outvars[0].aval.shape[0] for e in convolutions] == [2] * 10
+  training, testing = jax.jit(logits(True))(params, images), logits(False)(params, images)
+  assert training.shape == (16, 2, 7) and testing.shape == (2, 7)
+  assert len(np.unique(training, axis=0)) > 1
+
+
+def test_a_stem_stride_quarters_the_cost_and_keeps_the_weights():
+  shapes = [_shapes(models.create_model('wide_resnet', 10, depth=10, width=1, stem_stride=stride))
+            for stride in (1, 2)]
+  assert shapes[0] == shapes[1]
+  macs = [counting.forward_macs(
+      models.create_model('wide_resnet', 10, depth=10, width=1, stem_stride=stride), 32)
+          for stride in (1, 2)]
+  assert macs[0] == pytest.approx(4 * macs[1], rel=1e-3)
+
+
 @pytest.mark.parametrize('kwargs, words', [
     ({'depth': 17}, 'depth=17'), ({'width': 0}, 'width=0'), ({'dropout': 1.0}, 'dropout=1.0'),
-    ({'widht': 4}, "did you mean 'width'"),
+    ({'dropout_masks': 2}, 'dropout_masks=2'), ({'widht': 4}, "did you mean 'width'"),
 ])
 def test_bad_arguments_are_named(kwargs, words):
   with pytest.raises(errors.ConfigError, match=words):

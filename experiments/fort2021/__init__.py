@@ -1,0 +1,1 @@
+"""The experiments of Fort et al. 2021."""

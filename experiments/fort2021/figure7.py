@@ -1,0 +1,37 @@
+"""Figure 7: accuracy by temperature (learning rate times n) at 128 epochs, fixed batches.
+
+    python -m launch.sweep --experiment=experiments/fort2021/figure7.py --workdir=runs/fort2021
+    python -m nfnets_am.report --experiment=experiments/fort2021/figure7.py --workdir=runs/fort2021
+
+The runs of figures 4, 5 and 6 at 128 epochs: in a common workdir they are trained once. Added are
+outer learning rates of NF-ResNet-50. No number is printed: at small temperatures all multiplicities
+are alike, large ones stay stable at larger temperatures and reach higher accuracy. What the paper
+leaves open: recipes.py.
+"""
+
+import ml_collections
+
+from experiments.fort2021 import grids
+from experiments.fort2021 import layouts
+from experiments.fort2021 import recipes
+from nfnets_am import experiment_file
+
+
+def get_config(cell: str = '') -> ml_collections.ConfigDict:
+  """Returns the config of a cell such as 'views=64,multiplicity=4,epochs=128,peak=0.125'."""
+  return recipes.tuned(cell, views=1024)
+
+
+def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
+  """Returns the runs at 128 epochs, both models at both batches."""
+  shown = [(model, regime, 128) for model in ('wide_resnet', 'nf_resnet50')
+           for regime in ('large', 'small')]
+  return experiment_file.Sweep(
+      title='Figure 7: accuracy by temperature at 128 epochs',
+      cells=grids.merge(*(
+          grids.grid(model, regime, scale, budgets=(budget,), curves=(budget,))
+          for model, regime, budget in shown)),
+      panels=layouts.by_temperature(scale, shown),
+      claims=layouts.temperature_claims(scale, shown, 'Figure 7'),
+      note=grids.note(scale),
+      **grids.tuned_sweep(scale))

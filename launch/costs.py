@@ -1,0 +1,158 @@
+"""What an update costs on a described TPU: counted off the traced program, or compiled for it.
+
+Counted: operations of the program over the published peak, times the share of the peak that
+DeepMind's published step times reach. Compiled: XLA's own bound (nfnets_am/aot.py), times what
+those steps took beyond it. Both are estimates of the step alone.
+"""
+
+import dataclasses
+import functools
+import json
+from typing import Any
+
+import jax
+
+from launch import chips
+from nfnets_am import aot
+from nfnets_am import errors
+from nfnets_am.models import counting
+
+# DeepMind's published step times of NFNets on TPUv3, 32 images on a core (Brock et al. 2021b, table
+# 5), in ms, and 10^9 multiply-adds of a forward pass at the training size (docs/models.md).
+PUBLISHED = {
+    'nfnet_f0': (73.3, 6.99), 'nfnet_f1': (158.5, 17.46), 'nfnet_f2': (295.8, 33.17),
+    'nfnet_f3': (532.2, 67.99), 'nfnet_f4': (1033.3, 121.18), 'nfnet_f5': (1398.5, 169.56)}
+# XLA's bound for a plain port of the same step compiled for v3 (docs/performance.md), in ms.
+PORT_MS = {'nfnet_f0': 39.0, 'nfnet_f3': 295.4, 'nfnet_f5': 834.1}
+_IMAGES = 32
+# What is left of a v3 core's 16 GiB for a program, which the compiler says when it has no room; the
+# same share is taken elsewhere.
+USABLE = 15.48 / 16
+# Backward is twice forward; recomputing blocks is forward once more.
+_BACKWARD, _REMAT = 2, 1
+
+# Milliseconds of one CPU core per unique image and per view, measured on one machine; see
+# docs/performance.md, and `python -m nfnets_am.data` for a config's own.
+_DECODE_MS, _RESIZE_MS, _RANDAUGMENT_MS, _HOST_MS, _DEVICE_MS = 1.2, 0.8, 4.5, 0.014, 0.005
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+  """An update on one device.
+
+  Attributes:
+    how: 'counted' or 'compiled'.
+    ms: expected time, calibrated.
+    tflop: 10^12 operations.
+    least_gib, most_gib: memory; one number when compiled. Counted, `most` keeps all that the
+      backward pass reads, `least` only the inputs of the blocks: XLA is somewhere between.
+    note: what the compiler said when it had no room.
+  """
+
+  how: str
+  ms: float
+  tflop: float
+  least_gib: float
+  most_gib: float
+  note: str = ''
+
+  def fits(self, chip: chips.Chip) -> str:
+    """Returns 'yes', 'tight' (only if the compiler recomputes, so compile it) or 'no'."""
+    room = chip.device_gib * USABLE
+    if self.least_gib > room:
+      return 'no'
+    return 'yes' if self.most_gib <= room else 'tight'
+
+
+def share_of_peak() -> dict[str, float]:
+  """Returns what share of a v3 core's peak each published step reaches, by counted operations."""
+  peak = chips.CHIPS['v3'].device_tflops
+  return {name: 2 * (1 + _BACKWARD) * macs * 1e9 * _IMAGES / (ms / 1e3) / (peak * 1e12)
+          for name, (ms, macs) in PUBLISHED.items()}
+
+
+def share_of_bound() -> dict[str, float]:
+  """Returns XLA's bound over the published time, of the steps that were compiled."""
+  return {name: ms / PUBLISHED[name][0] for name, ms in PORT_MS.items()}
+
+
+def mean(shares: dict[str, float]) -> float:
+  """Returns the mean share."""
+  return sum(shares.values()) / len(shares)
+
+
+def counted(step: aot.Step, chip: chips.Chip) -> Estimate:
+  """Estimates a step without compiling it.
+
+  Raises:
+    ConfigError: no such model or argument.
+  """
+  macs, state_bytes, kept, kept_least = _counts(json.dumps(dataclasses.asdict(step)))
+  passes = 1 + _BACKWARD + _REMAT * bool(step.sections.get('model.remat'))
+  if step.sections.get('sam.rho'):
+    passes *= 1 + step.sections.get('sam.fraction', 1.0)
+  tflop = 2 * passes * macs * step.per_device / 1e12
+  rows = step.per_device / step.sections.get('accumulate', 1)
+  width = 2 if step.sections.get('dtype') == 'float32' else 1
+  # However small the batch, the update itself reads and writes the state.
+  floor_ms = 2e-6 * state_bytes / (chip.memory_gbs / chip.devices)
+  ms = max(floor_ms, 1e3 * tflop / (chip.device_tflops * mean(share_of_peak())))
+  return Estimate(
+      how='counted', ms=ms, tflop=tflop,
+      least_gib=(state_bytes + kept_least * rows * width) / 2**30,
+      most_gib=(state_bytes + kept * rows * width) / 2**30)
+
+
+def compiled(step: aot.Step, chip: chips.Chip, cache: str) -> Estimate:
+  """Estimates a step by compiling it; one that has no room keeps its counted time.
+
+  Raises:
+    UserError: it cannot be compiled for another reason than memory.
+  """
+  try:
+    cost = aot.cost(step, cache)
+  except errors.UserError as e:
+    if aot.NO_ROOM not in str(e):
+      raise
+    room = chip.device_gib
+    return dataclasses.replace(
+        counted(step, chip), how='compiled', least_gib=room, most_gib=room, note=str(e)[:120])
+  return Estimate(how='compiled', ms=cost.ms / mean(share_of_bound()), tflop=cost.tflop,
+                  least_gib=cost.peak_gib, most_gib=cost.peak_gib)
+
+
+def input_ms(data: Any, unique: int, views: int) -> float:
+  """Returns what the input of an update costs, in milliseconds of one CPU core.
+
+  Args:
+    data: the config's section `data`.
+    unique, views: in the update.
+  """
+  if not data.crop:
+    return views * (_DEVICE_MS if data.apply == 'device' else _HOST_MS)
+  decoded, made = unique, views
+  if data.mix and data.partners == 'fresh':
+    decoded, made = 2 * unique, 2 * views
+  return (decoded * _DECODE_MS + made * _RESIZE_MS
+          + views * _RANDAUGMENT_MS * bool(data.randaugment))
+
+
+@functools.cache
+def _counts(request: str) -> tuple[int, int, int, int]:
+  """Returns multiply-adds and kept bytes of a row, all and least, and the bytes of the state."""
+  step = aot.Step(**json.loads(request))
+  experiment = aot.experiment_of(step, 1)
+  size, channels = step.image_shape[0], step.image_shape[-1]
+  state = jax.eval_shape(experiment.init)
+  tree_bytes = lambda tree: sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(tree))
+  # The gradient, and with SAM the weights at the end of the ascent too.
+  state_bytes = tree_bytes(state) + tree_bytes(state.params) * (1 + (experiment.sam is not None))
+  kept = counting.activation_bytes(experiment.model, size, channels)
+  least = kept
+  try:
+    again = dataclasses.replace(step, sections={**step.sections, 'model.remat': True})
+    least = counting.activation_bytes(aot.experiment_of(again, 1).model, size, channels)
+  except errors.ConfigError:
+    pass  # This model cannot recompute its blocks.
+  return (counting.forward_macs(experiment.model, size, channels), state_bytes, kept,
+          min(kept, least))

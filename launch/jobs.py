@@ -1,0 +1,133 @@
+"""One run of a sweep as a launcher sees it: its folder, its command, how it ended."""
+
+from collections.abc import Sequence
+import dataclasses
+import enum
+import os
+import sys
+from typing import Any
+
+from etils import epath
+
+from nfnets_am import config as config_lib
+from nfnets_am import experiment_file
+from nfnets_am import run_folder
+from nfnets_am import tuning
+
+# What a run of these statuses would only say again.
+DONE = ('finished', 'diverged')
+# What launchers note about a run in its folder.
+_RECORD = 'launch.json'
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+  """One run.
+
+  Attributes:
+    name: of its cell.
+    folder: of the run, on a disk or in a bucket.
+    flags: of nfnets_am.train, but for the workdir.
+    program: that takes these flags.
+  """
+
+  name: str
+  folder: epath.Path
+  flags: tuple[str, ...]
+  program: tuple[str, ...] = (sys.executable, '-m', 'nfnets_am.train')
+
+  def command(self, *extra: str) -> list[str]:
+    """Returns the argument list that trains it; no shell reads it."""
+    return [*self.program, *self.flags, f'--workdir={os.fspath(self.folder)}', *extra]
+
+  def status(self) -> dict[str, Any]:
+    """Returns its status.json."""
+    return run_folder.RunFolder(self.folder).status()
+
+  @property
+  def done(self) -> bool:
+    """Whether there is nothing left to run."""
+    return self.status()['status'] in DONE
+
+  def record(self) -> dict[str, Any]:
+    """Returns what launchers noted: 'starts', 'interruptions', 'error'."""
+    found = run_folder.RunFolder(self.folder).read(_RECORD) or {}
+    return {'starts': 0, 'interruptions': 0, 'error': '', **found}
+
+  def note(self, **changes: Any) -> None:
+    """Changes what launchers noted; the one that holds the lease calls it."""
+    run_folder.RunFolder(self.folder).write(_RECORD, {**self.record(), **changes})
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What the flags of launch.sweep say, for the place where the runs run.
+
+  Attributes:
+    jobs: runs at a time.
+    restarts: how often an interrupted run is started again.
+    dry_run: print commands and files, and touch nothing.
+    processes, devices: of each run on this machine, see local.Local.
+    tpu: accelerator type, such as 'v3-32'.
+    zone, project: of Google Cloud.
+    runtime_version: of the TPU's virtual machines; '' is the one for the TPU.
+    spot: whether the TPU may be taken away, at a lower price.
+    service_account: of the virtual machines; '' is the project's default.
+    network, subnetwork: of the virtual machines; '' is 'default'.
+  """
+
+  jobs: int = 1
+  restarts: int = 20
+  dry_run: bool = False
+  processes: int = 1
+  devices: int = 0
+  tpu: str = ''
+  zone: str = ''
+  project: str = ''
+  runtime_version: str = ''
+  spot: bool = True
+  service_account: str = ''
+  network: str = ''
+  subnetwork: str = ''
+
+
+class End(enum.Enum):
+  """How one start of a run ended."""
+  DONE = 'done'  # Finished or diverged: its status.json says which.
+  AGAIN = 'interrupted'  # Killed or preempted: the same command goes on.
+  FAILED = 'failed'  # An error that the same command would meet again.
+
+
+@dataclasses.dataclass(frozen=True)
+class Ending:
+  """How one start of a run ended, and why."""
+
+  end: End
+  reason: str = ''
+
+
+def last_error(text: str) -> str:
+  """Returns the last 'error: ...' sentence of a log, else its last line."""
+  lines = [line.strip() for line in text.splitlines() if line.strip()]
+  sentences = [line.removeprefix('error: ') for line in lines if line.startswith('error: ')]
+  return (sentences or lines or ['no message'])[-1][:500]
+
+
+def unfinished(jobs: Sequence[Job]) -> list[Job]:
+  """Returns the jobs that have something left to run, in order."""
+  return [job for job in jobs if not job.done]
+
+
+def jobs_of(experiment: str, workdir: str, scale: str = '', overrides: list[str] | None = None
+            ) -> list[Job]:
+  """Returns the runs of a sweep, those added that its finished runs call for (tuning.extended).
+
+  Raises:
+    ConfigError: an unknown experiment, scale, cell or key.
+  """
+  changes = experiment_file.parse_overrides(overrides or [])
+  sweep = tuning.extended(
+      experiment, experiment_file.get_sweep(experiment, scale), workdir, changes)
+  return [
+      Job(config_lib.cell_name(run.cell), epath.Path(workdir) / run.name, run.flags)
+      for run in experiment_file.get_runs(experiment, sweep, changes)]

@@ -1,0 +1,230 @@
+"""What a sweep costs on a TPU, before money is spent.
+
+    python -m launch.plan --experiment=FILE --tpu=v3-128 --price=0.5
+    python -m launch.plan --experiment=FILE --tpu=v3-128 --mode=compiled
+
+`compiled` compiles each different step for the TPU on this machine (libtpu, the extra `plan`;
+minutes each, kept in --cache), `counted` counts operations; 'auto' is compiled where libtpu is.
+Runs that cost the same are one line. Evaluation and waiting are not counted.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import math
+import pathlib
+from typing import Any
+
+from absl import flags
+import ml_collections
+from rich import console
+from rich import progress
+from rich import table
+
+from launch import chips
+from launch import costs
+from launch import states
+from nfnets_am import aot
+from nfnets_am import cli
+from nfnets_am import config as config_lib
+from nfnets_am import derived as derived_lib
+from nfnets_am import errors
+from nfnets_am import experiment_file
+from nfnets_am.data import inputs
+from nfnets_am.data import ops
+
+_EXPERIMENT = flags.DEFINE_string('experiment', None, 'Experiment file with a get_sweep().')
+_TPU = flags.DEFINE_string('tpu', None, "Accelerator type, such as 'v3-128'.")
+_SCALE = flags.DEFINE_string('scale', '', "A scale that the file knows, such as 'smoke'.")
+_SET = flags.DEFINE_multi_string('set', [], 'KEY=VALUE for the config of every run; repeatable.')
+_MODE = flags.DEFINE_enum('mode', 'auto', ['auto', 'counted', 'compiled'], 'How; see above.')
+_PRICE = flags.DEFINE_float('price', 0.0, 'Of a core-hour, in any currency.', lower_bound=0.0)
+_CACHE = flags.DEFINE_string(
+    'cache', '~/.cache/nfnets_am/plan', 'Folder of what was compiled before.')
+
+# (N, K, (H, W, C)) of the sets that need not be here to be planned for.
+_SETS = {
+    'cifar10': (50_000, 10, (32, 32, 3)), 'cifar100': (50_000, 100, (32, 32, 3)),
+    'fashion_mnist': (60_000, 10, (28, 28, 1)), 'mnist': (60_000, 10, (28, 28, 1)),
+    'svhn': (604_388, 10, (32, 32, 3)), 'svhn_cropped': (73_257, 10, (32, 32, 3)),
+    'imagenet2012': (1_281_167, 1000, None)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+  """Runs that cost the same.
+
+  Attributes:
+    cells: of the runs.
+    derived: their derived numbers, or None if they cannot run on this TPU.
+    estimate: of an update on one device, or None.
+    input_hosts: hosts that feed such updates.
+    refusal: why they cannot run.
+  """
+
+  cells: tuple[dict[str, Any], ...]
+  derived: derived_lib.Derived | None = None
+  estimate: costs.Estimate | None = None
+  input_hosts: float = 0.0
+  refusal: str = ''
+
+  def hours(self) -> float:
+    """Returns the hours of one run."""
+    return self.derived.updates * self.estimate.ms / 3.6e6
+
+
+def shape_of(data: Any) -> tuple[int, int, tuple[int, int, int]]:
+  """Returns N, K and (H, W, C) of a config's training images, which need not be here.
+
+  Raises:
+    UserError: a set that is neither known nor here.
+  """
+  known = _SETS.get(data.name.removeprefix('tfds:'))
+  if known is None:
+    found = inputs.open_input(data, ops.parse(data.augment))
+    return found.train_images, found.num_classes, found.image_shape
+  images, classes, shape = known
+  images = data.train_images or images - data.validation
+  return images, classes, (data.crop, data.crop, 3) if data.crop else shape
+
+
+def plan(runs: Sequence[experiment_file.Run], configs: Sequence[ml_collections.ConfigDict],
+         tpu: chips.Slice, *, compile_: bool, cache: str = '') -> list[Row]:
+  """Estimates the runs of a sweep, each different one once.
+
+  Args:
+    runs: of the sweep.
+    configs: of the runs.
+    tpu: to run on.
+    compile_: whether to compile.
+    cache: folder of what was compiled.
+  """
+  groups: dict[Any, list[int]] = {}
+  known: dict[Any, tuple[Any, Any, str]] = {}
+  for i, config in enumerate(configs):
+    step = derived = None
+    refusal = ''
+    try:
+      config_lib.validate(config)
+      images, classes, shape = shape_of(config.data)
+      derived = derived_lib.derive(
+          config_lib.ReadConfig(config), train_images=images, devices=tpu.devices, hosts=tpu.hosts)
+      step = aot.step_of(config, topology=tpu.chip.topology, per_device=derived.views_per_device,
+                         image_shape=shape, num_classes=classes)
+    except errors.UserError as e:
+      refusal = str(e)
+    key = refusal or (str(dataclasses.replace(derived, temperature=None)), str(step))
+    groups.setdefault(key, []).append(i)
+    known[key] = step, derived, refusal
+  estimates: dict[str, costs.Estimate] = {}
+  rows = []
+  for key, members in progress.track(
+      groups.items(), 'estimating', console=console.Console(stderr=True), transient=True):
+    step, derived, refusal = known[key]
+    cells = tuple(dict(runs[i].cell) for i in members)
+    if refusal:
+      rows.append(Row(cells, refusal=refusal))
+      continue
+    if str(step) not in estimates:
+      estimates[str(step)] = (costs.compiled(step, tpu.chip, cache) if compile_
+                              else costs.counted(step, tpu.chip))
+    estimate = estimates[str(step)]
+    cpu_ms = costs.input_ms(configs[members[0]].data, derived.unique, derived.views)
+    rows.append(Row(cells, derived, estimate, cpu_ms / (estimate.ms * tpu.chip.host_cpus)))
+  return rows
+
+
+def label(cells: Sequence[dict[str, Any]]) -> str:
+  """Returns what the cells of a row have in common."""
+  first = cells[0]
+  return config_lib.cell_name({
+      key: value for key, value in first.items()
+      if key != 'seed' and all(cell.get(key) == value for cell in cells)}) or 'the run'
+
+
+def table_of(rows: Sequence[Row], tpu: chips.Slice, price: float) -> table.Table:
+  """Returns the plan as a table with its totals."""
+  columns = ['cell', 'runs', 'updates', 'views', 'PFLOP', 'ms/update', 'GiB of '
+             f'{tpu.chip.device_gib * costs.USABLE:.1f}', 'fits', 'core-hours',
+             'time', f'input hosts of {tpu.hosts}', 'how']
+  shown = table.Table(*(columns[:9] + ['price'] * bool(price) + columns[9:]))
+  for row in rows:
+    if row.refusal:
+      shown.add_row(label(row.cells), str(len(row.cells)), *[''] * 5, '[red]no[/]',
+                    row.refusal.replace('[', r'\['), *[''] * bool(price))
+      continue
+    estimate, runs = row.estimate, len(row.cells)
+    memory = (f'{estimate.least_gib:.2f}' if estimate.least_gib == estimate.most_gib
+              else f'{estimate.least_gib:.2f} to {estimate.most_gib:.2f}')
+    hours = row.hours() * tpu.cores * runs
+    shown.add_row(
+        label(row.cells), str(runs), f'{row.derived.updates * runs:,}',
+        f'{row.derived.updates * row.derived.views * runs:.3g}',
+        f'{_pflop(row, tpu):,.3g}', f'{estimate.ms:.3g}', memory, estimate.fits(tpu.chip),
+        f'{hours:,.3g}', *([f'{hours * price:,.2f}'] if price else []),
+        states.span(3600 * row.hours()), f'{row.input_hosts:.2g}', estimate.how)
+  good = [row for row in rows if not row.refusal]
+  hours = sum(row.hours() * tpu.cores * len(row.cells) for row in good)
+  shown.add_section()
+  shown.add_row(
+      'total', str(sum(len(row.cells) for row in rows)),
+      f'{sum(row.derived.updates * len(row.cells) for row in good):,}',
+      f'{sum(row.derived.updates * row.derived.views * len(row.cells) for row in good):.3g}',
+      f'{sum(_pflop(row, tpu) for row in good):,.3g}', '', '', '', f'{hours:,.4g}',
+      *([f'{hours * price:,.2f}'] if price else []), '', '', '')
+  return shown
+
+
+def _pflop(row: Row, tpu: chips.Slice) -> float:
+  return row.estimate.tflop / 1e3 * tpu.devices * row.derived.updates * len(row.cells)
+
+
+def calibration() -> str:
+  """Returns what the estimates rest on, in a few lines."""
+  peak, bound = costs.share_of_peak(), costs.share_of_bound()
+  spread = lambda shares: ', '.join(f'{name[6:].upper()} {x:.2f}' for name, x in shares.items())
+  return (
+      "Calibrated on DeepMind's published TPUv3 step times at 32 images on a core. counted: such\n"
+      f'a step reaches {costs.mean(peak):.2f} of the published peak ({spread(peak)}). compiled: '
+      f"XLA's bound is\n{costs.mean(bound):.2f} of the published time ({spread(bound)}). Other "
+      'models and chips are taken to reach the same share;\nsmall images and batches reach less.')
+
+
+def main() -> None:
+  tpu = chips.parse(_TPU.value)
+  overrides = experiment_file.parse_overrides(_SET.value)
+  runs = experiment_file.get_runs(
+      _EXPERIMENT.value, experiment_file.get_sweep(_EXPERIMENT.value, _SCALE.value), overrides)
+  configs = [experiment_file.get_config(
+      f'{_EXPERIMENT.value}:{config_lib.cell_name(run.cell)}', overrides) for run in runs]
+  compile_ = _MODE.value == 'compiled' or (_MODE.value == 'auto' and aot.is_available())
+  rows = plan(runs, configs, tpu, compile_=compile_,
+              cache=str(pathlib.Path(_CACHE.value).expanduser()))
+  out = console.Console()
+  if not out.is_terminal:
+    out = console.Console(width=200)
+  out.print(f'{_EXPERIMENT.value} on {tpu.name}: {tpu.chips} chips, {tpu.devices} devices, '
+            f'{tpu.hosts} hosts', highlight=False)
+  out.print(table_of(rows, tpu, _PRICE.value))
+  out.print(calibration(), highlight=False, markup=False, soft_wrap=True)
+  if not compile_ and _MODE.value == 'auto':
+    out.print("Counted, since libtpu is not installed; pip install '.[plan]' to compile.",
+              highlight=False, markup=False)
+  for row in rows:
+    if not row.refusal and row.estimate.fits(tpu.chip) != 'yes':
+      out.print(f'{label(row.cells)}: {_advice(row, tpu)}', highlight=False, markup=False,
+                soft_wrap=True)
+
+
+def _advice(row: Row, tpu: chips.Slice) -> str:
+  room = tpu.chip.device_gib * costs.USABLE
+  if row.estimate.fits(tpu.chip) == 'tight':
+    return (f'needs up to {row.estimate.most_gib:.1f} GiB of {room:.1f} unless XLA recomputes; '
+            '--mode=compiled says whether it does, and model.remat or accumulate make room')
+  parts = max(2, math.ceil(row.estimate.most_gib / room))
+  return (f'does not fit; {row.estimate.note or "more devices"}, accumulate={parts} or model.remat '
+          'make room')
+
+
+if __name__ == '__main__':
+  flags.mark_flags_as_required(['experiment', 'tpu'])
+  cli.run(main)

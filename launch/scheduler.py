@@ -1,0 +1,223 @@
+"""Runs the jobs of a sweep a few at a time, wherever a backend runs them.
+
+Every launcher holds a lease on each run that it works on (`launcher.lease` in the run's folder), so
+that two launchers on one workdir share the runs out, and one that died is replaced. What a run
+needs beyond that is in its folder; a launcher keeps nothing of its own.
+"""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+import contextlib
+import dataclasses
+import os
+import signal
+import threading
+import time
+from typing import Protocol
+
+from launch import jobs as jobs_lib
+from launch import view as view_lib
+from nfnets_am import cli
+from nfnets_am import leases
+
+_POLL_S = 0.2
+# Between two looks at a run that another launcher works on, on a disk and in a bucket.
+_LOOK_S = {True: 1.0, False: 20.0}
+
+
+class Handle(Protocol):
+  """One start of a run."""
+
+  def poll(self) -> jobs_lib.Ending | None:
+    """Returns how it ended, or None while it goes on."""
+
+  def stop(self) -> None:
+    """Asks it to save and leave; `poll` says when it has."""
+
+  def stopped(self) -> bool:
+    """Whether there is nothing to wait for after `stop`."""
+
+
+class Backend(Protocol):
+  """A place where runs run.
+
+  Attributes:
+    on_stop: what is said when the launcher is told to stop.
+  """
+
+  on_stop: str
+
+  def start(self, job: jobs_lib.Job) -> Handle:
+    """Starts a run, or finds it running there; raises OSError or UserError if it cannot."""
+
+  def busy(self, job: jobs_lib.Job) -> bool:
+    """Whether somebody who holds no lease is at work on the run."""
+
+
+@dataclasses.dataclass
+class _Active:
+  """A run in hand."""
+  handle: Handle
+  lease: leases.Lease
+
+
+class Scheduler:
+  """The queue of one launcher."""
+
+  def __init__(self, backend: Backend, *, at_once: int, restarts: int):
+    """Makes an empty queue.
+
+    Args:
+      backend: starts the runs.
+      at_once: runs at a time.
+      restarts: how often an interrupted run is started again by this launcher.
+    """
+    self._backend, self._at_once, self._restarts = backend, at_once, restarts
+    self._view = view_lib.make_view()
+    self._jobs: list[jobs_lib.Job] = []
+    self._waiting: list[jobs_lib.Job] = []
+    self._active: dict[jobs_lib.Job, _Active] = {}
+    # Leases of runs that others hold: they remember how long a heartbeat has stood still.
+    self._watched: dict[jobs_lib.Job, leases.Lease] = {}
+    self._look_again: dict[jobs_lib.Job, float] = {}
+    self._restarted: dict[jobs_lib.Job, int] = {}
+    self._failed: set[jobs_lib.Job] = set()
+
+  def run(self, get_jobs: Callable[[], Sequence[jobs_lib.Job]]) -> int:
+    """Runs what is not done, until a call of `get_jobs` brings nothing new.
+
+    Args:
+      get_jobs: returns all jobs there are by now; called at the start and whenever runs have ended
+        and none is waiting.
+
+    Returns:
+      Exit status: 0 if all finished or diverged, 75 if a signal stopped it, else 1.
+    """
+    interrupted = False
+    with _terminate_like_ctrl_c():
+      try:
+        self._add(get_jobs())
+        done = len(self._jobs) - len(self._waiting)
+        self._view.say(f'{len(self._jobs)} runs, {done} of them done before')
+        while self._waiting or self._active:
+          self._start_some()
+          time.sleep(_POLL_S)
+          ended = self._collect()
+          if not self._waiting and (ended or not self._active):
+            self._add(get_jobs())
+          self._view.show(
+              len(self._jobs), list(self._active), len(self._waiting), len(self._failed))
+      except KeyboardInterrupt:
+        interrupted = True
+        self._stop()
+      finally:
+        self._view.close()
+        for active in self._active.values():
+          active.lease.release()
+    view_lib.print_table(self._jobs)
+    if interrupted:
+      return cli.EXIT_STOPPED
+    return 1 if jobs_lib.unfinished(self._jobs) else 0
+
+  def _add(self, jobs: Sequence[jobs_lib.Job]) -> None:
+    new = [job for job in jobs if job not in set(self._jobs)]
+    self._jobs += new
+    self._waiting += jobs_lib.unfinished(new)
+
+  def _start_some(self) -> None:
+    """Starts waiting runs while there is room; those in other hands stay in the queue."""
+    for job in list(self._waiting):
+      if len(self._active) >= self._at_once:
+        return
+      if time.monotonic() < self._look_again.get(job, 0):
+        continue
+      self._look_again[job] = time.monotonic() + _LOOK_S[leases.is_local(job.folder)]
+      job.folder.mkdir(parents=True, exist_ok=True)
+      lease = self._watched.setdefault(job, leases.Lease(
+          os.path.join(job.folder, 'launcher.lease')))
+      if not lease.acquire():
+        if job.done:
+          self._waiting.remove(job)
+        continue
+      # Only now is what the folder says not about to change.
+      if job.done:
+        self._waiting.remove(job)
+        lease.release()
+      elif self._backend.busy(job):
+        lease.release()
+      else:
+        self._waiting.remove(job)
+        self._begin(job, lease)
+
+  def _begin(self, job: jobs_lib.Job, lease: leases.Lease) -> None:
+    job.note(starts=job.record()['starts'] + 1, error='')
+    try:
+      self._active[job] = _Active(self._backend.start(job), lease)
+    except Exception as e:  # One run that cannot be started does not stop the others.
+      self._end(job, lease, jobs_lib.Ending(jobs_lib.End.FAILED, str(e) or type(e).__name__))
+      return
+    self._view.say(f'started {job.name}')
+
+  def _collect(self) -> bool:
+    """Takes note of the runs that have ended; returns whether any has."""
+    ended = False
+    for job, active in list(self._active.items()):
+      if active.lease.lost:
+        # Asleep for too long: another launcher has the run, and this one lets it go.
+        active.handle.stop()
+        if active.handle.poll() or active.handle.stopped():
+          del self._active[job]
+          self._waiting.append(job)
+          self._view.say(f'{job.name}: another launcher has taken it over')
+        continue
+      ending = active.handle.poll()
+      if ending is not None:
+        ended = True
+        del self._active[job]
+        self._end(job, active.lease, ending)
+    return ended
+
+  def _end(self, job: jobs_lib.Job, lease: leases.Lease, ending: jobs_lib.Ending) -> None:
+    if ending.end is jobs_lib.End.AGAIN:
+      self._restarted[job] = self._restarted.get(job, 0) + 1
+      job.note(interruptions=job.record()['interruptions'] + 1)
+      if self._restarted[job] <= self._restarts:
+        self._view.say(f'{job.name}: {ending.reason}; it goes on')
+        self._waiting.insert(0, job)
+        self._look_again.pop(job, None)
+        lease.release()
+        return
+      ending = jobs_lib.Ending(
+          jobs_lib.End.FAILED, f'interrupted {self._restarted[job]} times, {ending.reason}')
+    if ending.end is jobs_lib.End.FAILED:
+      self._failed.add(job)
+      job.note(error=ending.reason)
+      self._view.say(f'{job.name}: failed: {ending.reason}')
+    else:
+      status = job.status()
+      self._view.say(f'{job.name}: {status["status"]} at update {status.get("update", "?")}')
+    lease.release()
+
+  def _stop(self) -> None:
+    self._view.say(self._backend.on_stop)
+    for active in self._active.values():
+      active.handle.stop()
+    while not all(a.handle.poll() or a.handle.stopped() for a in self._active.values()):
+      time.sleep(_POLL_S)
+
+
+@contextlib.contextmanager
+def _terminate_like_ctrl_c():
+  """SIGTERM ends a launcher as Ctrl-C does: its runs are told to save."""
+  def interrupt(kind, frame):
+    del kind, frame
+    raise KeyboardInterrupt
+
+  if threading.current_thread() is not threading.main_thread():
+    yield
+    return
+  before = signal.signal(signal.SIGTERM, interrupt)
+  try:
+    yield
+  finally:
+    signal.signal(signal.SIGTERM, before)

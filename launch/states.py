@@ -1,0 +1,131 @@
+"""How the runs of a sweep stand, read from their folders alone."""
+
+import dataclasses
+import fcntl
+import json
+import os
+import time
+from typing import Any
+
+from etils import epath
+
+from launch import jobs as jobs_lib
+from nfnets_am import leases
+
+# A heartbeat that is this old by this machine's clock is somebody's who is gone; generous, since
+# the clock that wrote it may be another one.
+_OLD_S = 2 * leases.STALE_S + 60
+# A line of metrics is a few hundred bytes; the last one is in the last part of the file.
+_TAIL = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+  """How one run stands.
+
+  Attributes:
+    name: of its cell.
+    status: 'queued' (also: interrupted, and goes on when a launcher comes to it), 'running',
+      'finished', 'diverged' or 'failed'.
+    update: that its last line of metrics, or its status, tells of.
+    updates: of the whole run; 0 where it is not known yet.
+    reason: why it failed, diverged or stopped.
+    interruptions: how often it was killed or preempted, as far as launchers saw it.
+    seconds_left: at the speed of its present start; None if that is not known.
+  """
+
+  name: str
+  status: str
+  update: int = 0
+  updates: int = 0
+  reason: str = ''
+  interruptions: int = 0
+  seconds_left: float | None = None
+
+
+def state_of(job: jobs_lib.Job) -> State:
+  """Reads how a run stands."""
+  status, record = job.status(), job.record()
+  update, wrote = progress(job.folder)
+  update = max(update, status.get('update', 0))
+  updates = status.get('updates', 0)
+  reason = status.get('reason', '')
+  kind = status['status']
+  left = None
+  if kind not in jobs_lib.DONE:
+    if at_work(job):
+      kind, reason, left = 'running', '', _seconds_left(job, update, updates, wrote)
+    elif record['error']:
+      kind, reason = 'failed', record['error']
+    elif kind != 'failed':
+      reason = f'{kind} before' if kind in ('running', 'stopped') else ''
+      kind = 'queued'
+  return State(job.name, kind, update, updates, reason, record['interruptions'], left)
+
+
+def at_work(job: jobs_lib.Job) -> bool:
+  """Whether a launcher or a training process holds the run's folder."""
+  if locked(job.folder):
+    return True
+  for name in ('launcher.lease', 'train.lease'):
+    found = leases.holder(os.path.join(job.folder, name))
+    if found and not leases.gone(found) and time.time() - found['time'] < _OLD_S:
+      return True
+  return False
+
+
+def locked(folder: str | os.PathLike) -> bool:
+  """Whether a training process of this machine holds the folder; False in a bucket."""
+  if not leases.is_local(folder):
+    return False
+  try:
+    with open(os.path.join(folder, '.lock')) as f:
+      fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
+  except FileNotFoundError:
+    return False
+  except BlockingIOError:
+    return True
+  return False
+
+
+def progress(folder: str | os.PathLike) -> tuple[int, float]:
+  """Returns the update of the last whole line of metrics, and when it was written; 0, 0 without."""
+  path = epath.Path(folder) / 'metrics.jsonl'
+  try:
+    wrote = path.stat().mtime or 0.0
+    if leases.is_local(folder):
+      with open(path, 'rb') as f:
+        f.seek(max(0, os.path.getsize(path) - _TAIL))
+        tail = f.read()
+    else:
+      tail = path.read_bytes()
+  except FileNotFoundError:
+    return 0, 0.0
+  for line in reversed(tail.split(b'\n')[:-1]):
+    try:
+      return json.loads(line)['update'], float(wrote)
+    except (ValueError, KeyError, TypeError):
+      continue
+  return 0, 0.0
+
+
+def _seconds_left(job: jobs_lib.Job, update: int, updates: int, wrote: float) -> float | None:
+  run: Any = jobs_lib.run_folder.RunFolder(job.folder).read('run.json')
+  if not (run and run.get('starts') and updates):
+    return None
+  start = run['starts'][-1]
+  began = time.mktime(time.strptime(start['time'][:19], '%Y-%m-%dT%H:%M:%S'))
+  if update <= start['update'] or wrote <= began:
+    return None
+  return max(0.0, (updates - update) * (wrote - began) / (update - start['update'])
+             - (time.time() - wrote))
+
+
+def span(seconds: float | None) -> str:
+  """Returns '3 s', '12 min', '5.5 h' or '2.1 days'; '' for None."""
+  if seconds is None:
+    return ''
+  for size, unit in ((86400, 'days'), (3600, 'h')):
+    if seconds >= size:
+      return f'{seconds / size:.1f} {unit}'
+  return f'{seconds / 60:.0f} min' if seconds >= 100 else f'{seconds:.0f} s'

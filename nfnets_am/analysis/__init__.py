@@ -1,0 +1,1 @@
+"""Measurements on a model that are not training: the analyses of the papers."""

@@ -1,0 +1,22 @@
+"""Sizes of known data sets, for plans that are made where the data are not."""
+
+from typing import NamedTuple
+
+
+class Known(NamedTuple):
+  """Facts of a data set."""
+  train_images: int
+  image_shape: tuple[int, int, int] | None  # (H, W, C); None for a set of encoded images.
+  num_classes: int
+
+
+KNOWN = {
+    'cifar10': Known(50_000, (32, 32, 3), 10),
+    'cifar100': Known(50_000, (32, 32, 3), 100),
+    'fashion_mnist': Known(60_000, (28, 28, 1), 10),
+    'fashion_mnist_small': Known(12_000, (28, 28, 1), 10),
+    'imagenet2012': Known(1_281_167, None, 1000),
+    'mnist': Known(60_000, (28, 28, 1), 10),
+    'svhn': Known(604_388, (32, 32, 3), 10),
+    'svhn_cropped': Known(73_257, (32, 32, 3), 10),
+}

@@ -1,0 +1,51 @@
+"""Lists the experiments: what each trains, how much there is to compute, and how far it is.
+
+    python -m nfnets_am.experiments
+    python -m nfnets_am.experiments --folder=experiments/fort2021 --workdir=runs/fort2021
+
+Runs that several experiments share count in each of them, and once in the last row. Learning rates
+that tuning has yet to add are not counted.
+"""
+
+import os
+
+from absl import flags
+from rich import console
+from rich import progress
+from rich import table
+
+from nfnets_am import catalogue
+from nfnets_am import cli
+from nfnets_am import errors
+from nfnets_am import workload
+
+_FOLDER = flags.DEFINE_string('folder', 'experiments', 'Experiment files, also in folders of it.')
+_WORKDIR = flags.DEFINE_string('workdir', '', 'A folder of runs, to say how far they are.')
+_SCALE = flags.DEFINE_string('scale', '', "A scale that the files know, such as 'smoke'.")
+
+
+def main() -> None:
+  header = ['experiment', 'model', 'data', 'runs', 'views', 'training FLOPs']
+  rows = table.Table(*header, *(['state'] if _WORKDIR.value else []))
+  together: dict[str, workload.Workload | None] = {}
+  err = console.Console(stderr=True)
+  skipped = []
+  for path in progress.track(catalogue.find(_FOLDER.value), 'reading', console=err, transient=True):
+    try:
+      entry = catalogue.read(path, _SCALE.value, _WORKDIR.value)
+    except (errors.ConfigError, TypeError) as e:
+      skipped.append(f'{path}: {e}')
+      continue
+    together |= entry.runs
+    rows.add_row(*catalogue.row_of(os.path.relpath(path, _FOLDER.value), entry.models,
+                                   entry.datasets, entry.runs, _WORKDIR.value))
+  rows.add_section()
+  rows.add_row(*catalogue.row_of('each run once', (), (), together, _WORKDIR.value))
+  out = console.Console()
+  (out if out.is_terminal else console.Console(width=130)).print(rows)
+  for reason in skipped:
+    err.print(f'not listed: {reason}', highlight=False, soft_wrap=True)
+
+
+if __name__ == '__main__':
+  cli.run(main)

@@ -1,0 +1,62 @@
+"""What a run computes, from its config alone: no data set is opened and no weight allocated."""
+
+import dataclasses
+import functools
+import json
+
+import ml_collections
+
+from nfnets_am import config as config_lib
+from nfnets_am import derived as derived_lib
+from nfnets_am import models
+from nfnets_am.data import known
+from nfnets_am.models import counting
+
+# A backward pass takes the products of two forward passes: for the inputs, and for the weights.
+_PASSES = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+  """What a run computes.
+
+  Attributes:
+    updates: its length.
+    views: rows over all updates.
+    flops: of training, in convolutions and products: 2 for a multiply-add, 3 forward passes for a
+      gradient, and a second gradient of the share of the rows that SAM ascends on. Evaluation,
+      rematerialisation and the optimiser are left out.
+  """
+
+  updates: int
+  views: int
+  flops: float
+
+
+def of(config: ml_collections.ConfigDict) -> Workload | None:
+  """Returns what a run of this config computes; None if the size of its data set is not known.
+
+  Raises:
+    ConfigError: the config is refused, see config.validate and derived.derive.
+  """
+  config_lib.validate(config)
+  facts = known.KNOWN.get(config.data.name)
+  if facts is None:
+    return None
+  images = config.data.train_images or facts.train_images - config.data.validation
+  derived = derived_lib.derive(config_lib.ReadConfig(config), train_images=images)
+  size, channels = config.data.crop, 3
+  if facts.image_shape:
+    size, channels = facts.image_shape[0], facts.image_shape[2]
+  macs = _macs(json.dumps(config.model.to_dict(), sort_keys=True), size, channels,
+               facts.num_classes)
+  gradients = 1 + (config.sam.fraction if config.sam.rho else 0)
+  views = derived.views * derived.updates
+  return Workload(derived.updates, views, 2.0 * _PASSES * gradients * macs * views)
+
+
+@functools.cache
+def _macs(model: str, size: int, channels: int, num_classes: int) -> int:
+  kwargs = json.loads(model)
+  return counting.forward_macs(
+      models.create_model(kwargs.pop('name'), num_classes, **kwargs), size, channels)

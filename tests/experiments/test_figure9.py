@@ -1,0 +1,75 @@
+"""Figure 9: the cells are the paper's minibatches, and the real model's gradient traces."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from nfnets_am import comparison
+from nfnets_am import config as config_lib
+from nfnets_am import derived as derived_lib
+from nfnets_am import errors
+from nfnets_am import experiment as experiment_lib
+from nfnets_am import experiment_file
+from nfnets_am import reduction
+from nfnets_am.data import ops
+from tests import commands
+
+_FILE = commands.ROOT / 'experiments' / 'fort2021' / 'figure9.py'
+
+
+def _built(cell):
+  config = experiment_file.get_config(f'{_FILE}:{cell}')
+  config_lib.validate(config)
+  read = config_lib.ReadConfig(config)
+  derived = derived_lib.derive(read, train_images=50_000)
+  return config, derived, experiment_lib.make_experiment(
+      read, derived, num_classes=100, image_shape=(32, 32, 3), mean=(0.5,) * 3, std=(0.25,) * 3,
+      augmentation=ops.parse(config.data.augment))
+
+
+@pytest.mark.parametrize('n', [1, 2, 4, 8, 16])
+@pytest.mark.parametrize('scheme', ['fixed', 'growing'])
+def test_minibatches_are_the_papers(scheme, n):
+  config, derived, _ = _built(f'scheme={scheme},multiplicity={n}')
+  unique, views = (16 // n, 16) if scheme == 'fixed' else (16, 16 * n)
+  assert (derived.scheme, derived.unique, derived.views) == (scheme, unique, views)
+  assert derived.updates == 256 and config.optimizer.l2 == 0 == config.optimizer.weight_decay
+  assert config.data.name == 'cifar100'
+
+
+def test_the_gradient_of_wrn_16_4_traces():
+  _, derived, experiment = _built('scheme=growing,multiplicity=16')
+  rows = derived.views
+  batch = {'image': jnp.zeros((rows, 32, 32, 3), jnp.uint8), 'label': jnp.zeros(rows, jnp.int32),
+           'draws': {}}
+  state = jax.eval_shape(experiment.init)
+  grads, _, metrics = jax.eval_shape(
+      jax.vmap(experiment.gradient, in_axes=(None, None, 0), axis_name='data'),
+      state, None, jax.tree.map(lambda x: x[None], batch))
+  assert sum(x.size for x in jax.tree.leaves(grads)) == 2_770_666
+  assert metrics['loss'].shape == (1,)
+
+
+def test_every_scale_has_its_cells_once():
+  for scale, cells in (('full', 30), ('small', 30), ('smoke', 8)):
+    sweep = experiment_file.get_sweep(_FILE, scale)
+    runs = experiment_file.get_runs(_FILE, sweep)
+    assert len({run.name for run in runs}) == cells
+  for cell in ('scheme=neighbouring', 'scale=tiny'):
+    with pytest.raises(errors.ConfigError, match=cell):
+      experiment_file.get_config(f'{_FILE}:{cell}')
+
+
+def test_its_claims_are_those_of_the_figure():
+  def cell(scheme, n, value):
+    key = {'scheme': scheme, 'multiplicity': n, 'scale': 'smoke'}
+    summary = reduction.Summary(mean=value, deviation=0.0, runs=2)
+    return reduction.Cell(key, (), {'init/variance': summary}, {'init/variance': value})
+
+  sweep = experiment_file.get_sweep(_FILE, 'smoke')
+  for growing, verdicts in ((0.9, ['holds', 'holds']), (2.0, ['holds', 'does not hold'])):
+    cells = [cell('fixed', 1, 1.0), cell('fixed', 4, 3.9), cell('growing', 1, 1.0),
+             cell('growing', 4, growing)]
+    assert [row[-1] for row in comparison.claim_rows(sweep, cells)] == verdicts
+  assert comparison.claim_rows(sweep, cells)[0][2] == 'multiplicity 1: 1, 4: 3.9'
+  assert [row[-1] for row in comparison.claim_rows(sweep, [])] == ['not run', 'not run']

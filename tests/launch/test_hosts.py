@@ -1,0 +1,113 @@
+"""Several real processes work on one run; they are killed, stopped, and fewer go on."""
+
+import json
+import os
+import pathlib
+import random
+import signal
+import threading
+import time
+
+from etils import epath
+import pytest
+
+from launch import jobs as jobs_lib
+from launch import local
+from launch import scheduler
+from launch import states
+from tests import commands
+
+_UPDATES = 120
+_FLAGS = (f'--config={commands.TINY}:multiplicity=2,seed=0', f'--config.budget={_UPDATES} updates',
+          '--config.checkpoint.every=20 updates', '--config.eval.every=60 updates',
+          '--config.log_every=10 updates', '--config.schedule.peak=0.005')
+
+
+def _job(folder):
+  return jobs_lib.Job('run', epath.Path(folder), _FLAGS)
+
+
+def _run(job, processes=2, devices=2):
+  return scheduler.Scheduler(
+      local.Local(processes=processes, devices=devices), at_once=1, restarts=3).run(lambda: [job])
+
+
+def _process(job, index: int) -> int | None:
+  """Returns the number of the process with this --process_id, as the system lists it."""
+  wanted = {f'--workdir={job.folder}'.encode(), f'--process_id={index}'.encode()}
+  for path in pathlib.Path('/proc').glob('[0-9]*/cmdline'):
+    try:
+      if wanted <= set(path.read_bytes().split(b'\0')):
+        return int(path.parent.name)
+    except OSError:
+      continue
+  return None
+
+
+def _wait_for(condition, seconds=280):
+  began = time.monotonic()
+  while not condition():
+    assert time.monotonic() - began < seconds, 'it never came'
+    time.sleep(0.02)
+
+
+def _starts(job) -> int:
+  path = job.folder / 'run.json'
+  return len(json.loads(path.read_text())['starts']) if path.exists() else 0
+
+
+@pytest.fixture(scope='module')
+def uninterrupted(tmp_path_factory):
+  job = _job(tmp_path_factory.mktemp('uninterrupted') / 'run')
+  assert _run(job) == 0
+  return job
+
+
+@pytest.mark.slow
+def test_killed_and_stopped_equals_uninterrupted(tmp_path, uninterrupted):
+  job = _job(tmp_path / 'run')
+  done = []
+  launcher = threading.Thread(target=lambda: done.append(_run(job)))
+  launcher.start()
+  random_ = random.Random(0)
+  try:
+    for start, kind in ((1, signal.SIGKILL), (2, signal.SIGTERM)):
+      after = random_.randrange(15, 40)
+      _wait_for(lambda start=start: _starts(job) == start)
+      first = json.loads((job.folder / 'run.json').read_text())['starts'][-1]['update']
+      _wait_for(lambda first=first, after=after: states.progress(job.folder)[0] >= first + after)
+      os.kill(_process(job, random_.randrange(2)), kind)
+      if kind == signal.SIGTERM:
+        _wait_for(lambda: _starts(job) == 3 or not launcher.is_alive())
+  finally:
+    launcher.join(280)
+  assert done == [0]
+  begun = [start['update'] for start in json.loads((job.folder / 'run.json').read_text())['starts']]
+  assert len(begun) == 3 and 0 == begun[0] < begun[1] < begun[2] < _UPDATES
+  assert job.record()['interruptions'] == 2
+  assert ((job.folder / 'metrics.jsonl').read_bytes()
+          == (uninterrupted.folder / 'metrics.jsonl').read_bytes())
+  commands.assert_same(
+      commands.final_state(uninterrupted.folder), commands.final_state(job.folder))
+
+
+@pytest.mark.slow
+def test_another_number_of_processes_goes_on_with_the_same_images(tmp_path, uninterrupted):
+  """Both processes stop at one update when one is told to; then one process has all devices."""
+  job = _job(tmp_path / 'run')
+  handle = local.Local(processes=2, devices=2)
+  job.folder.mkdir(parents=True)
+  started = handle.start(job)
+  _wait_for(lambda: states.progress(job.folder)[0] >= 20)
+  os.kill(_process(job, 1), signal.SIGTERM)
+  _wait_for(started.stopped)
+  assert started.poll() == jobs_lib.Ending(jobs_lib.End.AGAIN, 'stopped by a signal')
+  assert [p.returncode for p in started._processes] == [75, 75]
+  stopped = job.status()
+  assert stopped['status'] == 'stopped' and 0 < stopped['update'] < _UPDATES
+  assert (job.folder / 'checkpoints' / str(stopped['update'])).exists()
+
+  assert _run(job, processes=1, devices=4) == 0
+  # The sum over devices is taken in another order; all else is the same.
+  commands.assert_same(commands.final_state(uninterrupted.folder),
+                       commands.final_state(job.folder), rtol=1e-3)
