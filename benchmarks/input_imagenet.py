@@ -1,10 +1,12 @@
 """Views per second for ImageNet crops: ours, decoding per view, PIL in processes, and the floor.
 
   JAX_PLATFORMS=cpu python -m benchmarks.input_imagenet --photographs=FOLDER [--json=FILE]
+  JAX_PLATFORMS=cpu python -m benchmarks.input_imagenet --memory=1000 --size=32 --views=64
 
-A stand-in of --images JPEGs of about 450x450 is written from photographs (or from the bundled
-images, which decode faster). Updates hold 128 views of 128/n unique images, bicubic crops of
---size pixels as uint8. Contenders:
+A stand-in of --images JPEGs of about 425x425 is written from photographs (or from the bundled
+images, which decode faster), at a --quality that makes them nearly as many bytes as those of
+ImageNet, 110 kB. Updates hold 128 views of 128/n unique images, bicubic crops of --size pixels as
+uint8. Contenders:
 
   per view       the usual tf.data pipeline: every view decodes its window anew, random box,
                  bicubic resize, flip, normalise to float32. The peer, ratio 1, at the same n.
@@ -18,6 +20,9 @@ images, which decode faster). Updates hold 128 views of 128/n unique images, bic
 All take turns in every round; ratios are medians over rounds of the ratio within a round. CPU time
 per view, of all threads of this process (so not for PIL), hardly depends on what else the machine
 does.
+
+--memory=K makes K updates of the recipe at n = 16 instead, and prints how large the process is
+after a tenth of them and at the end.
 """
 
 import argparse
@@ -192,21 +197,47 @@ def measure(records: records_lib.Records, multiplicities: list[int], *, rounds: 
           for (n, name), values in rates.items()]
 
 
+def resident_megabytes() -> float:
+  """Memory of this process that is in use now; Linux."""
+  pages = int(pathlib.Path('/proc/self/statm').read_text().split()[1])
+  return pages * os.sysconf('SC_PAGE_SIZE') / 1e6
+
+
+def memory(records: records_lib.Records, updates: int, *, size: int, views: int
+           ) -> tuple[float, float]:
+  """Returns the megabytes after a tenth of the updates and after all of them."""
+  stream = ours(records, views, 16, size, recipe=True)
+  found = []
+  for update in range(1, updates + 1):
+    next(stream)
+    if update in (updates // 10, updates):
+      found.append(resident_megabytes())
+  return found[0], found[-1]
+
+
 def main(argv: list[str] | None = None) -> None:
   """The command; see the top of the file."""
   parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
   parser.add_argument('--photographs', default=None)
   parser.add_argument('--images', type=int, default=512)
+  parser.add_argument('--quality', type=int, default=98)
   parser.add_argument('--size', type=int, default=224)
   parser.add_argument('--views', type=int, default=128)
   parser.add_argument('--rounds', type=int, default=5)
   parser.add_argument('--seconds', type=float, default=3.0)
   parser.add_argument('--multiplicity', type=int, nargs='+', default=[1, 4, 16])
+  parser.add_argument('--memory', type=int, metavar='UPDATES')
   parser.add_argument('--json', type=pathlib.Path)
   args = parser.parse_args(argv)
   with tempfile.TemporaryDirectory() as folder:
-    stand_in.write(folder, train=args.images, test=1, photographs=args.photographs)
+    stand_in.write(folder, train=args.images, test=1, photographs=args.photographs,
+                   quality=args.quality)
     records = records_lib.open_split('imagenet2012', 'train', folder)
+    if args.memory:
+      early, late = memory(records, args.memory, size=args.size, views=args.views)
+      print(f'{early:,.0f} MB after {args.memory // 10} updates, {late:,.0f} MB after '
+            f'{args.memory}: {late / early:.3f} times')
+      return
     rows = measure(records, args.multiplicity, rounds=args.rounds, seconds=args.seconds,
                    size=args.size, views=args.views)
   keys = list(rows[0])

@@ -36,8 +36,9 @@ def stages(data: inputs.StreamInput, plan: stream_order.StreamPlan, augment_seed
   # Images that are read and decoded for each image of an update, and crops for each row.
   sources = 2 if recipe.fresh else 1
 
+  iterator = streaming.visits(records, plan, 0, 1).as_numpy_iterator()
   reading = time.process_time()
-  serialized = next(streaming.visits(records, plan, 0, 1).as_numpy_iterator())
+  serialized = next(iterator)
   block = min(plan.block * len(plan.host_lanes), len(plan.order(0)) // plan.reading_hosts)
   result = {'read': (time.process_time() - reading) / block * sources / copies}
 
@@ -50,6 +51,8 @@ def stages(data: inputs.StreamInput, plan: stream_order.StreamPlan, augment_seed
   cut = tf.function(lambda image: crops.views_of(image, drawn, recipe.size))
   result['crop, resize, flip'] = _each(cut, [(image,)] * 5) / count * sources
   view = cut(image)[0]
+  if not plan.multiplicity:
+    return result
   if recipe.mixing:
     draws = recipe.mixing.draws(
         augment_seed, rows, np.arange(plan.rows) // copies, recipe.size, recipe.size)
@@ -72,7 +75,7 @@ def sheet(data: inputs.StreamInput, plan: stream_order.StreamPlan, batch: dict[s
           path: pathlib.Path, *, images: int = 8) -> None:
   """Draws the views of a batch: rows are unique images, columns their views.
 
-  The label stands above a view; of a mixed one with its partner's label and the own weight.
+  Above a view stands its label; above a mixed one both labels, the own weight and the partner.
 
   Args:
     data: the input.
@@ -88,13 +91,14 @@ def sheet(data: inputs.StreamInput, plan: stream_order.StreamPlan, batch: dict[s
   examples = list(dict.fromkeys(batch['example'].tolist()))[:images]
   copies = plan.copies
   fig, axes = plt.subplots(len(examples), copies, squeeze=False, layout='constrained',
-                           figsize=(1.5 * copies, 1.75 * len(examples)))
+                           figsize=(1.5 * copies, 1.85 * len(examples)))
   for row, example in zip(axes, examples, strict=True):
     for ax, r in zip(row, np.flatnonzero(batch['example'] == example), strict=True):
       ax.imshow(batch['image'][r])
       title = f'{batch["label"][r]}'
       if 'weight' in batch:
-        title = f'{batch["weight"][r]:.2f} of {title}, else {batch["partner_label"][r]}'
+        title = (f'{batch["weight"][r]:.2f} of {title}, else {batch["partner_label"][r]}\n'
+                 f'(image {batch["partner_example"][r]})')
       ax.set_title(title, fontsize=7)
       ax.set_xticks([])
       ax.set_yticks([])

@@ -87,7 +87,8 @@ class _Photographs:
 
 
 def write(data_dir: str, *, name: str = 'imagenet2012', train: int = 512, test: int = 64,
-          shards: int = 8, photographs: str | None = None, seed: int = 0) -> pathlib.Path:
+          shards: int = 8, photographs: str | None = None, quality: int = 90, seed: int = 0
+          ) -> pathlib.Path:
   """Writes the set; see the top of the file.
 
   Args:
@@ -97,6 +98,7 @@ def write(data_dir: str, *, name: str = 'imagenet2012', train: int = 512, test: 
     test: pictures in 'validation'.
     shards: files that the training pictures are dealt out to.
     photographs: folder of photographs, or None.
+    quality: of the JPEGs, 1 to 100.
     seed: of sizes and windows.
 
   Returns:
@@ -113,7 +115,7 @@ def write(data_dir: str, *, name: str = 'imagenet2012', train: int = 512, test: 
         'this set, since a stand-in must not lie among real images')
   examples = [
       tfds_writer.Example(
-          tf.io.encode_jpeg(picture, quality=90).numpy(), label, f'stand_in_{i}.JPEG')
+          tf.io.encode_jpeg(picture, quality=quality).numpy(), label, f'stand_in_{i}.JPEG')
       for i, (picture, label) in enumerate(pictures(photographs, train + test, seed))]
   parts = [examples[:train][i::shards] for i in range(shards)]
   return tfds_writer.write(
@@ -129,6 +131,7 @@ def main(argv: list[str] | None = None) -> None:
   parser.add_argument('--test', type=int, default=64)
   parser.add_argument('--shards', type=int, default=8)
   parser.add_argument('--photographs', default=None)
+  parser.add_argument('--quality', type=int, default=90)
   parser.add_argument('--seed', type=int, default=0)
   args = parser.parse_args(argv)
   try:
