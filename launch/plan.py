@@ -15,7 +15,6 @@ import pathlib
 from typing import Any
 
 from absl import flags
-import ml_collections
 from rich import console
 from rich import progress
 from rich import table
@@ -30,6 +29,7 @@ from nfnets_am import derived as derived_lib
 from nfnets_am import errors
 from nfnets_am import experiment_file
 from nfnets_am.data import inputs
+from nfnets_am.data import known
 from nfnets_am.data import ops
 
 _EXPERIMENT = flags.DEFINE_string('experiment', None, 'Experiment file with a get_sweep().')
@@ -41,12 +41,6 @@ _PRICE = flags.DEFINE_float('price', 0.0, 'Of a core-hour, in any currency.', lo
 _CACHE = flags.DEFINE_string(
     'cache', '~/.cache/nfnets_am/plan', 'Folder of what was compiled before.')
 
-# (N, K, (H, W, C)) of the sets that need not be here to be planned for.
-_SETS = {
-    'cifar10': (50_000, 10, (32, 32, 3)), 'cifar100': (50_000, 100, (32, 32, 3)),
-    'fashion_mnist': (60_000, 10, (28, 28, 1)), 'mnist': (60_000, 10, (28, 28, 1)),
-    'svhn': (604_388, 10, (32, 32, 3)), 'svhn_cropped': (73_257, 10, (32, 32, 3)),
-    'imagenet2012': (1_281_167, 1000, None)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,29 +72,27 @@ def shape_of(data: Any) -> tuple[int, int, tuple[int, int, int]]:
   Raises:
     UserError: a set that is neither known nor here.
   """
-  known = _SETS.get(data.name.removeprefix('tfds:'))
-  if known is None:
+  facts = known.KNOWN.get(data.name.removeprefix('tfds:'))
+  if facts is None:
     found = inputs.open_input(data, ops.parse(data.augment))
     return found.train_images, found.num_classes, found.image_shape
-  images, classes, shape = known
-  images = data.train_images or images - data.validation
-  return images, classes, (data.crop, data.crop, 3) if data.crop else shape
+  images = data.train_images or facts.train_images - data.validation
+  return images, facts.num_classes, facts.image_shape or (data.crop, data.crop, 3)
 
 
-def plan(runs: Sequence[experiment_file.Run], configs: Sequence[ml_collections.ConfigDict],
-         tpu: chips.Slice, *, compile_: bool, cache: str = '') -> list[Row]:
+def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: bool, cache: str = ''
+         ) -> list[Row]:
   """Estimates the runs of a sweep, each different one once.
 
   Args:
     runs: of the sweep.
-    configs: of the runs.
     tpu: to run on.
     compile_: whether to compile.
     cache: folder of what was compiled.
   """
   groups: dict[Any, list[int]] = {}
-  known: dict[Any, tuple[Any, Any, str]] = {}
-  for i, config in enumerate(configs):
+  found: dict[Any, tuple[Any, Any, str]] = {}
+  for i, config in enumerate(run.config for run in runs):
     step = derived = None
     refusal = ''
     try:
@@ -114,12 +106,12 @@ def plan(runs: Sequence[experiment_file.Run], configs: Sequence[ml_collections.C
       refusal = str(e)
     key = refusal or (str(dataclasses.replace(derived, temperature=None)), str(step))
     groups.setdefault(key, []).append(i)
-    known[key] = step, derived, refusal
+    found[key] = step, derived, refusal
   estimates: dict[str, costs.Estimate] = {}
   rows = []
   for key, members in progress.track(
       groups.items(), 'estimating', console=console.Console(stderr=True), transient=True):
-    step, derived, refusal = known[key]
+    step, derived, refusal = found[key]
     cells = tuple(dict(runs[i].cell) for i in members)
     if refusal:
       rows.append(Row(cells, refusal=refusal))
@@ -128,7 +120,7 @@ def plan(runs: Sequence[experiment_file.Run], configs: Sequence[ml_collections.C
       estimates[str(step)] = (costs.compiled(step, tpu.chip, cache) if compile_
                               else costs.counted(step, tpu.chip))
     estimate = estimates[str(step)]
-    cpu_ms = costs.input_ms(configs[members[0]].data, derived.unique, derived.views)
+    cpu_ms = costs.input_ms(runs[members[0]].config.data, derived.unique, derived.views)
     rows.append(Row(cells, derived, estimate, cpu_ms / (estimate.ms * tpu.chip.host_cpus)))
   return rows
 
@@ -194,10 +186,8 @@ def main() -> None:
   overrides = experiment_file.parse_overrides(_SET.value)
   runs = experiment_file.get_runs(
       _EXPERIMENT.value, experiment_file.get_sweep(_EXPERIMENT.value, _SCALE.value), overrides)
-  configs = [experiment_file.get_config(
-      f'{_EXPERIMENT.value}:{config_lib.cell_name(run.cell)}', overrides) for run in runs]
   compile_ = _MODE.value == 'compiled' or (_MODE.value == 'auto' and aot.is_available())
-  rows = plan(runs, configs, tpu, compile_=compile_,
+  rows = plan(runs, tpu, compile_=compile_,
               cache=str(pathlib.Path(_CACHE.value).expanduser()))
   out = console.Console()
   if not out.is_terminal:

@@ -6,7 +6,6 @@ import dataclasses
 import os
 import pathlib
 
-from nfnets_am import config as config_lib
 from nfnets_am import errors
 from nfnets_am import experiment_file
 from nfnets_am import run_folder
@@ -37,12 +36,11 @@ def read(path: pathlib.Path, scale: str = '', workdir: str = '') -> Entry:
   sweep = experiment_file.get_sweep(path, scale)
   if workdir:
     sweep = tuning.extended(path, sweep, workdir)
-  module = experiment_file.load(path)
-  configs = [module.get_config(config_lib.cell_name(cell)) for cell in sweep.cells]
+  runs = experiment_file.get_runs(path, sweep)
   return Entry(
-      path, sweep.title, tuple(dict.fromkeys(config.model.name for config in configs)),
-      tuple(dict.fromkeys(config.data.name for config in configs)),
-      {config_lib.run_name(config): workload.of(config) for config in configs})
+      path, sweep.title, tuple(dict.fromkeys(run.config.model.name for run in runs)),
+      tuple(dict.fromkeys(run.config.data.name for run in runs)),
+      {run.name: workload.of(run.config) for run in runs})
 
 
 def find(folder: str | os.PathLike) -> list[pathlib.Path]:

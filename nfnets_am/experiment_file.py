@@ -70,11 +70,13 @@ class Run:
     cell: the arguments of get_config.
     name: of its folder in the sweep's workdir, which follows from its whole config.
     flags: that make `nfnets_am.train` train it, '--config=FILE:CELL' and overrides.
+    config: of it, overrides included.
   """
 
   cell: Mapping[str, Any]
   name: str
   flags: tuple[str, ...]
+  config: ml_collections.ConfigDict
 
 
 def load(path: str | os.PathLike) -> types.ModuleType:
@@ -169,7 +171,7 @@ def get_runs(path: str | os.PathLike, sweep: Sweep,
           'run; get_sweep must name each run once')
     runs[name] = Run(cell, name, (
         f'--config={path}:{text}',
-        *(f'--config.{key}={value}' for key, value in (overrides or {}).items())))
+        *(f'--config.{key}={value}' for key, value in (overrides or {}).items())), config)
   return list(runs.values())
 
 

@@ -1,9 +1,11 @@
 """The pages of a report: one for an experiment, one for all experiments of a folder."""
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 import csv
 import dataclasses
 import pathlib
+from typing import Any
 
 from nfnets_am import comparison
 from nfnets_am import errors
@@ -13,11 +15,13 @@ from nfnets_am import reduction
 from nfnets_am import tuning
 
 
-def read(path: str | pathlib.Path, workdir: pathlib.Path, scale: str = ''
+def read(path: str | pathlib.Path, workdir: pathlib.Path, scale: str = '',
+         overrides: Mapping[str, Any] | None = None,
          ) -> tuple[experiment_file.Sweep, list[reduction.Cell]]:
   """Returns an experiment's sweep, with the cells that tuning has added, and its reduced cells."""
-  sweep = tuning.extended(path, experiment_file.get_sweep(path, scale), workdir)
-  return sweep, reduction.reduce(sweep, experiment_file.get_runs(path, sweep), workdir)
+  sweep = tuning.extended(path, experiment_file.get_sweep(path, scale), workdir, overrides)
+  return sweep, reduction.reduce(
+      sweep, experiment_file.get_runs(path, sweep, overrides), workdir)
 
 
 def write(sweep: experiment_file.Sweep, cells: list[reduction.Cell], folder: pathlib.Path,
@@ -47,8 +51,8 @@ class Summary:
   path: pathlib.Path
 
 
-def write_all(experiments: pathlib.Path, workdir: pathlib.Path, scale: str, command: str
-              ) -> Summary:
+def write_all(experiments: pathlib.Path, workdir: pathlib.Path, scale: str, command: str,
+              overrides: Mapping[str, Any] | None = None) -> Summary:
   """Writes workdir/report: a page for each experiment of a folder, and index.md.
 
   Raises:
@@ -59,7 +63,7 @@ def write_all(experiments: pathlib.Path, workdir: pathlib.Path, scale: str, comm
   numbers, claims, states = [], [], []
   for path in experiment_file.find(experiments):
     try:
-      sweep, cells = read(path, workdir, scale)
+      sweep, cells = read(path, workdir, scale, overrides)
     except errors.ConfigError as e:
       states.append((path.stem, str(e), '', '', ''))
       continue

@@ -9,6 +9,7 @@ finished are named as such and never averaged.
 """
 
 import pathlib
+import shlex
 
 from absl import flags
 from rich import console
@@ -16,6 +17,7 @@ from rich import table
 
 from nfnets_am import cli
 from nfnets_am import errors
+from nfnets_am import experiment_file
 from nfnets_am import figures
 from nfnets_am import pages
 
@@ -24,6 +26,7 @@ _EXPERIMENTS = flags.DEFINE_string('experiments', None, 'With --all: a folder of
 _ALL = flags.DEFINE_bool('all', False, 'One page for all experiments of a folder.')
 _WORKDIR = flags.DEFINE_string('workdir', None, "The sweep's folder; each run is a folder in it.")
 _SCALE = flags.DEFINE_string('scale', '', "A scale that the file knows, such as 'smoke'.")
+_SET = flags.DEFINE_multi_string('set', [], 'KEY=VALUE as the sweep was launched with; repeatable.')
 
 
 def main() -> None:
@@ -33,7 +36,8 @@ def main() -> None:
     _report_all()
     return
   workdir = pathlib.Path(_WORKDIR.value)
-  sweep, cells = pages.read(_EXPERIMENT.value, workdir, _SCALE.value)
+  sweep, cells = pages.read(
+      _EXPERIMENT.value, workdir, _SCALE.value, experiment_file.parse_overrides(_SET.value))
   pages.write(sweep, cells, workdir, 'report', _command(f'--experiment={_EXPERIMENT.value}'))
   header, rows = figures.table_of(sweep, cells)
   printed = table.Table(*header, title=sweep.title, caption=figures.caption(sweep))
@@ -47,7 +51,8 @@ def main() -> None:
 
 def _report_all() -> None:
   summary = pages.write_all(pathlib.Path(_EXPERIMENTS.value), pathlib.Path(_WORKDIR.value),
-                            _SCALE.value, _command(f'--all --experiments={_EXPERIMENTS.value}'))
+                            _SCALE.value, _command(f'--all --experiments={_EXPERIMENTS.value}'),
+                            experiment_file.parse_overrides(_SET.value))
   printed = table.Table('experiment', 'claim', 'ours', 'verdict',
                         title=f'Claims: {summary.counts}')
   for experiment, claim, _, ours, verdict in summary.claims:
@@ -59,7 +64,8 @@ def _report_all() -> None:
 
 def _command(what: str) -> str:
   scale = f' --scale={_SCALE.value}' if _SCALE.value else ''
-  return f'python -m nfnets_am.report {what} --workdir={_WORKDIR.value}{scale}'
+  changes = ''.join(f' --set={shlex.quote(text)}' for text in _SET.value)
+  return f'python -m nfnets_am.report {what} --workdir={_WORKDIR.value}{scale}{changes}'
 
 
 def _console() -> console.Console:

@@ -36,7 +36,7 @@ def _cells(sweep, workdir, without=()):
     key = (cell['multiplicity'], cell['epochs'], cell['peak'])
     top1 = _GRID[key][cell['seed']]
     name = config_lib.cell_name(cell)
-    runs.append(experiment_file.Run(cell, name, ()))
+    runs.append(experiment_file.Run(cell, name, (), None))
     if cell['multiplicity'] in without:
       continue
     folder = workdir / name

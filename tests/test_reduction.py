@@ -30,7 +30,7 @@ def _sweep(seeds, ns=(1,), **options):
 
 
 def _reduce(sweep, workdir):
-  runs = [experiment_file.Run(cell, config_lib.cell_name(cell), ()) for cell in sweep.cells]
+  runs = [experiment_file.Run(cell, config_lib.cell_name(cell), (), None) for cell in sweep.cells]
   return reduction.reduce(sweep, runs, workdir)
 
 

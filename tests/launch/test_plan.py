@@ -12,10 +12,14 @@ from nfnets_am import aot
 from nfnets_am import config as config_lib
 from nfnets_am import errors
 from nfnets_am import experiment_file
+from nfnets_am.data import stand_in
 from tests import commands
 
 HAS_LIBTPU = importlib.util.find_spec('libtpu') is not None
-_EXPERIMENTS = ('experiments/quickstart.py',)
+_EXPERIMENTS = [
+    str(path.relative_to(commands.ROOT))
+    for folder in ('experiments', 'experiments/fort2021')
+    for path in experiment_file.find(commands.ROOT / folder)]
 
 
 def _step(model='wide_resnet_tiny', size=28, per_device=32, **sections):
@@ -87,15 +91,23 @@ def test_all_reduced_bytes():
   assert aot.all_reduced_bytes(hlo) == 3 * 3 * 16 * 4 + 8 * 2 + 4
 
 
+@pytest.fixture(scope='module')
+def images(tmp_path_factory):
+  """Where the smoke scale of the ImageNet experiments finds its set."""
+  folder = tmp_path_factory.mktemp('data')
+  stand_in.write(str(folder), name='stand_in', train=64, test=16)
+  return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('experiment', _EXPERIMENTS)
-def test_experiments_can_be_planned(experiment):
-  """At the smallest scale, which takes every branch; the sets of images need not be here."""
+def test_experiments_can_be_planned(experiment, images):
+  """At the smallest scale, which takes every branch."""
   path = commands.ROOT / experiment
-  runs = experiment_file.get_runs(path, experiment_file.get_sweep(path, 'smoke'))
-  configs = [experiment_file.get_config(f'{path}:{config_lib.cell_name(run.cell)}') for run in runs]
+  runs = experiment_file.get_runs(
+      path, experiment_file.get_sweep(path, 'smoke'), {'data.data_dir': str(images)})
   tpu = chips.parse('v5litepod-1')
-  rows = plan.plan(runs, configs, tpu, compile_=False)
+  rows = plan.plan(runs, tpu, compile_=False)
   assert sum(len(row.cells) for row in rows) == len(runs)
   assert not [row.refusal for row in rows if row.refusal]
   assert all(row.hours() > 0 and row.estimate.fits(tpu.chip) == 'yes' for row in rows)
