@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 
 # Before jax starts. NPROC: jax 0.10.2 deadlocks with several CPU devices on few cores without it.
 os.environ['JAX_PLATFORMS'] = 'cpu'
@@ -12,3 +13,7 @@ os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', 'true')
 os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(
     pathlib.Path(__file__).parent.parent / '.pytest_cache' / 'jax'))
 os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0.2')
+
+# A suite that is started in the background ignores Ctrl-C, and so does all that it starts: the
+# tests of what Ctrl-C does would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
