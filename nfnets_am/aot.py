@@ -98,7 +98,7 @@ def cost(step: Step, cache: str | os.PathLike | None = None) -> Cost:
   """Compiles a step in a process of its own.
 
   Args:
-    step: to compile; minutes for an NFNet, and up to 15 GB of host memory.
+    step: to compile; minutes for an NFNet, and up to 25 GB of host memory.
     cache: folder of answers; None asks anew.
 
   Raises:
@@ -118,6 +118,10 @@ def cost(step: Step, cache: str | os.PathLike | None = None) -> Cost:
     lines = done.stderr.strip().splitlines() or ['no message']
     no_room = next((line for line in lines if NO_ROOM in line), None)
     # Killed by the kernel is no answer to keep; too large for the device is one.
+    if no_room is None and done.returncode < 0:
+      raise errors.UserError(
+          f'compiling was killed by signal {-done.returncode}, as the kernel does when the memory of '
+          'this machine runs out; the largest steps need 25 GB')
     if no_room is None:
       raise errors.UserError(lines[-1].removeprefix('error: '))
     answer = {'error': no_room[no_room.index(NO_ROOM):]}
