@@ -120,8 +120,8 @@ def cost(step: Step, cache: str | os.PathLike | None = None) -> Cost:
     # Killed by the kernel is no answer to keep; too large for the device is one.
     if no_room is None and done.returncode < 0:
       raise errors.UserError(
-          f'compiling was killed by signal {-done.returncode}, as the kernel does when the memory of '
-          'this machine runs out; the largest steps need 25 GB')
+          f'compiling was killed by signal {-done.returncode}, as the kernel does when the memory '
+          'of this machine runs out; the largest steps need 25 GB')
     if no_room is None:
       raise errors.UserError(lines[-1].removeprefix('error: '))
     answer = {'error': no_room[no_room.index(NO_ROOM):]}
