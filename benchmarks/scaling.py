@@ -37,7 +37,7 @@ from nfnets_am.models import counting
 _DEVICES = flags.DEFINE_list('devices', ['1', '2', '4', '8'], 'Devices of one process.')
 _PROCESSES = flags.DEFINE_list('processes', ['1', '2', '4'], 'Processes with two devices each.')
 _PREDICT = flags.DEFINE_list('predict', ['nfnet_f0', 'nfnet_f3', 'nfnet_f5'], 'Models.')
-_TPU = flags.DEFINE_list('tpu', ['v3-32', 'v3-128', 'v3-512', 'v3-1024'], 'Slices of v3.')
+_SLICES = flags.DEFINE_list('slices', ['v3-32', 'v3-128', 'v3-512', 'v3-1024'], 'Slices of v3.')
 _MODEL = flags.DEFINE_string('model', 'wide_resnet_tiny', 'What is measured.')
 _PER_DEVICE = flags.DEFINE_integer('per_device', 16, 'Views on a device.', lower_bound=1)
 _STEPS = flags.DEFINE_integer('steps', 30, 'Timed steps.', lower_bound=1)
@@ -143,7 +143,7 @@ def predicted_efficiency(gradient_bytes: int, step_ms: float, tpu: chips.Slice) 
 
 def _predicted() -> table.Table:
   rows = table.Table(
-      'model', 'gradient MB', 'published ms', *_TPU.value,
+      'model', 'gradient MB', 'published ms', *_SLICES.value,
       title='Predicted share of the time that computes, 32 images a v3 core')
   for name in _PREDICT.value:
     if name not in costs.PUBLISHED:
@@ -151,7 +151,7 @@ def _predicted() -> table.Table:
     # Float32, whatever the activations are.
     gradient = 4 * counting.parameters(models.create_model(name, 1000))
     ms = costs.PUBLISHED[name][0]
-    slices = [chips.parse(tpu) for tpu in _TPU.value]
+    slices = [chips.parse(tpu) for tpu in _SLICES.value]
     rows.add_row(name, f'{gradient / 1e6:.0f}', f'{ms:.1f}', *(
         f'{predicted_efficiency(gradient, ms, tpu):.3f}' for tpu in slices))
   return rows
