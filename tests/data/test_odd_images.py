@@ -19,6 +19,8 @@ COUNT, SIZE = 16, 24
 # Image -> what is stored under a .JPEG name.
 ODD = {3: ('CMYK', 'JPEG'), 4: ('L', 'JPEG'), 7: ('RGB', 'PNG'), 12: ('L', 'PNG')}
 PIXEL = 9
+# A JPEG with bytes behind its end.
+PADDED = 14
 
 
 def _stored(image: Image.Image, mode: str, kind: str) -> bytes:
@@ -33,6 +35,7 @@ def _examples():
   for i, (mode, kind) in ODD.items():
     rows[i] = rows[i]._replace(image=_stored(photograph, mode, kind))
   rows[PIXEL] = rows[PIXEL]._replace(image=encoded.jpeg(np.full((1, 1, 3), 77, np.uint8)))
+  rows[PADDED] = rows[PADDED]._replace(image=rows[PADDED].image + 3000 * b'\0')
   return rows
 
 
@@ -65,12 +68,14 @@ def test_odd_images_are_cropped_like_any_other(tmp_path, multiplicity):
   assert seen == set(range(COUNT))
 
 
-@pytest.mark.parametrize('share', [0.1, 0.5, 0.9])
-def test_a_truncated_jpeg_ends_the_run_by_name(tmp_path, share):
+# A share of the bytes; -2: only the end-of-image marker is missing.
+@pytest.mark.parametrize('multiplicity, left', [
+    (1, 0.5), (1, 0.9), (1, 0.99), (1, -2), (2, 0.9), (2, -2)])
+def test_a_truncated_jpeg_ends_the_run_by_name(tmp_path, multiplicity, left):
   stored = encoded.examples(COUNT)
   whole = encoded.jpeg(photographs.crop(60, 50))
-  stored[11] = stored[11]._replace(image=whole[:int(share * len(whole))])
-  _, batches = _batches(tmp_path, stored, 2)
+  stored[11] = stored[11]._replace(image=whole[:int(left * len(whole)) if left > 0 else left])
+  _, batches = _batches(tmp_path, stored, multiplicity)
   with pytest.raises(errors.UserError, match=(
       r'record 1 of shard photographs-train.tfrecord-00001-of-00002 \(image 11 of the split')):
     list(batches)
