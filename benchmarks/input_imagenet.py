@@ -1,11 +1,11 @@
 """Views per second for ImageNet crops: ours, decoding per view, PIL in processes, and the floor.
 
-  JAX_PLATFORMS=cpu python -m benchmarks.input_imagenet --photographs=FOLDER [--json=FILE]
+  JAX_PLATFORMS=cpu python -m benchmarks.input_imagenet [--photographs=FOLDER] [--json=FILE]
   JAX_PLATFORMS=cpu python -m benchmarks.input_imagenet --memory=1000 --size=32 --views=64
 
-A stand-in of --images JPEGs of about 425x425 is written from photographs (or from the bundled
-images, which decode faster), at a --quality that makes them nearly as many bytes as those of
-ImageNet, 110 kB. Updates hold 128 views of 128/n unique images, bicubic crops of --size pixels as
+A stand-in of --images JPEGs of about 425x425 is written from photographs, those of a folder or else
+the seven inside matplotlib, scikit-image and scikit-learn, at a --quality that makes them nearly as
+many bytes as those of ImageNet, 110 kB. Updates hold 128 views of 128/n unique images, bicubic crops of --size pixels as
 uint8. Contenders:
 
   per view       the usual tf.data pipeline: every view decodes its window anew, random box,
@@ -218,7 +218,7 @@ def memory(records: records_lib.Records, updates: int, *, size: int, views: int
 def main(argv: list[str] | None = None) -> None:
   """The command; see the top of the file."""
   parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
-  parser.add_argument('--photographs', default=None)
+  parser.add_argument('--photographs', default=stand_in.PACKAGES, metavar='FOLDER')
   parser.add_argument('--images', type=int, default=512)
   parser.add_argument('--quality', type=int, default=98)
   parser.add_argument('--size', type=int, default=224)
@@ -254,4 +254,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-  main()
+  try:
+    main()
+  except errors.UserError as e:
+    raise SystemExit(f'error: {e}') from e

@@ -2,39 +2,46 @@
 
     python -m nfnets_am.data.stand_in --data_dir=data --train=512 --test=64
 
-The pictures are collages of the bundled images (or windows of photographs in --photographs): JPEGs
-around 500x375 of varied size and aspect, in several shards. The set is named imagenet2012 by
-default, so that an ImageNet config runs on it with config.data.data_dir=data.
+The pictures are collages of the bundled images, or windows of the photographs in a folder
+(--photographs=FOLDER) or of those in matplotlib, scikit-image and scikit-learn
+(--photographs=packages): JPEGs around 500x375 of varied size and aspect, in several shards. The set
+is named imagenet2012 by default, so that an ImageNet config runs on it with
+config.data.data_dir=data.
 """
 
 import argparse
 from collections.abc import Iterator
 import pathlib
+from typing import Any
 
 import numpy as np
 
 from nfnets_am import errors
 from nfnets_am.data import draws
+from nfnets_am.data import photographs as photographs_lib
 from nfnets_am.data import sources
 from nfnets_am.data import tensorflow
+from nfnets_am.data import tfds_images
 from nfnets_am.data import tfds_writer
 
 CLASSES = 1000
 # Height and width, least and most; ImageNet's own mean is about 400x470.
 _SIDES = (250, 600)
 _SUFFIXES = ('.jpg', '.jpeg', '.png')
+PACKAGES = 'packages'
 
 
-def pictures(folder: str | None, count: int, seed: int) -> Iterator[tuple[np.ndarray, int]]:
+def pictures(photographs: str | None, count: int, seed: int) -> Iterator[tuple[np.ndarray, int]]:
   """Yields uint8 [H, W, 3] pictures with labels in [0, CLASSES), H and W in _SIDES.
 
   Args:
-    folder: of photographs, of which windows are taken; None for collages of bundled images.
+    photographs: a folder of those of which windows are taken, or PACKAGES for those of
+      photographs.packaged; None for collages of bundled images.
     count: how many.
     seed: in [0, 2**32); picture i depends on the seed and on i alone.
   """
   draws.check_seed('data', seed)
-  make = _Collages() if folder is None else _Photographs(folder)
+  make = _Collages() if photographs is None else _Photographs(photographs)
   for i in range(count):
     words = draws.philox((i, np.arange(64), 0, 0), (seed, 0)).reshape(-1)
     low, high = _SIDES
@@ -63,15 +70,15 @@ class _Collages:
 
 
 class _Photographs:
-  """Windows of the photographs in a folder; the label is the number of the file."""
+  """Windows of photographs; the label is the number of the file."""
 
   def __init__(self, folder: str):
     tf = tensorflow.import_tensorflow()
-    paths = sorted(p for p in pathlib.Path(folder).rglob('*') if p.suffix.lower() in _SUFFIXES)
+    paths = photographs_lib.packaged() if folder == PACKAGES else sorted(
+        p for p in pathlib.Path(folder).rglob('*') if p.suffix.lower() in _SUFFIXES)
     if not paths:
       raise errors.UserError(f'{folder} holds no photographs ({", ".join(_SUFFIXES)})')
-    self._images = [tf.io.decode_image(p.read_bytes(), channels=3, expand_animations=False).numpy()
-                    for p in paths[:CLASSES]]
+    self._images = [_decode(tf, path) for path in paths[:CLASSES]]
 
   def __call__(self, height: int, width: int, words: np.ndarray, i: int):
     tf = tensorflow.import_tensorflow()
@@ -86,6 +93,13 @@ class _Photographs:
     return tf.saturate_cast(tf.round(window), tf.uint8).numpy(), i % len(self._images)
 
 
+def _decode(tf: Any, path: pathlib.Path) -> np.ndarray:
+  try:
+    return tf.io.decode_image(path.read_bytes(), channels=3, expand_animations=False).numpy()
+  except (OSError, tf.errors.OpError) as e:
+    raise errors.UserError(f'{path} is no photograph: {tfds_images.first_line(e)}') from e
+
+
 def write(data_dir: str, *, name: str = 'imagenet2012', train: int = 512, test: int = 64,
           shards: int = 8, photographs: str | None = None, quality: int = 90, seed: int = 0
           ) -> pathlib.Path:
@@ -97,7 +111,7 @@ def write(data_dir: str, *, name: str = 'imagenet2012', train: int = 512, test: 
     train: pictures in the split 'train'.
     test: pictures in 'validation'.
     shards: files that the training pictures are dealt out to.
-    photographs: folder of photographs, or None.
+    photographs: as for `pictures`.
     quality: of the JPEGs, 1 to 100.
     seed: of sizes and windows.
 
@@ -130,7 +144,7 @@ def main(argv: list[str] | None = None) -> None:
   parser.add_argument('--train', type=int, default=512)
   parser.add_argument('--test', type=int, default=64)
   parser.add_argument('--shards', type=int, default=8)
-  parser.add_argument('--photographs', default=None)
+  parser.add_argument('--photographs', metavar='FOLDER|packages')
   parser.add_argument('--quality', type=int, default=90)
   parser.add_argument('--seed', type=int, default=0)
   args = parser.parse_args(argv)

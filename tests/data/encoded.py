@@ -1,4 +1,4 @@
-"""A small set of encoded photographs in imagenet2012's form, with a known order."""
+"""Small sets of encoded photographs in imagenet2012's form, with a known order."""
 
 import functools
 import io
@@ -10,6 +10,8 @@ from nfnets_am.data import tfds_writer
 from tests.data import photographs
 
 CLASSES = 10
+# The shards of the set of the fixture `stored`: 300 images, one shard empty and one of one image.
+LENGTHS = (67, 0, 129, 1, 103)
 
 
 def jpeg(image: np.ndarray, quality: int = 90, kind: str = 'JPEG') -> bytes:
@@ -19,7 +21,7 @@ def jpeg(image: np.ndarray, quality: int = 90, kind: str = 'JPEG') -> bytes:
 
 
 def examples(count: int) -> list[tfds_writer.Example]:
-  """Windows of a photograph in varied sizes; image i has label i % CLASSES."""
+  """Windows of seven photographs in varied sizes; image i has label i % CLASSES."""
   return list(_examples(count))
 
 
@@ -28,8 +30,12 @@ def _examples(count: int) -> tuple[tfds_writer.Example, ...]:
   rng = np.random.default_rng(0)
   made = []
   for i in range(count):
+    number = i % photographs.COUNT
     height, width = rng.integers(24, 60, 2)
-    window = photographs.crop(height, width, int(rng.integers(400)), int(rng.integers(350)))
+    zoom = int(rng.integers(1, 6))
+    top, left = (int(rng.integers(whole - zoom * side)) for whole, side in zip(
+        photographs.whole(number).shape, (height, width), strict=False))
+    window = photographs.crop(height, width, top, left, zoom, number)
     made.append(tfds_writer.Example(jpeg(window), i % CLASSES, f'{i}.JPEG'))
   return tuple(made)
 

@@ -14,14 +14,7 @@ from nfnets_am.data import tensorflow
 from tests.data import encoded
 
 tf = tensorflow.import_tensorflow()
-LENGTHS = (13, 0, 29, 1, 20)
-
-
-@pytest.fixture(scope='module')
-def opened(tmp_path_factory):
-  path = tmp_path_factory.mktemp('tfds')
-  encoded.write(path, LENGTHS)
-  return records.open_split('photographs', 'train', str(path))
+LENGTHS = encoded.LENGTHS
 
 
 def _plan(**changes):
@@ -39,23 +32,38 @@ def _numbers(dataset):
 
 @pytest.mark.parametrize('changes', [{}, {'neighbouring': True}, {'host': 1, 'hosts': 2},
                                      {'window': 1}, {'window': 1000, 'lanes': 2}])
-def test_records_are_those_of_the_plan(opened, changes):
+def test_records_are_those_of_the_plan(stored, changes):
   plan = _plan(**changes)
-  wanted = [plan.update(k).example[::1 if plan.neighbouring else 2].tolist() for k in range(17)]
-  assert _numbers(streaming.visits(opened, plan, 0, 17)) == wanted
-  assert _numbers(streaming.visits(opened, plan, 9, 13)) == wanted[9:13]
+  wanted = [plan.update(k).example[::1 if plan.neighbouring else 2].tolist() for k in range(80)]
+  assert _numbers(streaming.visits(stored, plan, 0, 80)) == wanted
+  assert _numbers(streaming.visits(stored, plan, 35, 40)) == wanted[35:40]
 
 
-def test_array_records_come_in_the_same_order(opened, tmp_path):
+def test_any_hosts_read_one_order_and_no_image_twice_in_a_pass(stored):
+  per_pass = sum(LENGTHS) // 8
+  orders = []
+  for hosts in (1, 2, 4):
+    parts = [_numbers(streaming.visits(stored, _plan(host=h, hosts=hosts), 0, 2 * per_pass))
+             for h in range(hosts)]
+    orders.append([[image for part in update for image in part]
+                   for update in zip(*parts, strict=True)])
+  assert orders[0] == orders[1] == orders[2]
+  passes = [np.concatenate(orders[0][start:start + per_pass]) for start in (0, per_pass)]
+  for shown in passes:
+    assert len(shown) == len(set(shown)) == 8 * per_pass
+  assert set(passes[0]) != set(passes[1]) and (passes[0] != passes[1]).any()
+
+
+def test_array_records_come_in_the_same_order(stored, tmp_path):
   folder = encoded.write(tmp_path, LENGTHS, file_format='array_record')
   indexed = records.open_split('photographs', 'train', str(tmp_path))
   plan = _plan()
-  assert indexed.file_format == 'array_record' and indexed.lengths == opened.lengths
+  assert indexed.file_format == 'array_record' and indexed.lengths == stored.lengths
   assert _numbers(streaming.visits(indexed, plan, 3, 9)) == _numbers(
-      streaming.visits(opened, plan, 3, 9))
+      streaming.visits(stored, plan, 3, 9))
   batches = list(stream_eval.eval_batches(indexed, 10, method='crop_resize', size=24))
   labels = np.concatenate([b['label'][b['mask'] == 1] for b in batches])
-  assert labels.tolist() == [i % 10 for i in range(63)]
+  assert labels.tolist() == [i % 10 for i in range(sum(LENGTHS))]
   assert records.find_bad(indexed, 0) == ()
   path = folder / 'photographs-train.array_record-00002-of-00005'
   path.write_bytes(path.read_bytes()[:-40])
@@ -65,10 +73,10 @@ def test_array_records_come_in_the_same_order(opened, tmp_path):
 def test_a_cache_keeps_whole_shards_and_is_read_instead(tmp_path):
   folder = encoded.write(tmp_path / 'bucket', LENGTHS)
   plan = _plan()
-  wanted = [plan.update(k).example[::2].tolist() for k in range(7)]
+  wanted = [plan.update(k).example[::2].tolist() for k in range(37)]
   kept = records.open_split('photographs', 'train', str(tmp_path / 'bucket'),
                             cache=str(tmp_path / 'cache'))
-  assert _numbers(streaming.visits(kept, plan, 0, 7)) == wanted
+  assert _numbers(streaming.visits(kept, plan, 0, 37)) == wanted
   copies = {path.name: path.read_bytes() for path in (tmp_path / 'cache').glob('*/*')}
   assert copies == {path.name: path.read_bytes() for path in folder.glob('*-train*')
                     if path.name in copies}
@@ -79,11 +87,11 @@ def test_a_cache_keeps_whole_shards_and_is_read_instead(tmp_path):
   assert _numbers(streaming.visits(kept, plan, 2, 5)) == wanted[2:5]
 
 
-def test_a_cache_that_cannot_grow_costs_nothing_but_time(opened, tmp_path, caplog):
-  kept = dataclasses.replace(opened, cache=str(tmp_path / 'gone' / 'cache'))
+def test_a_cache_that_cannot_grow_costs_nothing_but_time(stored, tmp_path, caplog):
+  kept = dataclasses.replace(stored, cache=str(tmp_path / 'gone' / 'cache'))
   plan = _plan()
   assert _numbers(streaming.visits(kept, plan, 0, 2)) == _numbers(
-      streaming.visits(opened, plan, 0, 2))
+      streaming.visits(stored, plan, 0, 2))
   assert 'is read where it lies' in caplog.text
   (tmp_path / 'file').write_text('')
   encoded.write(tmp_path, LENGTHS)
@@ -92,11 +100,11 @@ def test_a_cache_that_cannot_grow_costs_nothing_but_time(opened, tmp_path, caplo
 
 
 @pytest.mark.parametrize('neighbouring', [False, True])
-def test_partners_are_those_of_another_update(opened, neighbouring):
+def test_partners_are_those_of_another_update(stored, neighbouring):
   plan = _plan(neighbouring=neighbouring)
   step = 1 if neighbouring else 2
-  found = _numbers(streaming.visits(opened, plan, 2, 17, plan.elsewhere))
-  assert found == [plan.update(plan.elsewhere(k)).example[::step].tolist() for k in range(2, 17)]
+  found = _numbers(streaming.visits(stored, plan, 30, 45, plan.elsewhere))
+  assert found == [plan.update(plan.elsewhere(k)).example[::step].tolist() for k in range(30, 45)]
 
 
 def test_a_fault_is_named_when_its_block_is_read(tmp_path):
@@ -106,17 +114,17 @@ def test_a_fault_is_named_when_its_block_is_read(tmp_path):
   path = folder / 'photographs-train.tfrecord-00002-of-00005'
   path.write_bytes(path.read_bytes()[:-40])
   plan = _plan()
-  iterator = streaming.visits(opened, plan, 0, 7).as_numpy_iterator()
+  iterator = streaming.visits(opened, plan, 0, 37).as_numpy_iterator()
   done = 0
   with pytest.raises(tf.errors.OpError):
     for _ in iterator:
       done += 1
-  assert 'record 28 of shard photographs-train.tfrecord-00002' in streaming.fault(
+  assert 'record 128 of shard photographs-train.tfrecord-00002' in streaming.fault(
       opened, plan, done)
 
 
-def test_the_window_is_bounded_in_images_and_bytes(opened):
-  assert streaming.window(opened, 100, 10**6) == 100
-  megabyte = streaming.window(opened, 10**6, 1)
-  assert 0.9e6 < megabyte * streaming.BLOCKS_HELD * opened.mean_bytes <= 1e6
-  assert np.isfinite(opened.mean_bytes)
+def test_the_window_is_bounded_in_images_and_bytes(stored):
+  assert streaming.window(stored, 100, 10**6) == 100
+  megabyte = streaming.window(stored, 10**6, 1)
+  assert 0.9e6 < megabyte * streaming.BLOCKS_HELD * stored.mean_bytes <= 1e6
+  assert np.isfinite(stored.mean_bytes)
