@@ -5,8 +5,8 @@
 
 A stand-in of --images JPEGs of about 425x425 is written from photographs, those of a folder or else
 the seven inside matplotlib, scikit-image and scikit-learn, at a --quality that makes them nearly as
-many bytes as those of ImageNet, 110 kB. Updates hold 128 views of 128/n unique images, bicubic crops of --size pixels as
-uint8. Contenders:
+many bytes as those of ImageNet, 110 kB. Updates hold 128 views of 128/n unique images, bicubic
+crops of --size pixels as uint8. Contenders:
 
   per view       the usual tf.data pipeline: every view decodes its window anew, random box,
                  bicubic resize, flip, normalise to float32. The peer, ratio 1, at the same n.
@@ -41,6 +41,7 @@ from PIL import Image
 import rich.console
 import rich.table
 
+from nfnets_am import errors
 from nfnets_am.data import bicubic
 from nfnets_am.data import inputs
 from nfnets_am.data import mixing

@@ -5,7 +5,7 @@ import pathlib
 
 from nfnets_am import errors
 
-# Name to install -> folder of the package and photographs in it. Nothing of the package is imported.
+# Name to install -> folder and photographs in it. Nothing of the package is imported.
 _PACKAGES = {
     'matplotlib': ('matplotlib/mpl-data/sample_data', ('grace_hopper.jpg',)),
     'scikit-image': ('skimage/data', ('astronaut.png', 'chelsea.png', 'coffee.png', 'rocket.jpg')),

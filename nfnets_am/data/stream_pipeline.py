@@ -219,8 +219,8 @@ class _Maker:
     # Not by this host's share of the views: the pixels must not depend on the hosts.
     if self._copies * self._plan.host_group > 1:
       return whole()
-    # Only a JPEG that ends with the end-of-image marker is known to be complete without decoding
-    # it; the rare others, cut off or with bytes behind their end, are for the full decoder to judge.
+    # Only a JPEG that ends with the end-of-image marker is complete for certain. The rare others,
+    # cut off or with bytes behind their end, are for the full decoder to judge.
     complete = tf.io.is_jpeg(encoded) & (tf.strings.substr(encoded, -2, 2) == b'\xff\xd9')
     return tf.cond(complete, lambda: crops.view_of_bytes(encoded, drawn, size), whole)
 

@@ -174,6 +174,56 @@ def test_compiled_in_a_dataset_every_layer_does_what_it_does_alone():
     assert (found != wanted.numpy()).mean() < 0.005, randaugment.OPS[i]
 
 
+def _affine(image, a, b, c, d, e, f):
+  # PIL's pixel centres lie at one half.
+  data = (a, b, c + 0.5 - a / 2 - b / 2, d, e, f + 0.5 - d / 2 - e / 2)
+  return image.transform(image.size, Image.Transform.AFFINE, data, Image.Resampling.NEAREST,
+                         fillcolor=(128,) * 3)
+
+
+def _cut_out(image, reach):
+  image = np.array(image)
+  image[max(20 - reach, 0):20 + reach, max(30 - reach, 0):30 + reach] = 128
+  return Image.fromarray(image)
+
+
+# Op -> what it does at magnitude m and sign s, by PIL; cutout at (20, 30).
+PUBLISHED = {
+    'autocontrast': lambda x, m, s: ImageOps.autocontrast(x),
+    'equalize': lambda x, m, s: ImageOps.equalize(x),
+    'invert': lambda x, m, s: ImageOps.invert(x),
+    'rotate': lambda x, m, s: x.rotate(3 * m * s, fillcolor=(128,) * 3),
+    'posterize': lambda x, m, s: ImageOps.posterize(x, 4 * m // 10),
+    'solarize': lambda x, m, s: ImageOps.solarize(x, 256 * m // 10),
+    'color': lambda x, m, s: ImageEnhance.Color(x).enhance(.1 + .18 * m),
+    'contrast': lambda x, m, s: _mean_grey(x, .1 + .18 * m),
+    'brightness': lambda x, m, s: ImageEnhance.Brightness(x).enhance(.1 + .18 * m),
+    'sharpness': lambda x, m, s: ImageEnhance.Sharpness(x).enhance(.1 + .18 * m),
+    'shear_x': lambda x, m, s: _affine(x, 1, .03 * m * s, 0, 0, 1, 0),
+    'shear_y': lambda x, m, s: _affine(x, 1, 0, 0, .03 * m * s, 1, 0),
+    'translate_x': lambda x, m, s: _affine(x, 1, 0, 10 * m * s, 0, 1, 0),
+    'translate_y': lambda x, m, s: _affine(x, 1, 0, 0, 0, 1, 10 * m * s),
+    'cutout': lambda x, m, s: _cut_out(x, 4 * m),
+    'solarize_add': lambda x, m, s: x.point(lambda v: min(v + 11 * m, 255) if v < 128 else v),
+}
+
+
+@pytest.mark.parametrize('magnitude', [3, 5, 10, 15])
+def test_every_op_of_a_layer_is_the_published_one_by_pil(magnitude):
+  op = randaugment.RandAugment(magnitude=magnitude, contrast='fixed')
+  assert set(PUBLISHED) == set(randaugment.OPS)
+  image = photographs.crop(200, 240, zoom=1)
+  seen = set()
+  for index, name in enumerate(randaugment.OPS):
+    for sign in (-1, 1):
+      found = op.apply_op(tf.constant(image), tf.constant(index), tf.constant(sign), 20, 30).numpy()
+      wanted = np.asarray(PUBLISHED[name](Image.fromarray(image), magnitude, sign))
+      # Blends may round down by one, warps take either of two pixels that are equally near.
+      assert (np.abs(found.astype(int) - wanted) > 1).any(-1).mean() < 0.02, (name, sign)
+      seen.add(found.tobytes())
+  assert len(seen) >= 18
+
+
 def test_solarize_in_two_forms():
   image = tf.constant(IMAGES['noise'])
   index = randaugment.OPS.index('solarize')

@@ -1,5 +1,7 @@
 """The stand-in is a set that TFDS takes for imagenet2012, of varied pictures."""
 
+import importlib.util
+
 import numpy as np
 from PIL import Image
 import pytest
@@ -37,5 +39,19 @@ def test_windows_of_photographs_are_seeded(tmp_path):
   for (a, _), (b, _), (c, _) in zip(first, again, other, strict=True):
     np.testing.assert_array_equal(a, b)
     assert a.shape != c.shape
+  (tmp_path / 'c.png').write_bytes(b'nothing')
+  with pytest.raises(SystemExit, match='error: .*c.png is no photograph: InvalidArgumentError'):
+    stand_in.main([f'--data_dir={tmp_path / "out"}', f'--photographs={tmp_path}'])
   with pytest.raises(SystemExit, match='holds no photographs'):
     stand_in.main([f'--data_dir={tmp_path / "out"}', f'--photographs={tmp_path / "none"}'])
+
+
+def test_photographs_of_installed_packages(tmp_path, monkeypatch):
+  found = list(stand_in.pictures('packages', 8, 0))
+  assert [label for _, label in found] == [*range(7), 0]
+  for picture, _ in found:
+    assert len(np.unique(picture)) > 200 and picture.std((0, 1)).min() > 20
+  find = importlib.util.find_spec
+  monkeypatch.setattr(importlib.util, 'find_spec', lambda n: None if n == 'skimage' else find(n))
+  with pytest.raises(SystemExit, match='astronaut.png of the package scikit-image is not there'):
+    stand_in.main([f'--data_dir={tmp_path}', '--photographs=packages'])
