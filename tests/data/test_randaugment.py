@@ -218,8 +218,10 @@ def test_every_op_of_a_layer_is_the_published_one_by_pil(magnitude):
     for sign in (-1, 1):
       found = op.apply_op(tf.constant(image), tf.constant(index), tf.constant(sign), 20, 30).numpy()
       wanted = np.asarray(PUBLISHED[name](Image.fromarray(image), magnitude, sign))
-      # Blends may round down by one, warps take either of two pixels that are equally near.
-      assert (np.abs(found.astype(int) - wanted) > 1).any(-1).mean() < 0.02, (name, sign)
+      # Blends may round down by one, warps take either of two pixels that are equally near: in a
+      # shear by 0.3 these are the sources of every tenth row.
+      allowed = 0.1 if 'shear' in name else 0.02
+      assert (np.abs(found.astype(int) - wanted) > 1).any(-1).mean() < allowed, (name, sign)
       seen.add(found.tobytes())
   assert len(seen) >= 18
 
