@@ -5,6 +5,8 @@ import math
 import os
 from typing import Any
 
+from etils import epath
+
 from nfnets_am import experiment_file
 from nfnets_am import paper
 from nfnets_am import reduction
@@ -53,8 +55,14 @@ def draw(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell],
   for axis in axes.flat[len(sweep.panels):]:
     axis.set_visible(False)
   fig.suptitle(sweep.title, fontsize=11)
-  fig.savefig(path, dpi=150)
+  save(fig, path)
   plt.close(fig)
+
+
+def save(fig: Any, path: str | os.PathLike) -> None:
+  """Writes a figure as .png, on a disk or in a bucket."""
+  with epath.Path(path).open('wb') as f:
+    fig.savefig(f, dpi=150, format='png')
 
 
 def _draw_panel(axis, sweep, cells, panel):
