@@ -47,8 +47,9 @@ class Terminal:
 
   def end(self) -> int:
     """Reads to the end; returns the exit status, with the cursor visible again."""
+    began = time.monotonic()
     while self._read():
-      pass
+      assert time.monotonic() - began < 100, f'it does not end:\n{self.text}'
     os.close(self._master)
     assert self._raw.rfind(_CURSOR_ON) > self._raw.rfind('\x1b[?25l')
     return self.process.wait(100)
