@@ -109,10 +109,11 @@ class LocalRun:
       return None
     if codes[0] in (0, cli.EXIT_DIVERGED) and self._job.done:
       return jobs_lib.Ending(jobs_lib.End.DONE)
-    # A process that was killed takes the others with it; they end with errors that are not theirs.
-    killed = [code for code in codes if code < 0]
+    # A process that was killed takes the others with it; they end with errors that are not theirs,
+    # or JAX aborts them.
+    killed = {signal.Signals(-code) for code in codes if code < 0}
     if killed:
-      names = ', '.join(sorted({signal.Signals(-code).name for code in killed}))
+      names = ', '.join(sorted(kind.name for kind in killed - {signal.SIGABRT} or killed))
       return jobs_lib.Ending(jobs_lib.End.AGAIN, f'killed by {names}')
     if cli.EXIT_STOPPED in codes:
       return jobs_lib.Ending(jobs_lib.End.AGAIN, 'stopped by a signal')
