@@ -32,7 +32,7 @@ def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Opt
   here = Local(options.processes, options.devices)
   if options.dry_run:
     for job in get_jobs():
-      print('\n'.join(map(shlex.join, here.commands(job, port=0))))
+      print('\n'.join(map(shlex.join, here.commands(job, 'PORT'))))
     return 0
   return scheduler.Scheduler(here, at_once=options.jobs, restarts=options.restarts).run(get_jobs)
 
@@ -80,7 +80,7 @@ class Local:
     """Whether a training process holds the folder, such as one that outlives its launcher."""
     return states.locked(job.folder)
 
-  def commands(self, job: jobs_lib.Job, port: int) -> list[list[str]]:
+  def commands(self, job: jobs_lib.Job, port: int | str) -> list[list[str]]:
     """Returns the argument lists of a run's processes."""
     if self.processes == 1:
       return [job.command()]

@@ -53,6 +53,7 @@ def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Opt
     UserError: SkyPilot is not installed.
     ConfigError: no such TPU.
   """
+  chips.parse(options.tpu)
   jobs = jobs_lib.unfinished(get_jobs())
   if options.dry_run:
     for job in jobs:

@@ -1,6 +1,7 @@
 """Draws the plots of a paper's figure: its axes, one line for each multiplicity, error bars."""
 
 from collections.abc import Sequence
+import io
 import math
 import os
 from typing import Any
@@ -61,8 +62,9 @@ def draw(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell],
 
 def save(fig: Any, path: str | os.PathLike) -> None:
   """Writes a figure as .png, on a disk or in a bucket."""
-  with epath.Path(path).open('wb') as f:
-    fig.savefig(f, dpi=150, format='png')
+  data = io.BytesIO()
+  fig.savefig(data, dpi=150, format='png')
+  epath.Path(path).write_bytes(data.getvalue())
 
 
 def _draw_panel(axis, sweep, cells, panel):

@@ -15,16 +15,27 @@ import pytest
 
 
 class Bucket(backend._OsPathBackend):
-  """Maps gs://NAME/... to a folder; counts the objects written."""
+  """Maps gs://NAME/... to a folder; counts the objects written.
+
+  Attributes:
+    written: how often, by address.
+    trouble: raised instead of opening anything, unless None.
+    refused: how often it was raised.
+  """
 
   def __init__(self, folder):
     self._folder = os.fspath(folder)
     self.written: dict[str, int] = {}
+    self.trouble: Exception | None = None
+    self.refused = 0
 
   def _at(self, path) -> str:
     return os.path.join(self._folder, os.fspath(path).removeprefix('gs://'))
 
   def open(self, path, mode):
+    if self.trouble is not None:
+      self.refused += 1
+      raise self.trouble
     if 'a' in mode:
       raise io.UnsupportedOperation('an object cannot grow')
     if 'w' not in mode:

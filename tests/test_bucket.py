@@ -1,6 +1,7 @@
 """A run's folder in a bucket, by a stand-in: nothing grows, nothing locks."""
 
 import json
+import time
 
 from etils import epath
 import pytest
@@ -68,6 +69,35 @@ def test_a_lease_of_a_machine_that_was_taken_away_is_taken_over(store, monkeypat
   folder.open(tiny.get_config())
   folder.close()
   assert leases.holder(f'{_RUN}/train.lease') is None
+
+
+def test_a_bucket_that_is_away_for_a_moment_does_not_end_a_lease(store, monkeypatch):
+  tf = pytest.importorskip('tensorflow')
+  monkeypatch.setattr(leases, 'BEAT_S', 0.03)
+  lease = leases.Lease(f'{_RUN}/launcher.lease')
+  assert lease.acquire()
+  store.trouble = tf.errors.UnavailableError(None, None, 'no answer')
+  _wait_for(lambda: store.refused > 2)
+  store.trouble = None
+  beats = lease.holder()['beats']
+  _wait_for(lambda: lease.holder()['beats'] > beats)
+  assert not lease.lost
+  lease.release()
+
+
+def _wait_for(condition, seconds=60):
+  began = time.monotonic()
+  while not condition():
+    assert time.monotonic() - began < seconds, 'it never came'
+    time.sleep(0.01)
+
+
+@pytest.mark.parametrize('kind, expected', [
+    ('UnavailableError', True), ('PermissionDeniedError', True), ('NotFoundError', True),
+    ('FailedPreconditionError', True), ('InvalidArgumentError', False), ('DataLossError', False)])
+def test_errors_of_a_bucket_are_told_from_those_of_data(kind, expected):
+  tf = pytest.importorskip('tensorflow')
+  assert errors.is_storage(getattr(tf.errors, kind)(None, None, 'so')) == expected
 
 
 def test_states_and_reports_read_it(store):
