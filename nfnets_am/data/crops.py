@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nfnets_am import registry
+from nfnets_am.data import bicubic
 from nfnets_am.data import draws as draws_lib
 from nfnets_am.data import tensorflow
 from nfnets_am.data import views
@@ -109,38 +110,6 @@ def centre(height: Any, width: Any, size: int) -> Any:
   return tf.stack([(height - side + 1) // 2, (width - side + 1) // 2, side, side])
 
 
-def resize(image: Any, height: int, width: int) -> Any:
-  """Bicubic, without antialiasing, half-pixel centres: uint8 [h, w, 3] to [height, width, 3].
-
-  Values that bicubic weights push out of 0..255 are clipped, the others rounded to even.
-  """
-  return _to_bytes(_bicubic(image, height, width))
-
-
-def _bicubic(image: Any, height: int, width: int) -> Any:
-  return tensorflow.import_tensorflow().raw_ops.ResizeBicubic(
-      images=image[None], size=[height, width], half_pixel_centers=True)[0]
-
-
-def _to_bytes(pixels: Any) -> Any:
-  tf = tensorflow.import_tensorflow()
-  return tf.saturate_cast(tf.round(pixels), tf.uint8)
-
-
-def _finish(pixels: Any, flipped: Any) -> Any:
-  """float32 [S, S, 3] to bytes, mirrored left to right where the int32 scalar is 1."""
-  tf = tensorflow.import_tensorflow()
-  image = _to_bytes(pixels)
-  return tf.where(flipped > 0, tf.reverse(image, [1]), image)
-
-
-@functools.cache
-def _compiled_finish() -> Any:
-  # One pass, while the view is in the cache; as ops, rounding, clipping, casting and mirroring are
-  # a fifth of the view. All views of an image at once are slower: they leave the cache.
-  return tensorflow.import_tensorflow().function(_finish, jit_compile=True)
-
-
 def views_of(image: Any, draws: Mapping[str, Any], size: int) -> Any:
   """Cuts n views out of one decoded image: window, bicubic resize, flip.
 
@@ -155,12 +124,7 @@ def views_of(image: Any, draws: Mapping[str, Any], size: int) -> Any:
   tf = tensorflow.import_tensorflow()
   shape = tf.shape(image)
   boxes = compiled_windows()(draws['ratio'], draws['place'], shape[0], shape[1], size)
-  crops = []
-  for i in range(draws['flip'].shape[0]):
-    top, left, height, width = (boxes[i, j] for j in range(4))
-    window = tf.slice(image, tf.stack([top, left, 0]), tf.stack([height, width, 3]))
-    crops.append(_compiled_finish()(_bicubic(window, size, size), draws['flip'][i]))
-  return tf.stack(crops)
+  return bicubic.resize_windows(image, boxes, draws['flip'], size)
 
 
 def view_of_bytes(encoded: Any, draws: Mapping[str, Any], size: int) -> Any:
@@ -173,7 +137,7 @@ def view_of_bytes(encoded: Any, draws: Mapping[str, Any], size: int) -> Any:
   shape = tf.image.extract_jpeg_shape(encoded)
   box = compiled_windows()(draws['ratio'], draws['place'], shape[0], shape[1], size)[0]
   window = tf.io.decode_and_crop_jpeg(encoded, box, channels=3)
-  return _compiled_finish()(_bicubic(window, size, size), draws['flip'][0])[None]
+  return bicubic.resize_flip(window, draws['flip'][0], size)[None]
 
 
 def crop_resize(image: Any, size: int) -> Any:
@@ -181,13 +145,13 @@ def crop_resize(image: Any, size: int) -> Any:
   tf = tensorflow.import_tensorflow()
   shape = tf.shape(image)
   top, left, height, width = tf.unstack(centre(shape[0], shape[1], size))
-  return resize(image[top:top + height, left:left + width], size, size)
+  return bicubic.resize(image[top:top + height, left:left + width], size, size)
 
 
 def resize_crop_32(image: Any, size: int) -> Any:
   """All of it to (S + 32)**2 whatever its aspect, then the middle S (NFNets): uint8 [S, S, 3]."""
   half = _MARGIN // 2
-  return resize(image, size + _MARGIN, size + _MARGIN)[half:half + size, half:half + size]
+  return bicubic.resize(image, size + _MARGIN, size + _MARGIN)[half:half + size, half:half + size]
 
 
 # fn(image uint8 [H, W, 3], size) -> uint8 [size, size, 3].

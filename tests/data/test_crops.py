@@ -7,6 +7,7 @@ from nfnets_am.data import crops
 from nfnets_am.data import tensorflow
 from nfnets_am.data import views
 from tests.data import photographs
+from tests.data import test_bicubic
 
 tf = tensorflow.import_tensorflow()
 
@@ -108,10 +109,11 @@ def test_views_are_resized_slices_of_one_decoded_image():
     x = tf.image.resize(image[top:top + h, left:left + w], [32, 32], 'bicubic').numpy()
     x = np.clip(np.rint(x), 0, 255).astype(np.uint8)
     wanted.append(x[:, ::-1] if flipped else x)
-  np.testing.assert_array_equal(crops.views_of(image, drawn, 32), wanted)
+  found = crops.views_of(image, drawn, 32)
+  test_bicubic.assert_equal_but_for_the_order_of_sums(found, wanted)
   dataset = tf.data.Dataset.from_tensors((image, drawn)).map(
       lambda image, drawn: crops.views_of(image, drawn, 32))
-  np.testing.assert_array_equal(next(dataset.as_numpy_iterator()), wanted)
+  np.testing.assert_array_equal(next(dataset.as_numpy_iterator()), found)
   assert 0 < drawn['flip'].sum() < 6
 
 
