@@ -54,7 +54,8 @@ def get_default() -> ml_collections.ConfigDict:
   config.data.download = False
   # Unique training images to use, drawn with data.seed; 0 is all.
   config.data.train_images = 0
-  # Images carved from the training set as the split 'validation', drawn with data.seed.
+  # Images carved from the training set as the split 'validation': drawn with data.seed, or, of a
+  # streamed set, the first as stored.
   config.data.validation = 0
   config.data.seed = 0
   config.data.augment = 'pad_crop(pad=4) | flip() | normalise()'
