@@ -41,7 +41,7 @@ from PIL import Image
 import rich.console
 import rich.table
 
-from nfnets_am.data import crops
+from nfnets_am.data import bicubic
 from nfnets_am.data import inputs
 from nfnets_am.data import mixing
 from nfnets_am.data import randaugment
@@ -132,7 +132,7 @@ def floor(records: records_lib.Records, n: int, size: int) -> float:
   tf = tensorflow.import_tensorflow()
   stored = [records.parse(r)[0] for r in tf.data.TFRecordDataset(list(records.paths)).take(64)]
   # The mean window is about half of the image.
-  cut = tf.function(lambda image: tf.reverse(crops.resize(tf.slice(
+  cut = tf.function(lambda image: tf.reverse(bicubic.resize(tf.slice(
       image, [20, 30, 0], [250, 280, 3]), size, size), [1]), reduce_retracing=True)
   decode = tf.function(records_lib.decode)
   images = [decode(x) for x in stored]
