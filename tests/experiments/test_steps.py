@@ -52,8 +52,8 @@ def _derive(config):
 
 def _step(config):
   """What a step's trace depends on; of the schedule, not its numbers."""
-  numbers = ('budget', 'checkpoint', 'eval', 'log_every', 'multiplicity', 'neighbouring', 'schedule',
-             'seed', 'seeds', 'unique', 'views')
+  numbers = ('budget', 'checkpoint', 'eval', 'log_every', 'multiplicity', 'neighbouring',
+             'schedule', 'seed', 'seeds', 'unique', 'views')
   left = {key: value for key, value in config_lib.flatten(config)
           if key.split('.')[0] not in numbers and not key.startswith('data.randaugment')}
   return json.dumps([left, config.schedule.name, config.multiplicity > 0, _derive(config).views])
