@@ -98,6 +98,12 @@ def merge(*grids: Sequence[Cell]) -> tuple[Cell, ...]:
   return tuple({config_lib.cell_name(cell): cell for cells in grids for cell in cells}.values())
 
 
+def whole_curves(scale: str, shown: Sequence[tuple[str, str, int]]) -> tuple[Cell, ...]:
+  """Returns wide grids at (model, regime, budget), where the curve over the rate is drawn."""
+  return merge(*(grid(model, regime, scale, budgets=(budget,), curves=(budget,))
+                 for model, regime, budget in shown))
+
+
 def rows(model: str, regime: str, scale: str) -> dict[str, int]:
   """Returns {'unique': U} or {'views': B} of a regime, as its cells have them."""
   return (_SMOKE_ROWS if scale == 'smoke' else _ROWS[model])[regime]
