@@ -209,16 +209,10 @@ def experiment_of(step: Step, devices: int) -> Any:
   from nfnets_am import experiment as experiment_lib
   from nfnets_am.data import ops
 
-  config = config_lib.get_default()
+  config = config_lib.from_json(step.sections)
   config.views = devices * step.per_device
   config.budget = '1000 updates'
   config.data.augment = 'normalise()'
-  with config.unlocked():
-    for section in ('model', 'loss'):
-      config[section] = ml_collections.ConfigDict()
-    config.update_from_flattened_dict(
-        {key: tuple(value) if isinstance(value, list) else value
-         for key, value in step.sections.items()})
   config_lib.validate(config)
   read = config_lib.ReadConfig(config)
   channels = step.image_shape[-1]

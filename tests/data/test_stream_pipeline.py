@@ -8,30 +8,14 @@ from nfnets_am.data import crops
 from nfnets_am.data import mixing
 from nfnets_am.data import randaugment
 from nfnets_am.data import records
-from nfnets_am.data import stream_order
 from nfnets_am.data import stream_pipeline
 from nfnets_am.data import tensorflow
 from nfnets_am.data import views
 from tests.data import encoded
 
 tf = tensorflow.import_tensorflow()
-LENGTHS = (13, 0, 29, 1, 20)
 SIZE = 16
 MIX = 'mixup(alpha=0.2) | cutmix()'
-
-
-@pytest.fixture(scope='module')
-def opened(tmp_path_factory):
-  path = tmp_path_factory.mktemp('tfds')
-  encoded.write(path, LENGTHS)
-  return records.open_split('photographs', 'train', str(path))
-
-
-def _plan(**changes):
-  return stream_order.StreamPlan(**({
-      'examples': sum(LENGTHS), 'unique': 8, 'multiplicity': 2, 'neighbouring': False,
-      'shuffle_seed': 0, 'layout': 'image_major', 'lengths': LENGTHS, 'lanes': 4, 'window': 24}
-      | changes))
 
 
 def _recipe(partners=None, randaug=False):
@@ -53,7 +37,7 @@ def _assert_same(a, b):
 def _crop(example, epoch, view, label, seed=5):
   """One view of a stored image, by itself."""
   rows = views.Rows(*(np.array([x]) for x in (example, epoch, view)))
-  image = records.decode(encoded.examples(sum(LENGTHS))[example].image)
+  image = records.decode(encoded.examples(sum(encoded.LENGTHS))[example].image)
   return crops.views_of(image, crops.draws(seed, rows, label), SIZE)[0].numpy()
 
 
@@ -61,7 +45,7 @@ def _crop(example, epoch, view, label, seed=5):
     ('image_major', 'fresh'), ('view_major', 'fresh'), ('view_major', 'batch'),
     ('view_major', None)])
 def test_rows_are_those_of_a_naive_loop(opened, layout, partners):
-  plan, recipe = _plan(layout=layout), _recipe(partners)
+  plan, recipe = encoded.plan(layout=layout), _recipe(partners)
   for k, batch in zip((8, 9), _batches(opened, plan, recipe, 8, 10), strict=True):
     rows = plan.update(k)
     np.testing.assert_array_equal(batch['example'], rows.example)
@@ -87,7 +71,7 @@ def test_rows_are_those_of_a_naive_loop(opened, layout, partners):
 
 
 def test_randaugment_acts_on_the_mixed_image(opened):
-  plan = _plan()
+  plan = encoded.plan()
   full, mixed = _recipe('batch', randaug=True), _recipe('batch')
   rows = plan.update(3)
   (found,), (before,) = (_batches(opened, plan, r, 3, 4) for r in (full, mixed))
@@ -99,7 +83,7 @@ def test_randaugment_acts_on_the_mixed_image(opened):
 
 
 def test_randaugment_without_mixing_differs_between_views(opened):
-  plan, recipe = _plan(layout='view_major'), _recipe(randaug=True)
+  plan, recipe = encoded.plan(layout='view_major'), _recipe(randaug=True)
   (found,) = _batches(opened, plan, recipe, 3, 4)
   (before,) = _batches(opened, plan, _recipe(), 3, 4)
   drawn = recipe.randaugment.draws(5, plan.update(3), SIZE, SIZE)
@@ -111,7 +95,7 @@ def test_randaugment_without_mixing_differs_between_views(opened):
 
 @pytest.mark.parametrize('changes', [{}, {'neighbouring': True, 'multiplicity': 3}])
 def test_reached_directly_or_by_running_with_any_parallelism(opened, changes):
-  plan, recipe = _plan(**changes), _recipe('fresh')
+  plan, recipe = encoded.plan(**changes), _recipe('fresh')
   run = _batches(opened, plan, recipe, 5, 12, parallel=1)
   _assert_same(run[4], _batches(opened, plan, recipe, 9, 10, parallel=4)[0])
   assert (run[4]['image'] != run[3]['image']).any()
@@ -120,34 +104,34 @@ def test_reached_directly_or_by_running_with_any_parallelism(opened, changes):
 @pytest.mark.parametrize('hosts, partners', [(2, 'batch'), (4, None), (4, 'fresh')])
 def test_hosts_make_the_rows_of_one_host(opened, hosts, partners):
   lanes = {'unique': 16, 'lanes': 4}
-  whole = _batches(opened, _plan(**lanes), _recipe(partners), 2, 3)[0]
-  parts = [_batches(opened, _plan(**lanes, host=h, hosts=hosts), _recipe(partners), 2, 3)[0]
+  whole = _batches(opened, encoded.plan(**lanes), _recipe(partners), 2, 3)[0]
+  parts = [_batches(opened, encoded.plan(**lanes, host=h, hosts=hosts), _recipe(partners), 2, 3)[0]
            for h in range(hosts)]
   joined = {k: np.concatenate([p[k] for p in parts]) for k in whole if k != 'draws'}
   _assert_same(whole, joined | {'draws': {}})
 
 
 def test_hosts_of_a_group_make_other_views_of_the_same_images(opened):
-  whole = _batches(opened, _plan(), _recipe('fresh'), 2, 3)[0]
-  by_row = {(e, v): r for r, (e, v) in enumerate(zip(*_plan().update(2)[::2], strict=True))}
+  whole = _batches(opened, encoded.plan(), _recipe('fresh'), 2, 3)[0]
+  by_row = {(e, v): r for r, (e, v) in enumerate(zip(*encoded.plan().update(2)[::2], strict=True))}
   for host in range(4):
-    plan = _plan(host=host, hosts=4, host_group=2)
+    plan = encoded.plan(host=host, hosts=4, host_group=2)
     (part,) = _batches(opened, plan, _recipe('fresh'), 2, 3)
     rows = [by_row[e, v] for e, v in zip(*plan.update(2)[::2], strict=True)]
     _assert_same(part, {k: x[rows] for k, x in whole.items() if k != 'draws'} | {'draws': {}})
 
 
 def test_one_view_decodes_only_its_window_but_shows_the_same(opened):
-  plan = _plan(multiplicity=1)
+  plan = encoded.plan(multiplicity=1)
   (batch,) = _batches(opened, plan, _recipe(), 4, 5)
   wanted = np.stack([_crop(*row, 'crop') for row in zip(*plan.update(4), strict=True)])
   assert np.abs(batch['image'].astype(int) - wanted).mean() < 1
 
 
 def test_multiplicity_0_shows_centre_crops(opened):
-  plan = _plan(multiplicity=0)
+  plan = encoded.plan(multiplicity=0)
   (batch,) = _batches(opened, plan, _recipe('batch', randaug=True), 1, 2)
-  rows = encoded.examples(sum(LENGTHS))
+  rows = encoded.examples(sum(encoded.LENGTHS))
   wanted = [crops.crop_resize(records.decode(rows[e].image), SIZE) for e in batch['example']]
   np.testing.assert_array_equal(batch['image'], wanted)
   assert 'weight' not in batch
@@ -164,23 +148,23 @@ def test_each_image_is_decoded_once_per_visit(opened, monkeypatch, partners, dec
 
   monkeypatch.setattr(records, 'decode', counting)
   list(stream_pipeline.host_batches(
-      opened, _plan(multiplicity=4), _recipe(partners), 0, 0, 3))
+      opened, encoded.plan(multiplicity=4), _recipe(partners), 0, 0, 3))
   assert len(count) == 3 * decodes
 
 
 @pytest.mark.parametrize('changes', [{'image': b'nothing'}, {'label': 99}])
 def test_a_bad_record_ends_the_run_by_name(tmp_path, changes):
-  rows = encoded.examples(sum(LENGTHS))
+  rows = encoded.examples(sum(encoded.LENGTHS))
   rows[20] = rows[20]._replace(**changes)
-  encoded.write(tmp_path, LENGTHS, rows)
+  encoded.write(tmp_path, encoded.LENGTHS, rows)
   opened = records.open_split('photographs', 'train', str(tmp_path))
   with pytest.raises(errors.UserError, match='record 7 of shard photographs-train.tfrecord-00002'):
     for partners in (None, 'fresh'):
-      _batches(opened, _plan(unique=4), _recipe(partners), 0, 15)
+      _batches(opened, encoded.plan(unique=4), _recipe(partners), 0, 15)
 
 
 def test_mixing_without_partners_is_refused_before_reading(opened):
   with pytest.raises(errors.ConfigError, match='4 unique images, shared out over 4 groups'):
-    _batches(opened, _plan(unique=4), _recipe('batch'), 0, 1)
+    _batches(opened, encoded.plan(unique=4), _recipe('batch'), 0, 1)
   with pytest.raises(errors.ConfigError, match='need 64 images, but there are 63'):
-    _batches(opened, _plan(unique=32), _recipe('fresh'), 0, 1)
+    _batches(opened, encoded.plan(unique=32), _recipe('fresh'), 0, 1)

@@ -8,50 +8,28 @@ import pytest
 from nfnets_am import errors
 from nfnets_am.data import records
 from nfnets_am.data import stream_eval
-from nfnets_am.data import stream_order
 from nfnets_am.data import streaming
 from nfnets_am.data import tensorflow
 from tests.data import encoded
 
 tf = tensorflow.import_tensorflow()
-LENGTHS = (13, 0, 29, 1, 20)
-
-
-@pytest.fixture(scope='module')
-def opened(tmp_path_factory):
-  path = tmp_path_factory.mktemp('tfds')
-  encoded.write(path, LENGTHS)
-  return records.open_split('photographs', 'train', str(path))
-
-
-def _plan(**changes):
-  return stream_order.StreamPlan(**({
-      'examples': sum(LENGTHS), 'unique': 8, 'multiplicity': 2, 'neighbouring': False,
-      'shuffle_seed': 0, 'layout': 'image_major', 'lengths': LENGTHS, 'lanes': 4, 'window': 24}
-      | changes))
-
-
-def _numbers(dataset):
-  """The image numbers in file_name of each update: [[...], ...]."""
-  return [[int(tf.train.Example.FromString(r).features.feature['file_name'].bytes_list.value[0]
-               .split(b'.')[0]) for r in update] for update in dataset.as_numpy_iterator()]
 
 
 @pytest.mark.parametrize('changes', [{}, {'neighbouring': True}, {'host': 1, 'hosts': 2},
                                      {'window': 1}, {'window': 1000, 'lanes': 2}])
 def test_records_are_those_of_the_plan(opened, changes):
-  plan = _plan(**changes)
+  plan = encoded.plan(**changes)
   wanted = [plan.update(k).example[::1 if plan.neighbouring else 2].tolist() for k in range(17)]
-  assert _numbers(streaming.visits(opened, plan, 0, 17)) == wanted
-  assert _numbers(streaming.visits(opened, plan, 9, 13)) == wanted[9:13]
+  assert encoded.numbers(streaming.visits(opened, plan, 0, 17)) == wanted
+  assert encoded.numbers(streaming.visits(opened, plan, 9, 13)) == wanted[9:13]
 
 
 def test_array_records_come_in_the_same_order(opened, tmp_path):
-  folder = encoded.write(tmp_path, LENGTHS, file_format='array_record')
+  folder = encoded.write(tmp_path, encoded.LENGTHS, file_format='array_record')
   indexed = records.open_split('photographs', 'train', str(tmp_path))
-  plan = _plan()
+  plan = encoded.plan()
   assert indexed.file_format == 'array_record' and indexed.lengths == opened.lengths
-  assert _numbers(streaming.visits(indexed, plan, 3, 9)) == _numbers(
+  assert encoded.numbers(streaming.visits(indexed, plan, 3, 9)) == encoded.numbers(
       streaming.visits(opened, plan, 3, 9))
   batches = list(stream_eval.eval_batches(indexed, 10, method='crop_resize', size=24))
   labels = np.concatenate([b['label'][b['mask'] == 1] for b in batches])
@@ -63,12 +41,12 @@ def test_array_records_come_in_the_same_order(opened, tmp_path):
 
 
 def test_a_cache_keeps_whole_shards_and_is_read_instead(tmp_path):
-  folder = encoded.write(tmp_path / 'bucket', LENGTHS)
-  plan = _plan()
+  folder = encoded.write(tmp_path / 'bucket', encoded.LENGTHS)
+  plan = encoded.plan()
   wanted = [plan.update(k).example[::2].tolist() for k in range(7)]
   kept = records.open_split('photographs', 'train', str(tmp_path / 'bucket'),
                             cache=str(tmp_path / 'cache'))
-  assert _numbers(streaming.visits(kept, plan, 0, 7)) == wanted
+  assert encoded.numbers(streaming.visits(kept, plan, 0, 7)) == wanted
   copies = {path.name: path.read_bytes() for path in (tmp_path / 'cache').glob('*/*')}
   assert copies == {path.name: path.read_bytes() for path in folder.glob('*-train*')
                     if path.name in copies}
@@ -76,36 +54,36 @@ def test_a_cache_keeps_whole_shards_and_is_read_instead(tmp_path):
   assert len(copies) == 4 and all('-of-00005' == name[-9:] for name in copies)
   for path in folder.glob('*-train*'):
     path.unlink()
-  assert _numbers(streaming.visits(kept, plan, 2, 5)) == wanted[2:5]
+  assert encoded.numbers(streaming.visits(kept, plan, 2, 5)) == wanted[2:5]
 
 
 def test_a_cache_that_cannot_grow_costs_nothing_but_time(opened, tmp_path, caplog):
   kept = dataclasses.replace(opened, cache=str(tmp_path / 'gone' / 'cache'))
-  plan = _plan()
-  assert _numbers(streaming.visits(kept, plan, 0, 2)) == _numbers(
+  plan = encoded.plan()
+  assert encoded.numbers(streaming.visits(kept, plan, 0, 2)) == encoded.numbers(
       streaming.visits(opened, plan, 0, 2))
   assert 'is read where it lies' in caplog.text
   (tmp_path / 'file').write_text('')
-  encoded.write(tmp_path, LENGTHS)
+  encoded.write(tmp_path, encoded.LENGTHS)
   with pytest.raises(errors.UserError, match='data.cache=.* cannot be written'):
     records.open_split('photographs', 'train', str(tmp_path), cache=str(tmp_path / 'file' / 'c'))
 
 
 @pytest.mark.parametrize('neighbouring', [False, True])
 def test_partners_are_those_of_another_update(opened, neighbouring):
-  plan = _plan(neighbouring=neighbouring)
+  plan = encoded.plan(neighbouring=neighbouring)
   step = 1 if neighbouring else 2
-  found = _numbers(streaming.visits(opened, plan, 2, 17, plan.elsewhere))
+  found = encoded.numbers(streaming.visits(opened, plan, 2, 17, plan.elsewhere))
   assert found == [plan.update(plan.elsewhere(k)).example[::step].tolist() for k in range(2, 17)]
 
 
 def test_a_fault_is_named_when_its_block_is_read(tmp_path):
-  rows = encoded.examples(sum(LENGTHS))
-  folder = encoded.write(tmp_path, LENGTHS, rows)
+  rows = encoded.examples(sum(encoded.LENGTHS))
+  folder = encoded.write(tmp_path, encoded.LENGTHS, rows)
   opened = records.open_split('photographs', 'train', str(tmp_path))
   path = folder / 'photographs-train.tfrecord-00002-of-00005'
   path.write_bytes(path.read_bytes()[:-40])
-  plan = _plan()
+  plan = encoded.plan()
   iterator = streaming.visits(opened, plan, 0, 7).as_numpy_iterator()
   done = 0
   with pytest.raises(tf.errors.OpError):

@@ -1,0 +1,20 @@
+"""A stored set of encoded photographs, which tests read and do not change."""
+
+import pytest
+
+from nfnets_am.data import records
+from tests.data import encoded
+
+
+@pytest.fixture(scope='session')
+def stored(tmp_path_factory):
+  """The folder of the set 'photographs': 63 images to train on, 11 to test on."""
+  path = tmp_path_factory.mktemp('tfds')
+  encoded.write(path, encoded.LENGTHS, validation=11)
+  return str(path)
+
+
+@pytest.fixture(scope='session')
+def opened(stored):
+  """Its training split."""
+  return records.open_split('photographs', 'train', stored)
