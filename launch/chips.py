@@ -96,6 +96,8 @@ def parse(accelerator_type: str) -> Slice:
   Raises:
     ConfigError: no such generation or size.
   """
+  if not accelerator_type:
+    raise errors.ConfigError("no TPU is named; --tpu takes an accelerator type, such as 'v3-32'")
   prefix, _, number = accelerator_type.partition('-')
   chip = CHIPS[{'v5e': 'v5litepod'}.get(prefix, prefix)]
   units = int(number) if number.isdigit() else 0

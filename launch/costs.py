@@ -46,7 +46,7 @@ class Estimate:
     tflop: 10^12 operations.
     least_gib, most_gib: memory; one number when compiled. Counted, `most` keeps all that the
       backward pass reads, `least` only the inputs of the blocks: XLA is somewhere between.
-    note: what the compiler said when it had no room.
+    note: what the compiler said when it had no room, or why it did not compile.
   """
 
   how: str
@@ -106,14 +106,18 @@ def counted(step: aot.Step, chip: chips.Chip) -> Estimate:
 def compiled(step: aot.Step, chip: chips.Chip, cache: str) -> Estimate:
   """Estimates a step by compiling it; one that has no room keeps its counted time.
 
+  One that cannot be compiled here is counted: the rest of a sweep is not lost for it.
+
   Raises:
-    UserError: it cannot be compiled for another reason than memory.
+    UserError: libtpu is missing.
   """
   try:
     cost = aot.cost(step, cache)
   except errors.UserError as e:
-    if aot.NO_ROOM not in str(e):
+    if not aot.is_available():
       raise
+    if aot.NO_ROOM not in str(e):
+      return dataclasses.replace(counted(step, chip), note=f'counted; {e}')
     room = chip.device_gib
     return dataclasses.replace(
         counted(step, chip), how='compiled', least_gib=room, most_gib=room, note=str(e)[:120])

@@ -219,6 +219,10 @@ class Resource:
         self._ending = self._look()
       except errors.UserError as e:
         return jobs_lib.Ending(jobs_lib.End.FAILED, str(e))
+      except Exception as e:
+        if not errors.is_storage(e):
+          raise
+        logging.warning('%s: cannot be read now, so again later: %s', self._job.name, e)
       if self._ending is not None:
         self._service.delete(self._name)
     return self._ending

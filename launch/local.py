@@ -32,7 +32,7 @@ def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Opt
   here = Local(options.processes, options.devices)
   if options.dry_run:
     for job in get_jobs():
-      print('\n'.join(map(shlex.join, here.commands(job, port=0))))
+      print('\n'.join(map(shlex.join, here.commands(job, 'PORT'))))
     return 0
   return scheduler.Scheduler(here, at_once=options.jobs, restarts=options.restarts).run(get_jobs)
 
@@ -80,7 +80,7 @@ class Local:
     """Whether a training process holds the folder, such as one that outlives its launcher."""
     return states.locked(job.folder)
 
-  def commands(self, job: jobs_lib.Job, port: int) -> list[list[str]]:
+  def commands(self, job: jobs_lib.Job, port: int | str) -> list[list[str]]:
     """Returns the argument lists of a run's processes."""
     if self.processes == 1:
       return [job.command()]
@@ -109,10 +109,11 @@ class LocalRun:
       return None
     if codes[0] in (0, cli.EXIT_DIVERGED) and self._job.done:
       return jobs_lib.Ending(jobs_lib.End.DONE)
-    # A process that was killed takes the others with it; they end with errors that are not theirs.
-    killed = [code for code in codes if code < 0]
+    # A process that was killed takes the others with it; they end with errors that are not theirs,
+    # or JAX aborts them.
+    killed = {signal.Signals(-code) for code in codes if code < 0}
     if killed:
-      names = ', '.join(sorted({signal.Signals(-code).name for code in killed}))
+      names = ', '.join(sorted(kind.name for kind in killed - {signal.SIGABRT} or killed))
       return jobs_lib.Ending(jobs_lib.End.AGAIN, f'killed by {names}')
     if cli.EXIT_STOPPED in codes:
       return jobs_lib.Ending(jobs_lib.End.AGAIN, 'stopped by a signal')

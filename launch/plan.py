@@ -42,7 +42,6 @@ _CACHE = flags.DEFINE_string(
     'cache', '~/.cache/nfnets_am/plan', 'Folder of what was compiled before.')
 
 
-
 @dataclasses.dataclass(frozen=True)
 class Row:
   """Runs that cost the same.
@@ -66,20 +65,6 @@ class Row:
     return self.derived.updates * self.estimate.ms / 3.6e6
 
 
-def shape_of(data: Any) -> tuple[int, int, tuple[int, int, int]]:
-  """Returns N, K and (H, W, C) of a config's training images, which need not be here.
-
-  Raises:
-    UserError: a set that is neither known nor here.
-  """
-  facts = known.KNOWN.get(data.name.removeprefix('tfds:'))
-  if facts is None:
-    found = inputs.open_input(data, ops.parse(data.augment))
-    return found.train_images, found.num_classes, found.image_shape
-  images = data.train_images or facts.train_images - data.validation
-  return images, facts.num_classes, facts.image_shape or (data.crop, data.crop, 3)
-
-
 def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: bool, cache: str = ''
          ) -> list[Row]:
   """Estimates the runs of a sweep, each different one once.
@@ -90,38 +75,35 @@ def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: boo
     compile_: whether to compile.
     cache: folder of what was compiled.
   """
-  groups: dict[Any, list[int]] = {}
-  found: dict[Any, tuple[Any, Any, str]] = {}
-  for i, config in enumerate(run.config for run in runs):
-    step = derived = None
-    refusal = ''
+  groups: dict[Any, tuple[Any, Any, Any, list[dict[str, Any]]]] = {}
+  for run in runs:
+    config, derived, step = run.config, None, None
     try:
       config_lib.validate(config)
-      images, classes, shape = shape_of(config.data)
-      derived = derived_lib.derive(
-          config_lib.ReadConfig(config), train_images=images, devices=tpu.devices, hosts=tpu.hosts)
+      # A set that is known need not be here.
+      images = known.training_set(config.data) or inputs.open_input(
+          config.data, ops.parse(config.data.augment))
+      derived = derived_lib.derive(config_lib.ReadConfig(config), train_images=images.train_images,
+                                   devices=tpu.devices, hosts=tpu.hosts)
       step = aot.step_of(config, topology=tpu.chip.topology, per_device=derived.views_per_device,
-                         image_shape=shape, num_classes=classes)
+                         image_shape=images.image_shape, num_classes=images.num_classes)
+      key = str(dataclasses.replace(derived, temperature=None)), str(step)
     except errors.UserError as e:
-      refusal = str(e)
-    key = refusal or (str(dataclasses.replace(derived, temperature=None)), str(step))
-    groups.setdefault(key, []).append(i)
-    found[key] = step, derived, refusal
+      key = str(e)
+    groups.setdefault(key, (config, derived, step, []))[-1].append(dict(run.cell))
   estimates: dict[str, costs.Estimate] = {}
   rows = []
-  for key, members in progress.track(
+  for key, (config, derived, step, cells) in progress.track(
       groups.items(), 'estimating', console=console.Console(stderr=True), transient=True):
-    step, derived, refusal = found[key]
-    cells = tuple(dict(runs[i].cell) for i in members)
-    if refusal:
-      rows.append(Row(cells, refusal=refusal))
+    if step is None:
+      rows.append(Row(tuple(cells), refusal=key))
       continue
     if str(step) not in estimates:
       estimates[str(step)] = (costs.compiled(step, tpu.chip, cache) if compile_
                               else costs.counted(step, tpu.chip))
     estimate = estimates[str(step)]
-    cpu_ms = costs.input_ms(runs[members[0]].config.data, derived.unique, derived.views)
-    rows.append(Row(cells, derived, estimate, cpu_ms / (estimate.ms * tpu.chip.host_cpus)))
+    cpu_ms = costs.input_ms(config.data, derived.unique, derived.views)
+    rows.append(Row(tuple(cells), derived, estimate, cpu_ms / (estimate.ms * tpu.chip.host_cpus)))
   return rows
 
 
@@ -141,12 +123,11 @@ def table_of(rows: Sequence[Row], tpu: chips.Slice, price: float) -> table.Table
   shown = table.Table(*(columns[:9] + ['price'] * bool(price) + columns[9:]))
   for row in rows:
     if row.refusal:
-      shown.add_row(label(row.cells), str(len(row.cells)), *[''] * 5, '[red]no[/]',
-                    row.refusal.replace('[', r'\['), *[''] * bool(price))
+      shown.add_row(label(row.cells), str(len(row.cells)), *[''] * 5, '[red]no[/]')
       continue
     estimate, runs = row.estimate, len(row.cells)
-    memory = (f'{estimate.least_gib:.2f}' if estimate.least_gib == estimate.most_gib
-              else f'{estimate.least_gib:.2f} to {estimate.most_gib:.2f}')
+    memory = (f'{estimate.least_gib:.3g}' if estimate.least_gib == estimate.most_gib
+              else f'{estimate.least_gib:.3g} to {estimate.most_gib:.3g}')
     hours = row.hours() * tpu.cores * runs
     shown.add_row(
         label(row.cells), str(runs), f'{row.derived.updates * runs:,}',
@@ -199,19 +180,30 @@ def main() -> None:
   if not compile_ and _MODE.value == 'auto':
     out.print("Counted, since libtpu is not installed; pip install '.[plan]' to compile.",
               highlight=False, markup=False)
+  for sentence, labels in advice(rows, tpu).items():
+    out.print(f'{"; ".join(labels)}: {sentence}', highlight=False, markup=False, soft_wrap=True)
+
+
+def advice(rows: Sequence[Row], tpu: chips.Slice) -> dict[str, list[str]]:
+  """Returns what there is to say about rows: sentence -> their labels."""
+  found: dict[str, list[str]] = {}
   for row in rows:
-    if not row.refusal and row.estimate.fits(tpu.chip) != 'yes':
-      out.print(f'{label(row.cells)}: {_advice(row, tpu)}', highlight=False, markup=False,
-                soft_wrap=True)
+    if sentence := row.refusal or _advice(row.estimate, tpu):
+      found.setdefault(sentence, []).append(label(row.cells))
+  return found
 
 
-def _advice(row: Row, tpu: chips.Slice) -> str:
+def _advice(estimate: costs.Estimate, tpu: chips.Slice) -> str:
   room = tpu.chip.device_gib * costs.USABLE
-  if row.estimate.fits(tpu.chip) == 'tight':
-    return (f'needs up to {row.estimate.most_gib:.1f} GiB of {room:.1f} unless XLA recomputes; '
-            '--mode=compiled says whether it does, and model.remat or accumulate make room')
-  parts = max(2, math.ceil(row.estimate.most_gib / room))
-  return (f'does not fit; {row.estimate.note or "more devices"}, accumulate={parts} or model.remat '
+  fits = estimate.fits(tpu.chip)
+  if fits == 'yes':
+    return estimate.note
+  if fits == 'tight':
+    return (f'needs up to {estimate.most_gib:.1f} GiB of {room:.1f} unless XLA recomputes; '
+            f'{estimate.note or "--mode=compiled says whether it does"}, and model.remat or '
+            'accumulate make room')
+  parts = max(2, math.ceil(estimate.most_gib / room))
+  return (f'does not fit; {estimate.note or "more devices"}, accumulate={parts} or model.remat '
           'make room')
 
 

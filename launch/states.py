@@ -12,6 +12,8 @@ from etils import epath
 from launch import jobs as jobs_lib
 from nfnets_am import leases
 
+# The statuses that do not stay by themselves.
+TO_COME = ('queued', 'running')
 # A heartbeat that is this old by this machine's clock is somebody's who is gone; generous, since
 # the clock that wrote it may be another one.
 _OLD_S = 2 * leases.STALE_S + 60

@@ -4,6 +4,7 @@
     python -m launch.status --workdir=gs://BUCKET/DIR --experiment=FILE --watch
 
 Without --experiment it lists the folders that there are; with it also the runs that have none yet.
+--watch refreshes until every run has ended, or Ctrl-C.
 """
 
 import time
@@ -23,7 +24,7 @@ _WORKDIR = flags.DEFINE_string('workdir', None, "The sweep's folder or gs:// add
 _EXPERIMENT = flags.DEFINE_string('experiment', '', 'Also list the runs of this file to come.')
 _SCALE = flags.DEFINE_string('scale', '', "A scale that the file knows, such as 'smoke'.")
 _SET = flags.DEFINE_multi_string('set', [], 'KEY=VALUE, as launch.sweep was given them.')
-_WATCH = flags.DEFINE_bool('watch', False, 'Refresh until Ctrl-C.')
+_WATCH = flags.DEFINE_bool('watch', False, 'Refresh until every run has ended.')
 _EVERY = flags.DEFINE_float('every', 5.0, 'With --watch: seconds.', lower_bound=0.5)
 
 
@@ -51,7 +52,10 @@ def main() -> None:
   try:
     with live.Live(console=out, auto_refresh=False) as shown:
       while True:
-        shown.update(view.table_of(read(), title), refresh=True)
+        found = read()
+        shown.update(view.table_of(found, title), refresh=True)
+        if found and not any(state.status in states.TO_COME for state in found):
+          return
         time.sleep(_EVERY.value)
   except KeyboardInterrupt:
     pass

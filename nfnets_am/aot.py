@@ -114,19 +114,18 @@ def cost(step: Step, cache: str | os.PathLike | None = None) -> Cost:
       [sys.executable, '-m', 'nfnets_am.aot'], input=json.dumps(dataclasses.asdict(step)),
       env=os.environ | _ENVIRONMENT, cwd=pathlib.Path(__file__).parent.parent, capture_output=True,
       text=True, check=False)
-  if done.returncode:
-    lines = done.stderr.strip().splitlines() or ['no message']
-    no_room = next((line for line in lines if NO_ROOM in line), None)
-    # Killed by the kernel is no answer to keep; too large for the device is one.
-    if no_room is None and done.returncode < 0:
-      raise errors.UserError(
-          f'compiling was killed by signal {-done.returncode}, as the kernel does when the memory '
-          'of this machine runs out; the largest steps need 25 GB')
-    if no_room is None:
-      raise errors.UserError(lines[-1].removeprefix('error: '))
-    answer = {'error': no_room[no_room.index(NO_ROOM):]}
-  else:
+  if done.returncode == 0:
     answer = json.loads(done.stdout.splitlines()[-1])
+  elif NO_ROOM in done.stderr:
+    # Too large for the device is an answer to keep; all else may be another one next time.
+    answer = {'error': NO_ROOM + done.stderr.partition(NO_ROOM)[2].splitlines()[0]}
+  elif done.returncode < 0:
+    raise errors.UserError(
+        f'compiling was killed by signal {-done.returncode}, as the kernel does when the memory '
+        'of this machine runs out; the largest steps need 25 GB')
+  else:
+    lines = done.stderr.strip().splitlines() or ['no message']
+    raise errors.UserError(lines[-1].removeprefix('error: '))
   if kept is not None:
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(answer))
@@ -210,16 +209,10 @@ def experiment_of(step: Step, devices: int) -> Any:
   from nfnets_am import experiment as experiment_lib
   from nfnets_am.data import ops
 
-  config = config_lib.get_default()
+  config = config_lib.from_json(step.sections)
   config.views = devices * step.per_device
   config.budget = '1000 updates'
   config.data.augment = 'normalise()'
-  with config.unlocked():
-    for section in ('model', 'loss'):
-      config[section] = ml_collections.ConfigDict()
-    config.update_from_flattened_dict(
-        {key: tuple(value) if isinstance(value, list) else value
-         for key, value in step.sections.items()})
   config_lib.validate(config)
   read = config_lib.ReadConfig(config)
   channels = step.image_shape[-1]

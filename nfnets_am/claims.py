@@ -36,53 +36,35 @@ def best(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell], where: W
 
 def better(a: Where, b: Where, metric: str = '') -> Check:
   """The best of `a` is better than the best of `b`."""
-
-  def check(sweep, cells):
-    return _compare(sweep, cells, a, b, metric or sweep.metric, 1)
-
-  return check
+  return _differ(a, b, metric, 1)
 
 
 def worse(a: Where, b: Where, metric: str = '') -> Check:
   """The best of `a` is worse than the best of `b`."""
-
-  def check(sweep, cells):
-    return _compare(sweep, cells, a, b, metric or sweep.metric, -1)
-
-  return check
+  return _differ(a, b, metric, -1)
 
 
 def alike(a: Where, b: Where, within: float, metric: str = '') -> Check:
   """The bests of `a` and `b` differ by less than `within`, in units of the metric."""
 
-  def check(sweep, cells):
-    key = metric or sweep.metric
-    pair = [best(sweep, cells, where, key) for where in (a, b)]
-    if None in pair:
-      return _not_run(cells, (a, b))
-    gap = abs(pair[0].summaries[key].mean - pair[1].summaries[key].mean)
-    return paper.Verdict(
-        gap < within, f'{_text(key, pair[0], a)}; {_text(key, pair[1], b)}; allowed to differ by '
-        f'{reduction.format_value(key, within)}{_so_far(cells, (a, b))}')
+  def judge(key, x, y):
+    gap = abs(x.summaries[key].mean - y.summaries[key].mean)
+    return gap < within, (f'{_text(key, x, a)}; {_text(key, y, b)}; allowed to differ by '
+                          f'{reduction.format_value(key, within)}')
 
-  return check
+  return _of_pair(a, b, metric, judge)
 
 
 def within_factor(a: Where, b: Where, factor: float, metric: str = '') -> Check:
   """The bests of `a` and `b` differ by less than a factor, for quantities without a scale."""
 
-  def check(sweep, cells):
-    key = metric or sweep.metric
-    pair = [best(sweep, cells, where, key) for where in (a, b)]
-    if None in pair:
-      return _not_run(cells, (a, b))
-    ratio = pair[0].summaries[key].mean / pair[1].summaries[key].mean
-    return paper.Verdict(
-        1 / factor < ratio < factor,
+  def judge(key, x, y):
+    ratio = x.summaries[key].mean / y.summaries[key].mean
+    return 1 / factor < ratio < factor, (
         f'{ratio:.2f} times as much at {name_of(a)} as at {name_of(b)}; allowed: a factor of '
-        f'{factor:g}{_so_far(cells, (a, b))}')
+        f'{factor:g}')
 
-  return check
+  return _of_pair(a, b, metric, judge)
 
 
 def rises(key: str, values: Sequence[Any], where: Where | None = None, metric: str = '') -> Check:
@@ -116,18 +98,12 @@ def at_value(relation: str, quantity: str, a: Where, b: Where, metric: str = '')
     metric: '' is the sweep's own.
   """
 
-  def check(sweep, cells):
-    key = metric or sweep.metric
-    pair = [best(sweep, cells, where, key) for where in (a, b)]
-    if None in pair:
-      return _not_run(cells, (a, b))
+  def judge(key, *pair):
     x, y = (reduction.quantity_of(cell, quantity) for cell in pair)
     holds = {'smaller': x < y, 'larger': x > y, 'same': 0.5 <= x / y <= 2}[relation]
-    return paper.Verdict(
-        holds, f'best {quantity} {x:g} at {name_of(a)}, {y:g} at {name_of(b)}'
-        + _so_far(cells, (a, b)))
+    return holds, f'best {quantity} {x:g} at {name_of(a)}, {y:g} at {name_of(b)}'
 
-  return check
+  return _of_pair(a, b, metric, judge)
 
 
 def collapses(key: str, quantity: str, where: Where) -> Check:
@@ -183,18 +159,31 @@ def all_of(*checks: Check) -> Check:
   return check
 
 
-def _compare(sweep, cells, a, b, metric, direction):
-  pair = [best(sweep, cells, where, metric) for where in (a, b)]
-  if None in pair:
-    return _not_run(cells, (a, b))
-  first, second = (cell.summaries[metric] for cell in pair)
-  sign = -1 if reduction.lower_is_better(metric) else 1
-  error = math.sqrt(sum(s.deviation**2 / s.runs for s in (first, second)))
-  gap = sign * direction * (first.mean - second.mean)
-  close = '; within two standard errors' if 0 < gap <= 2 * error else ''
-  return paper.Verdict(
-      gap > 2 * error, f'{_text(metric, pair[0], a)}; {_text(metric, pair[1], b)}{close}'
-      + _so_far(cells, (a, b)))
+def _of_pair(a: Where, b: Where, metric: str, judge: Callable[..., tuple[bool, str]]) -> Check:
+  """A check of two bests: judge(metric, best of a, best of b) is whether it holds, and a text."""
+
+  def check(sweep, cells):
+    key = metric or sweep.metric
+    pair = [best(sweep, cells, where, key) for where in (a, b)]
+    if None in pair:
+      return _not_run(cells, (a, b))
+    holds, text = judge(key, *pair)
+    return paper.Verdict(holds, text + _so_far(cells, (a, b)))
+
+  return check
+
+
+def _differ(a: Where, b: Where, metric: str, direction: int) -> Check:
+
+  def judge(key, *pair):
+    x, y = (cell.summaries[key] for cell in pair)
+    sign = -1 if reduction.lower_is_better(key) else 1
+    error = math.sqrt(sum(s.deviation**2 / s.runs for s in (x, y)))
+    gap = sign * direction * (x.mean - y.mean)
+    close = '; within two standard errors' if 0 < gap <= 2 * error else ''
+    return gap > 2 * error, f'{_text(key, pair[0], a)}; {_text(key, pair[1], b)}{close}'
+
+  return _of_pair(a, b, metric, judge)
 
 
 def _text(metric: str, cell: reduction.Cell, where: Where) -> str:

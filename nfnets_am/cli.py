@@ -35,6 +35,11 @@ def run(main: Callable[[], int | None]) -> None:
       return _fail(str(e))
     except OSError as e:  # A disk that is full, a mount that went away.
       return _fail(f'{e.filename or "a file"} cannot be read or written: {e.strerror or e}')
+    except Exception as e:
+      if not errors.is_storage(e):
+        raise
+      # No way to the bucket, or no right to it.
+      return _fail(f'a file cannot be read or written: {" ".join(str(e).split())[:500]}')
 
   app.run(guarded, flags_parser=_parse)
 

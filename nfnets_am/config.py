@@ -24,8 +24,7 @@ DTYPES = ('float32', 'bfloat16')
 HAND_OVERS = ('uint8', 'bfloat16')
 LAYOUTS = ('image_major', 'view_major')
 SPLITS = ('train', 'minibatch', 'validation', 'test')
-# Where a run finds its data and what it writes beside its results: another value of these is the
-# same run.
+# Where a run finds its data and what it writes beside its results: another value is the same run.
 MACHINE_KEYS = ('data.cache', 'data.data_dir', 'data.download', 'tensorboard')
 
 
@@ -54,7 +53,7 @@ def get_default() -> ml_collections.ConfigDict:
   config.data.download = False
   # Unique training images to use, drawn with data.seed; 0 is all.
   config.data.train_images = 0
-  # Images carved from the training set as the split 'validation', drawn with data.seed.
+  # Training images held out as 'validation': drawn with data.seed; the first of a streamed set.
   config.data.validation = 0
   config.data.seed = 0
   config.data.augment = 'pad_crop(pad=4) | flip() | normalise()'
@@ -133,8 +132,7 @@ def get_default() -> ml_collections.ConfigDict:
     config.seeds[name] = config_dict.placeholder(int)
 
   config.eval = ml_collections.ConfigDict()
-  # 'train' is the training set without augmentation (Fort et al. 2021, Figure 2b), 'minibatch' the
-  # first eval.batch images of it (Figure 3b).
+  # 'train' is without augmentation (Fort et al. 2021, Figure 2b), 'minibatch' its first eval.batch.
   config.eval.splits = ('test',)
   config.eval.every = '20 percent'
   # Examples in one evaluation step over all devices; rounded up to a multiple of the devices.
@@ -176,10 +174,6 @@ class ReadConfig:
     """Returns this section as keyword arguments; all its keys count as read."""
     return {key: getattr(self, key) for key in self._config}
 
-  def read(self) -> frozenset[str]:
-    """Returns the dotted names of the keys read so far."""
-    return frozenset(self._read)
-
   def refuse_unread(self) -> None:
     """Raises ConfigError for a key that differs from its default and that nothing has read."""
     defaults = dict(flatten(get_default()))
@@ -200,15 +194,31 @@ def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, 
       yield prefix + key, value
 
 
+def to_json(config: ml_collections.ConfigDict) -> dict[str, Any]:
+  """Returns dotted key -> value for every leaf, as JSON keeps values."""
+  return json.loads(json.dumps(dict(flatten(config))))
+
+
+def from_json(flat: Mapping[str, Any]) -> ml_collections.ConfigDict:
+  """Returns the config of `to_json`; a section or another key that is missing has its default."""
+  config = get_default()
+  with config.unlocked():
+    for section in {key.split('.')[0] for key in flat} & {'model', 'loss', 'schedule'}:
+      config[section] = ml_collections.ConfigDict()
+    config.update_from_flattened_dict({
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in flat.items() if value is not None})
+  return config
+
+
 def content(config: ml_collections.ConfigDict) -> dict[str, Any]:
   """Returns what a run is, as JSON values: dotted key -> value, without MACHINE_KEYS.
 
   Keys at their default are left out, so that a key which is new in the code changes no run that was
   there before it.
   """
-  defaults = _json(dict(flatten(get_default())))
-  flat = _json(dict(flatten(config)))
-  return {key: value for key, value in flat.items() if key not in MACHINE_KEYS
+  defaults = to_json(get_default())
+  return {key: value for key, value in to_json(config).items() if key not in MACHINE_KEYS
           and (key not in defaults or value != defaults[key])}
 
 
@@ -274,11 +284,10 @@ def validate(config: ml_collections.ConfigDict) -> None:
         '(the batch grows with the multiplicity) or views (the batch is fixed)')
   if config.neighbouring and not config.views:
     raise errors.ConfigError('neighbouring=True needs views, not unique: its batch is fixed')
-  if config.views:
-    if n > 1 and config.views % n and not config.neighbouring:
-      raise errors.ConfigError(
-          f'multiplicity={n} does not divide views={config.views}; allowed: a divisor of it, or '
-          f'views={config.views // n * n or n}')
+  if n > 1 and config.views % n and not config.neighbouring:
+    raise errors.ConfigError(
+        f'multiplicity={n} does not divide views={config.views}; allowed: a divisor of it, or '
+        f'views={config.views // n * n or n}')
   if config.neighbouring and n < 1:
     raise errors.ConfigError(f'multiplicity={n} with neighbouring=True; allowed: 1 or more')
 
@@ -300,8 +309,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
   _require(0 < config.sam.fraction <= 1, config, 'sam.fraction', 'more than 0, at most 1')
   for split in config.eval.splits:
     if split not in SPLITS:
-      raise errors.ConfigError(
-          f'eval.splits holds {split!r}; allowed: {", ".join(SPLITS)}')
+      raise errors.ConfigError(f'eval.splits holds {split!r}; allowed: {", ".join(SPLITS)}')
   if 'validation' in config.eval.splits and not config.data.validation:
     raise errors.ConfigError("eval.splits holds 'validation', but data.validation is 0")
   best = config.checkpoint.best
@@ -309,10 +317,6 @@ def validate(config: ml_collections.ConfigDict) -> None:
     raise errors.ConfigError(
         f'checkpoint.best={best!r} names a split that is not evaluated; eval.splits holds '
         f'{", ".join(config.eval.splits)}')
-
-
-def _json(flat: dict[str, Any]) -> dict[str, Any]:
-  return json.loads(json.dumps(flat))
 
 
 def _get(config: ml_collections.ConfigDict, dotted: str) -> Any:

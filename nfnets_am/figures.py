@@ -1,9 +1,13 @@
 """Cells to a table, a page and a picture."""
 
 from collections.abc import Sequence
+import csv
+import io
 import math
 import os
 from typing import Any
+
+from etils import epath
 
 from nfnets_am import comparison
 from nfnets_am import experiment_file
@@ -82,6 +86,13 @@ def csv_rows(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell]) -> l
                    *(run.final.get(metric, '') for metric in metrics),
                    run.derived.get('updates', ''), run.derived.get('views', ''), run.reason])
   return rows
+
+
+def write_csv(rows: Sequence[Sequence[Any]], path: str | os.PathLike) -> None:
+  """Writes rows as a .csv file, on a disk or in a bucket."""
+  text = io.StringIO(newline='')
+  csv.writer(text).writerows(rows)
+  epath.Path(path).write_bytes(text.getvalue().encode())
 
 
 def markdown(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell], header: list[str],
@@ -170,5 +181,5 @@ def picture(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell],
     ends.grid(alpha=0.3, axis='y')
     ends.set_title('at the end; every run a point', fontsize=9)
   fig.suptitle(sweep.title, fontsize=11)
-  fig.savefig(path, dpi=150)
+  panels.save(fig, path)
   plt.close(fig)

@@ -5,7 +5,6 @@ or when its heartbeat has not moved for STALE_S of the watcher's own clock: the 
 machines are never compared.
 """
 
-import contextlib
 import fcntl
 import json
 import os
@@ -17,6 +16,8 @@ from typing import Any
 import uuid
 
 from etils import epath
+
+from nfnets_am import errors
 
 BEAT_S = 15.0
 STALE_S = 120.0
@@ -83,9 +84,12 @@ class Lease:
     self._end.set()
     self._thread.join()
     self._thread = None
-    with contextlib.suppress(OSError):
+    try:
       if (self.holder() or {}).get('token') == self._token:
         self._path.unlink(missing_ok=True)
+    except Exception as e:
+      if not errors.is_storage(e):
+        raise
 
   def holder(self) -> dict[str, Any] | None:
     """Returns what the file says of its holder ('machine', 'pid', 'beats', 'time'), or None."""
@@ -119,8 +123,10 @@ class Lease:
           self.lost = True
           return
         self._write()
-      except OSError:
-        continue  # A disk that is full or away for a moment; the next beat tries again.
+      except Exception as e:
+        if not errors.is_storage(e):
+          raise
+        # A disk that is full, a bucket that is away for a moment; the next beat tries again.
 
 
 def holder(path: str | os.PathLike) -> dict[str, Any] | None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence
-import csv
 import dataclasses
-import pathlib
+import os
 from typing import Any
+
+from etils import epath
 
 from nfnets_am import comparison
 from nfnets_am import errors
@@ -15,7 +16,7 @@ from nfnets_am import reduction
 from nfnets_am import tuning
 
 
-def read(path: str | pathlib.Path, workdir: pathlib.Path, scale: str = '',
+def read(path: str | os.PathLike, workdir: str | os.PathLike, scale: str = '',
          overrides: Mapping[str, Any] | None = None,
          ) -> tuple[experiment_file.Sweep, list[reduction.Cell]]:
   """Returns an experiment's sweep, with the cells that tuning has added, and its reduced cells."""
@@ -24,15 +25,15 @@ def read(path: str | pathlib.Path, workdir: pathlib.Path, scale: str = '',
       sweep, experiment_file.get_runs(path, sweep, overrides), workdir)
 
 
-def write(sweep: experiment_file.Sweep, cells: list[reduction.Cell], folder: pathlib.Path,
-          name: str, command: str) -> None:
-  """Writes folder/name.md, .csv and .png."""
+def write(sweep: experiment_file.Sweep, cells: list[reduction.Cell],
+          folder: str | os.PathLike, name: str, command: str) -> None:
+  """Writes folder/name.md, .csv and .png; the folder may be in a bucket."""
+  folder = epath.Path(folder)
   folder.mkdir(parents=True, exist_ok=True)
   header, rows = figures.table_of(sweep, cells)
   (folder / f'{name}.md').write_text(
       figures.markdown(sweep, cells, header, rows, command, f'{name}.png'))
-  with open(folder / f'{name}.csv', 'w', newline='') as f:
-    csv.writer(f).writerows(figures.csv_rows(sweep, cells))
+  figures.write_csv(figures.csv_rows(sweep, cells), folder / f'{name}.csv')
   figures.picture(sweep, cells, folder / f'{name}.png')
 
 
@@ -48,10 +49,10 @@ class Summary:
 
   claims: Sequence[tuple[str, ...]]
   counts: str
-  path: pathlib.Path
+  path: epath.Path
 
 
-def write_all(experiments: pathlib.Path, workdir: pathlib.Path, scale: str, command: str,
+def write_all(experiments: str | os.PathLike, workdir: str | os.PathLike, scale: str, command: str,
               overrides: Mapping[str, Any] | None = None) -> Summary:
   """Writes workdir/report: a page for each experiment of a folder, and index.md.
 
@@ -59,7 +60,7 @@ def write_all(experiments: pathlib.Path, workdir: pathlib.Path, scale: str, comm
     ConfigError: the folder holds no experiment. One that does not know the scale is named on the
       page.
   """
-  folder = workdir / 'report'
+  folder = epath.Path(workdir) / 'report'
   numbers, claims, states = [], [], []
   for path in experiment_file.find(experiments):
     try:

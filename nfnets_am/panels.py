@@ -1,9 +1,12 @@
 """Draws the plots of a paper's figure: its axes, one line for each multiplicity, error bars."""
 
 from collections.abc import Sequence
+import io
 import math
 import os
 from typing import Any
+
+from etils import epath
 
 from nfnets_am import experiment_file
 from nfnets_am import paper
@@ -53,8 +56,15 @@ def draw(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell],
   for axis in axes.flat[len(sweep.panels):]:
     axis.set_visible(False)
   fig.suptitle(sweep.title, fontsize=11)
-  fig.savefig(path, dpi=150)
+  save(fig, path)
   plt.close(fig)
+
+
+def save(fig: Any, path: str | os.PathLike) -> None:
+  """Writes a figure as .png, on a disk or in a bucket."""
+  data = io.BytesIO()
+  fig.savefig(data, dpi=150, format='png')
+  epath.Path(path).write_bytes(data.getvalue())
 
 
 def _draw_panel(axis, sweep, cells, panel):

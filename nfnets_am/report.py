@@ -8,10 +8,10 @@ with all numbers and claims, WORKDIR/report/index.md. Runs that are missing, div
 finished are named as such and never averaged.
 """
 
-import pathlib
 import shlex
 
 from absl import flags
+from etils import epath
 from rich import console
 from rich import table
 
@@ -24,7 +24,8 @@ from nfnets_am import pages
 _EXPERIMENT = flags.DEFINE_string('experiment', None, 'Experiment file with a get_sweep().')
 _EXPERIMENTS = flags.DEFINE_string('experiments', None, 'With --all: a folder of such files.')
 _ALL = flags.DEFINE_bool('all', False, 'One page for all experiments of a folder.')
-_WORKDIR = flags.DEFINE_string('workdir', None, "The sweep's folder; each run is a folder in it.")
+_WORKDIR = flags.DEFINE_string(
+    'workdir', None, "The sweep's folder or gs:// address; each run is a folder in it.")
 _SCALE = flags.DEFINE_string('scale', '', "A scale that the file knows, such as 'smoke'.")
 _SET = flags.DEFINE_multi_string('set', [], 'KEY=VALUE as the sweep was launched with; repeatable.')
 
@@ -35,7 +36,7 @@ def main() -> None:
   if _ALL.value:
     _report_all()
     return
-  workdir = pathlib.Path(_WORKDIR.value)
+  workdir = epath.Path(_WORKDIR.value)
   sweep, cells = pages.read(
       _EXPERIMENT.value, workdir, _SCALE.value, experiment_file.parse_overrides(_SET.value))
   pages.write(sweep, cells, workdir, 'report', _command(f'--experiment={_EXPERIMENT.value}'))
@@ -50,8 +51,8 @@ def main() -> None:
 
 
 def _report_all() -> None:
-  summary = pages.write_all(pathlib.Path(_EXPERIMENTS.value), pathlib.Path(_WORKDIR.value),
-                            _SCALE.value, _command(f'--all --experiments={_EXPERIMENTS.value}'),
+  summary = pages.write_all(_EXPERIMENTS.value, _WORKDIR.value, _SCALE.value,
+                            _command(f'--all --experiments={_EXPERIMENTS.value}'),
                             experiment_file.parse_overrides(_SET.value))
   printed = table.Table('experiment', 'claim', 'ours', 'verdict',
                         title=f'Claims: {summary.counts}')

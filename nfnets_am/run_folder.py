@@ -64,8 +64,7 @@ class RunFolder:
       raise errors.UserError(f'{self.path} is in use by another training process') from None
     except OSError as e:
       raise errors.UserError(f'workdir {self.path} cannot be written: {e.strerror}') from None
-    flat, defaults = (json.loads(json.dumps(dict(config_lib.flatten(c))))
-                      for c in (config, config_lib.get_default()))
+    flat, defaults = map(config_lib.to_json, (config, config_lib.get_default()))
     before = self.read('config.json')
     if before is None:
       self.write('config.json', flat)

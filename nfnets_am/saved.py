@@ -24,14 +24,7 @@ def config_of(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
   flat = run_folder.RunFolder(folder).read('config.json')
   if flat is None or not (folder / 'checkpoints').is_dir():
     raise errors.UserError(f'{folder} holds no run: config.json or checkpoints/ is missing')
-  config = config_lib.get_default()
-  with config.unlocked():
-    for section in ('model', 'loss', 'schedule'):
-      config[section] = ml_collections.ConfigDict()
-    config.update_from_flattened_dict(
-        {key: tuple(value) if isinstance(value, list) else value for key, value in flat.items()
-         if value is not None})
-  return config
+  return config_lib.from_json(flat)
 
 
 def build(workdir: str | os.PathLike, *, data_dir: str | None = None, batch: int | None = None

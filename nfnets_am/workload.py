@@ -40,16 +40,13 @@ def of(config: ml_collections.ConfigDict) -> Workload | None:
     ConfigError: the config is refused, see config.validate and derived.derive.
   """
   config_lib.validate(config)
-  facts = known.KNOWN.get(config.data.name)
-  if facts is None:
+  found = known.training_set(config.data)
+  if found is None:
     return None
-  images = config.data.train_images or facts.train_images - config.data.validation
-  derived = derived_lib.derive(config_lib.ReadConfig(config), train_images=images)
-  size, channels = config.data.crop, 3
-  if facts.image_shape:
-    size, channels = facts.image_shape[0], facts.image_shape[2]
+  derived = derived_lib.derive(config_lib.ReadConfig(config), train_images=found.train_images)
+  size, _, channels = found.image_shape
   macs = _macs(json.dumps(config.model.to_dict(), sort_keys=True), size, channels,
-               facts.num_classes)
+               found.num_classes)
   gradients = 1 + (config.sam.fraction if config.sam.rho else 0)
   views = derived.views * derived.updates
   return Workload(derived.updates, views, 2.0 * _PASSES * gradients * macs * views)

@@ -1,26 +1,41 @@
 """A stand-in for a bucket: gs:// addresses that live in a folder, with what a bucket cannot do.
 
-Objects appear when they are whole, cannot grow and have no locks.
+Objects appear when they are whole, cannot grow and have no locks. `python -m tests.bucket FOLDER
+MODULE --flags` runs a command that finds its gs:// addresses there.
 """
 
 import io
 import os
+import runpy
+import sys
 
 from etils.epath import backend
 from etils.epath import gpath
+import pytest
 
 
 class Bucket(backend._OsPathBackend):
-  """Maps gs://NAME/... to a folder; counts the objects written."""
+  """Maps gs://NAME/... to a folder; counts the objects written.
+
+  Attributes:
+    written: how often, by address.
+    trouble: raised instead of opening anything, unless None.
+    refused: how often it was raised.
+  """
 
   def __init__(self, folder):
     self._folder = os.fspath(folder)
     self.written: dict[str, int] = {}
+    self.trouble: Exception | None = None
+    self.refused = 0
 
   def _at(self, path) -> str:
     return os.path.join(self._folder, os.fspath(path).removeprefix('gs://'))
 
   def open(self, path, mode):
+    if self.trouble is not None:
+      self.refused += 1
+      raise self.trouble
     if 'a' in mode:
       raise io.UnsupportedOperation('an object cannot grow')
     if 'w' not in mode:
@@ -78,3 +93,9 @@ def use(monkeypatch, folder) -> Bucket:
   monkeypatch.setattr(gpath._GPath, '_backend', property(
       lambda path: bucket if path._uri_scheme == 'gs' else on_disk.fget(path)))
   return bucket
+
+
+if __name__ == '__main__':
+  use(pytest.MonkeyPatch(), sys.argv[1])
+  sys.argv[:3] = [sys.argv[2]]
+  runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)

@@ -4,6 +4,8 @@ import os
 import pathlib
 import signal
 
+import pytest
+
 # Before jax starts. NPROC: jax 0.10.2 deadlocks with several CPU devices on few cores without it.
 os.environ['JAX_PLATFORMS'] = 'cpu'
 os.environ.setdefault('NPROC', '16')
@@ -17,3 +19,13 @@ os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0.2')
 # A suite that is started in the background ignores Ctrl-C, and so does all that it starts: the
 # tests of what Ctrl-C does would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope='session')
+def pictures(tmp_path_factory) -> pathlib.Path:
+  """Where the smoke scale of the ImageNet experiments finds its set."""
+  from nfnets_am.data import stand_in
+
+  folder = tmp_path_factory.mktemp('pictures')
+  stand_in.write(str(folder), name='stand_in', train=64, test=16)
+  return folder

@@ -1,6 +1,7 @@
 """A run's folder in a bucket, by a stand-in: nothing grows, nothing locks."""
 
 import json
+import time
 
 from etils import epath
 import pytest
@@ -14,6 +15,7 @@ from nfnets_am import metrics
 from nfnets_am import reduction
 from nfnets_am import run_folder
 from tests import bucket
+from tests import commands
 from tests import tiny
 
 _RUN = 'gs://bucket/a sweep/run'
@@ -69,6 +71,35 @@ def test_a_lease_of_a_machine_that_was_taken_away_is_taken_over(store, monkeypat
   assert leases.holder(f'{_RUN}/train.lease') is None
 
 
+def test_a_bucket_that_is_away_for_a_moment_does_not_end_a_lease(store, monkeypatch):
+  tf = pytest.importorskip('tensorflow')
+  monkeypatch.setattr(leases, 'BEAT_S', 0.03)
+  lease = leases.Lease(f'{_RUN}/launcher.lease')
+  assert lease.acquire()
+  store.trouble = tf.errors.UnavailableError(None, None, 'no answer')
+  _wait_for(lambda: store.refused > 2)
+  store.trouble = None
+  beats = lease.holder()['beats']
+  _wait_for(lambda: lease.holder()['beats'] > beats)
+  assert not lease.lost
+  lease.release()
+
+
+def _wait_for(condition, seconds=60):
+  began = time.monotonic()
+  while not condition():
+    assert time.monotonic() - began < seconds, 'it never came'
+    time.sleep(0.01)
+
+
+@pytest.mark.parametrize('kind, expected', [
+    ('UnavailableError', True), ('PermissionDeniedError', True), ('NotFoundError', True),
+    ('FailedPreconditionError', True), ('InvalidArgumentError', False), ('DataLossError', False)])
+def test_errors_of_a_bucket_are_told_from_those_of_data(kind, expected):
+  tf = pytest.importorskip('tensorflow')
+  assert errors.is_storage(getattr(tf.errors, kind)(None, None, 'so')) == expected
+
+
 def test_states_and_reports_read_it(store):
   (run, *_) = experiment_file.get_runs('tests/tiny.py', tiny.get_sweep())
   folder = run_folder.RunFolder(_RUN)
@@ -81,3 +112,54 @@ def test_states_and_reports_read_it(store):
   state = states.state_of(job)
   assert (state.status, state.update, state.interruptions) == ('finished', 6, 1)
   assert reduction.read_run(_RUN, dict(run.cell)).final == {'test/top1': 0.5}
+
+
+def test_tensorboard_events_are_there_after_each_checkpoint(store, tmp_path):
+  """Also on a disk, where a process may be killed right after it."""
+  tf = pytest.importorskip('tensorflow')
+
+  def events(folder):
+    return [event for path in sorted(folder.iterdir(), key=lambda path: path.suffix)
+            for event in tf.compat.v1.train.summary_iterator(str(path))]
+
+  for address, folder in ((f'{_RUN}/tensorboard', tmp_path / 'bucket/a sweep/run/tensorboard'),
+                          (tmp_path / 'on disk', tmp_path / 'on disk')):
+    killed = []  # Their files are not closed, not even by Python.
+    for start, stop in ((0, 4), (3, 5)):  # Interrupted at 4, its last checkpoint is of update 3.
+      writer = metrics.TensorBoard(address, update=start)
+      killed.append(writer)
+      for update in range(start + 1, stop + 1):
+        writer.write({'update': update, 'split': 'test', 'top1': update / 8})
+        if update == 3:
+          writer.sync()
+      found = [(event.step, value.simple_value)
+               for event in events(folder) for value in event.summary.value]
+      assert found == [(1, 1 / 8), (2, 2 / 8), (3, 3 / 8)]
+    writer.close()
+    # TensorBoard drops what is at or after the start of a session before it.
+    assert [event.step for event in events(folder) if event.HasField('session_log')] == [1, 4]
+    assert [event.step for event in events(folder) if event.summary.value] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.slow
+def test_the_commands_read_and_write_it(store, tmp_path):
+  for run, top1 in zip(experiment_file.get_runs('tests/tiny.py', tiny.get_sweep()), (0.25, 0.75),
+                       strict=True):
+    folder = run_folder.RunFolder(f'gs://bucket/sweep/{run.name}')
+    folder.set_status('finished', update=6, updates=6)
+    file = metrics.MetricsFile(folder.path / 'metrics.jsonl', update=0)
+    file.write({'update': 6, 'split': 'test', 'top1': top1})
+    file.close()
+  where = '--workdir=gs://bucket/sweep'
+  for flags in (('nfnets_am.report', '--experiment=tests/tiny.py'),
+                ('nfnets_am.report', '--all', '--experiments=tests'), ('launch.status',)):
+    done = commands.run('tests.bucket', str(tmp_path), *flags, where)
+    assert done.returncode == 0, done.stderr
+    if flags[0] == 'launch.status':
+      assert '2 finished' in done.stdout
+  for name in ('report', 'report/tiny'):
+    written = tmp_path / 'bucket' / 'sweep' / name
+    assert '25.0' in written.with_suffix('.md').read_text()
+    assert written.with_suffix('.csv').read_bytes().count(b'\r\n') == 3
+    assert written.with_suffix('.png').read_bytes().startswith(b'\x89PNG')
+  assert 'report/tiny.md' not in (tmp_path / 'bucket/sweep/report/index.md').read_text()

@@ -1,5 +1,7 @@
 """Configs: what is refused, and with which sentence."""
 
+import json
+
 import ml_collections
 import pytest
 
@@ -87,6 +89,20 @@ def test_one_seed_for_all_or_each_its_own():
   config.seeds.shuffle = 0
   assert config_lib.seeds(config_lib.ReadConfig(config)) == {
       'init': 7, 'shuffle': 0, 'augment': 7, 'noise': 7}
+
+
+def test_a_config_comes_back_from_json():
+  config = _config(**{'eval.splits': ('test', 'train'), 'seeds.noise': 3})
+  config.model = ml_collections.ConfigDict({'name': 'wide_resnet', 'depth': 10})
+  config.schedule = ml_collections.ConfigDict({'name': 'halving', 'peak': 0.5, 'start': 0.5})
+  flat = config_lib.to_json(config)
+  assert json.loads(json.dumps(flat)) == flat and flat['eval.splits'] == ['test', 'train']
+  back = config_lib.from_json(flat)
+  assert back.to_dict() == config.to_dict() and back.is_locked
+  # What is not said has its default; a section that is said has no other keys.
+  part = config_lib.from_json({'model.name': 'wide_resnet_tiny', 'ema': 0.9})
+  assert (part.model.to_dict(), part.ema) == ({'name': 'wide_resnet_tiny'}, 0.9)
+  assert part.schedule.to_dict() == config_lib.get_default().schedule.to_dict()
 
 
 def test_cells_are_read_by_the_types_of_their_defaults():

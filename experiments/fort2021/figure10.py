@@ -30,9 +30,7 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
                for n in (1, grids.many('wide_resnet', scale)))
   return experiment_file.Sweep(
       title='Figure 10: accuracy by temperature at 32 and 512 epochs',
-      cells=grids.merge(*(
-          grids.grid(model, regime, scale, budgets=(budget,), curves=(budget,))
-          for model, regime, budget in shown)),
+      cells=grids.whole_curves(scale, shown),
       panels=layouts.by_temperature(scale, shown),
       claims=(
           *layouts.temperature_claims(scale, shown[:2], 'Figure 10(a, b)'),

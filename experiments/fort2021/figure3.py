@@ -17,7 +17,6 @@ import ml_collections
 from experiments.fort2021 import grids
 from experiments.fort2021 import recipes
 from nfnets_am import claims
-from nfnets_am import errors
 from nfnets_am import experiment_file
 from nfnets_am import paper
 
@@ -29,8 +28,6 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
 
 def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
   """Returns the grid."""
-  if scale == 'validation':
-    raise errors.ConfigError(grids.NO_VALIDATION)
   curve = grids.epochs(128, scale)
   one, many = ({'multiplicity': grids.multiplicities_of('nf_resnet50', scale)[i]} for i in (0, -1))
   return experiment_file.Sweep(

@@ -32,8 +32,8 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
   cifar, imagenet = ({'model': model} for model in ('wide_resnet', 'nf_resnet50'))
   return experiment_file.Sweep(
       title='Figure 5: fixed batch, small (64 on CIFAR-100, 256 on ImageNet)',
-      cells=grids.merge(grids.grid('wide_resnet', 'small', scale),
-                          grids.grid('nf_resnet50', 'small', scale)),
+      cells=grids.merge(*(grids.grid(model, 'small', scale)
+                          for model in ('wide_resnet', 'nf_resnet50'))),
       panels=layouts.by_epochs_and_updates(),
       claims=(
           *layouts.fixed_batch_claims(scale, 'Figure 5(c)'),

@@ -36,7 +36,7 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
   return experiment_file.Sweep(
       title='Figure 6: Wide-ResNet-16-4, CIFAR-100, training loss and learning rates',
       cells=grids.merge(*(grids.grid('wide_resnet', regime, scale, curves=(128,))
-                            for regime in ('large', 'small'))),
+                          for regime in ('large', 'small'))),
       others=('train/loss',),
       panels=(
           *(paper.Panel(f'({letter}) Training loss by updates, B = {rows["views"]}', 'updates',

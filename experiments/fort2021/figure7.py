@@ -28,9 +28,7 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
            for regime in ('large', 'small')]
   return experiment_file.Sweep(
       title='Figure 7: accuracy by temperature at 128 epochs',
-      cells=grids.merge(*(
-          grids.grid(model, regime, scale, budgets=(budget,), curves=(budget,))
-          for model, regime, budget in shown)),
+      cells=grids.whole_curves(scale, shown),
       panels=layouts.by_temperature(scale, shown),
       claims=layouts.temperature_claims(scale, shown, 'Figure 7'),
       note=grids.note(scale),

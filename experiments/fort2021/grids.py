@@ -1,7 +1,7 @@
 """Which runs the experiments of Fort et al. 2021 have, and what the paper prints about them.
 
-Every function takes the scale: 'full', 'validation' (full, tuned on held-out images; CIFAR-100
-only) or 'smoke', which has the same structure in a few tiny runs.
+Every function takes the scale: 'full', 'validation' (full, tuned on held-out images) or 'smoke',
+which has the same structure in a few tiny runs.
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,6 @@ from nfnets_am import paper
 from nfnets_am import tuning
 
 Cell = dict[str, Any]
-NO_VALIDATION = (
-    "scale='validation'; allowed: full, smoke, since no images are held out of ImageNet's streamed "
-    'training set')
 
 # The unique images of section 2 and the batches of section 3.
 _ROWS = {
@@ -81,8 +78,6 @@ def grid(model: str, regime: str, scale: str, *, budgets: Sequence[int] = (),
   """
   recipes.check_scale(scale)
   smoke = scale == 'smoke'
-  if scale == 'validation' and model == 'nf_resnet50':
-    return ()
   batch = rows(model, regime, scale)
   budgets = budgets or (_SMOKE_BUDGETS if smoke else _BUDGETS[model])
   chosen = multiplicities or multiplicities_of(model, scale)
@@ -101,6 +96,12 @@ def grid(model: str, regime: str, scale: str, *, budgets: Sequence[int] = (),
 def merge(*grids: Sequence[Cell]) -> tuple[Cell, ...]:
   """Returns the cells of several grids, each once, in order."""
   return tuple({config_lib.cell_name(cell): cell for cells in grids for cell in cells}.values())
+
+
+def whole_curves(scale: str, shown: Sequence[tuple[str, str, int]]) -> tuple[Cell, ...]:
+  """Returns wide grids at (model, regime, budget), where the curve over the rate is drawn."""
+  return merge(*(grid(model, regime, scale, budgets=(budget,), curves=(budget,))
+                 for model, regime, budget in shown))
 
 
 def rows(model: str, regime: str, scale: str) -> dict[str, int]:

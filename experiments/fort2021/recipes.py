@@ -34,9 +34,9 @@ NFNets (section 5, 'for all other details' Brock et al. 2021b):
     it doubles the cost; each device has its own ascent (sam.rho, sam.fraction, sam.synchronised).
   - bfloat16 images and activations, float32 weights [R]; 1 run each [C].
 
-Held-out images: at the scale 'validation' the learning rate of the Wide-ResNets is chosen on 5,000
-training images, which are not trained on (data.validation); at 'full' on the test set, as the paper
-does.
+Held-out images: at the scale 'validation' learning rates are chosen on training images that are not
+trained on (data.validation), 5,000 of CIFAR-100 [C] and 10,000 of ImageNet [R]; at 'full' on the
+test set, as the paper does. Epochs are then of the remaining images.
 """
 
 from collections.abc import Mapping
@@ -61,7 +61,8 @@ NFNET_CELL = {
     'model': 'nfnet_f2', 'multiplicity': 1, 'updates': 112_600, 'rho': 0.0, 'seed': 0,
     'scale': 'full'}
 
-_CIFAR_VALIDATION = 5000
+# Images held out at the scale 'validation'.
+_HELD_OUT = {'cifar100': 5000, 'imagenet2012': 10_000}
 
 
 def tuned(cell: str, **defaults: Any) -> ml_collections.ConfigDict:
@@ -83,6 +84,9 @@ def tuned(cell: str, **defaults: Any) -> ml_collections.ConfigDict:
   config.budget = f'{cell["epochs"]} epochs'
   config.seed = cell['seed']
   _TUNED[cell['model']](config, cell)
+  if cell['scale'] == 'validation':
+    config.data.validation = _HELD_OUT[config.data.name]
+    config.eval.splits = ('validation', *config.eval.splits)
   return config
 
 
@@ -96,9 +100,6 @@ def _wide_resnet(config: ml_collections.ConfigDict, cell: Mapping[str, Any]) -> 
        'first_at_start': True})
   config.optimizer.l2 = 5e-4
   config.eval.splits = ('test', 'train')
-  if cell['scale'] == 'validation':
-    config.data.validation = _CIFAR_VALIDATION
-    config.eval.splits = ('validation', 'test', 'train')
   config.log_every = '2 percent'
   if cell['scale'] == 'smoke':
     config.data.name = 'fashion_mnist_small'

@@ -8,11 +8,9 @@ folder like any other, with the mean of every layer in layers.json, and the same
 measures what is missing. Writes gradient_variance.csv and gradient_variance.png.
 """
 
-import csv
-import pathlib
-
 from absl import flags
 from absl import logging
+from etils import epath
 from rich import console
 from rich import table
 
@@ -31,7 +29,7 @@ _CAPTION = ('Mean over seeds ± their deviation (ddof 0). The ratio is to the le
 
 def main() -> None:
   sweep = experiment_file.get_sweep(_EXPERIMENT.value, _SCALE.value)
-  workdir = pathlib.Path(_WORKDIR.value)
+  workdir = epath.Path(_WORKDIR.value)
   runs = experiment_file.get_runs(_EXPERIMENT.value, sweep)
   for i, run in enumerate(runs, 1):
     logging.info('cell %d of %d: %s', i, len(runs), run.cell)
@@ -39,8 +37,7 @@ def main() -> None:
         experiment_file.get_config(run.flags[0].removeprefix('--config=')), workdir / run.name)
   cells = reduction.reduce(sweep, runs, workdir)
   rows = minibatch_variance.rows_of(cells)
-  with open(workdir / 'gradient_variance.csv', 'w', newline='') as f:
-    csv.writer(f).writerows(rows)
+  figures.write_csv(rows, workdir / 'gradient_variance.csv')
   figures.picture(sweep, cells, workdir / 'gradient_variance.png')
   shown = table.Table(*rows[0], title=sweep.title, caption=_CAPTION)
   for row in rows[1:]:

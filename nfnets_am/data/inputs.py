@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Iterator
-from collections.abc import Mapping
 from typing import Any
 
 from absl import logging
@@ -78,7 +77,7 @@ class StreamInput:
   """A set of encoded images in shards, cropped to one size; attributes as MemoryInput.
 
   Attributes:
-    splits: split -> records.
+    splits: split -> records; 'validation' where images are held out, see `hold_out`.
     recipe: crop, mixing and RandAugment.
     bad: training images that are left out, since their records are bad.
   """
@@ -96,10 +95,12 @@ class StreamInput:
     self._method, self._eval_size = config.eval_crop, config.eval_size or config.crop
     crops.EVALUATION[self._method]  # Refuses an unknown name before anything is opened.
     name = config.name.removeprefix('tfds:')
-    self.splits: Mapping[str, records_lib.Records] = {
+    self.splits = {
         split: records_lib.open_split(
             name, stored, config.data_dir, config.download, cache=config.cache)
         for split, stored in (('train', 'train'), ('test', config.test_split))}
+    if config.validation:
+      self.splits |= hold_out(self.splits['train'], config.validation)
     train = self.splits['train']
     if config.on_bad_record == 'skip':
       self.bad = records_lib.find_bad(train, config.bad_fraction)
@@ -140,6 +141,23 @@ class StreamInput:
 
 
 Input = MemoryInput | StreamInput
+
+
+def hold_out(train: records_lib.Records, count: int) -> dict[str, records_lib.Records]:
+  """Splits off the first images as stored: {'train': the others, 'validation': them}.
+
+  The public code of NFNets holds out the first 10,000 of ImageNet so. TFDS shuffles a set before it
+  stores it, so they are a sample of all; they lie in the first shards, so that an evaluation reads
+  no others; and they are the same for any seed and any number of hosts.
+
+  Raises:
+    errors.ConfigError: so many images leave none to train on.
+  """
+  if count >= train.total:
+    raise errors.ConfigError(
+        f'data.validation={count}; allowed: 0 to {train.total - 1}, fewer than the {train.total} '
+        'training images')
+  return {'train': train.part(count, train.total), 'validation': train.part(0, count)}
 
 
 def make_recipe(config: Any) -> stream_pipeline.Recipe:

@@ -1,5 +1,6 @@
 """Sizes of known data sets, for plans that are made where the data are not."""
 
+from typing import Any
 from typing import NamedTuple
 
 
@@ -20,3 +21,18 @@ KNOWN = {
     'svhn': Known(604_388, (32, 32, 3), 10),
     'svhn_cropped': Known(73_257, (32, 32, 3), 10),
 }
+
+
+def training_set(data: Any) -> Known | None:
+  """Returns the facts of a config's training images.
+
+  Args:
+    data: the config's section.
+
+  Returns:
+    How many it trains on, (H, W, C) of a view, K; None for a set that is not known.
+  """
+  facts = KNOWN.get(data.name.removeprefix('tfds:'))
+  return facts and Known(
+      data.train_images or facts.train_images - data.validation,
+      facts.image_shape or (data.crop, data.crop, 3), facts.num_classes)

@@ -15,20 +15,22 @@ from nfnets_am.data import tfds_images
 
 @dataclasses.dataclass(frozen=True)
 class Records:
-  """One stored split, opened.
+  """One stored split, opened, or a part of it.
 
-  An image's number ('example') is its position in the split: shard by shard, as stored.
+  An image's number ('example') is its position among these images: shard by shard, as stored.
 
   Attributes:
     name: of the data set.
     split: of it.
     paths: the shards' files.
-    lengths: records in each, from the set's metadata.
+    lengths: records of each, from the set's metadata.
     num_classes: K.
     mean_bytes: size of a record on average.
     image_key, label_key: the features to read.
     file_format: a name in shards.FORMATS.
     cache: folder of this host that keeps the shards it has read; '' is none.
+    starts: records of each shard's file that come before these; () is none.
+    skipped: images of the stored split that come before these.
   """
   name: str
   split: str
@@ -40,10 +42,12 @@ class Records:
   label_key: str
   file_format: str
   cache: str = ''
+  starts: tuple[int, ...] = ()
+  skipped: int = 0
 
   @property
   def total(self) -> int:
-    """N, images in the split."""
+    """N, how many images these are."""
     return sum(self.lengths)
 
   @functools.cached_property
@@ -60,13 +64,34 @@ class Records:
     return shard, int(example - self.first[shard])
 
   def describe(self, example: int) -> str:
-    """Names an image by file, index in it and number."""
+    """Names an image by file, index in it and number in the stored split."""
     shard, index = self.where(example)
-    return (f'record {index} of shard {os.path.basename(self.paths[shard])} (image {example} of '
-            f'the split {self.split!r} of {self.name!r})')
+    if self.starts:
+      index += self.starts[shard]
+    return (f'record {index} of shard {os.path.basename(self.paths[shard])} (image '
+            f'{self.skipped + example} of the split {self.split!r} of {self.name!r})')
 
-  def read(self, path: Any, first: Any, count: Any) -> Any:
-    """Returns a tf.data.Dataset of serialized records first .. first + count - 1 of a shard."""
+  def part(self, first: int, stop: int) -> 'Records':
+    """Returns images first .. stop - 1 alone, which are numbered anew."""
+    low, high = (np.clip(x - self.first, 0, self.lengths) for x in (first, stop))
+    # Shards outside are left out, so that nothing opens them.
+    of = lambda values: tuple(np.asarray(values)[high > low].tolist())
+    return dataclasses.replace(
+        self, paths=of(self.paths), lengths=of(high - low), skipped=self.skipped + first,
+        starts=of(low + (self.starts or 0)))
+
+  def read(self, shard: Any, first: Any, count: Any) -> Any:
+    """Returns a tf.data.Dataset of serialized records first .. first + count - 1 of a shard.
+
+    Args:
+      shard: its number, Python or tensor; so are the others.
+      first: counted from the first of these records in it.
+      count: how many.
+    """
+    tf = tensorflow.import_tensorflow()
+    path = tf.gather(self.paths, shard)
+    if self.starts:
+      first += tf.gather(tf.constant(self.starts, tf.int64), shard)
     if self.cache:
       path = shards.cached(path, self.cache)
     return shards.FORMATS[self.file_format](path, first, count)
@@ -156,8 +181,8 @@ def find_bad(records: Records, at_most: float) -> tuple[int, ...]:
     return index, (pixels >= 0) & (label >= 0) & (label < records.num_classes)
 
   good = np.zeros(records.total, bool)
-  for path, first, length in zip(records.paths, records.first, records.lengths, strict=True):
-    dataset = records.read(path, 0, length).enumerate()
+  for shard, (first, length) in enumerate(zip(records.first, records.lengths, strict=True)):
+    dataset = records.read(shard, 0, length).enumerate()
     dataset = dataset.map(usable, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
     for index, is_good in dataset.as_numpy_iterator():
       good[first + index] = is_good
@@ -176,12 +201,12 @@ def find_fault(records: Records, examples: np.ndarray) -> str | None:
   for example in examples.tolist():
     shard, index = records.where(example)
     try:
-      found = list(records.read(records.paths[shard], index, 1))
+      found = list(records.read(shard, index, 1))
     except tf.errors.OpError as e:
       return f'{records.describe(example)} cannot be read: {tfds_images.first_line(e)}'
     if not found:
-      return (f'{records.describe(example)} is missing: the file ends before it, though the '
-              f"set's metadata says that the shard holds {records.lengths[shard]} records")
+      return (f"{records.describe(example)} is missing: the file ends before it, though the set's "
+              'metadata counts it')
     try:
       encoded, label = records.parse(found[0])
       decode(encoded)

@@ -38,9 +38,8 @@ def eval_batches(records: records_lib.Records, batch: int, *, method: str, size:
     encoded, label = records.parse(serialized)
     return tf.ensure_shape(crop(records_lib.decode(encoded), size), [size, size, 3]), label
 
-  files = tf.data.Dataset.from_tensor_slices(
-      (list(records.paths), np.array(records.lengths, np.int64)))
-  dataset = files.flat_map(lambda path, length: records.read(path, 0, length))
+  lengths = tf.data.Dataset.from_tensor_slices(np.array(records.lengths, np.int64)).enumerate()
+  dataset = lengths.flat_map(lambda shard, length: records.read(shard, 0, length))
   dataset = dataset.batch(batch).shard(hosts, host).unbatch()
   dataset = dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
   batches = dataset.batch(batch).prefetch(2).as_numpy_iterator()

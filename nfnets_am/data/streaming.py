@@ -30,8 +30,8 @@ def visits(records: records_lib.Records, plan: stream_order.StreamPlan, start: i
   """Reads the records of this host's images, decoding none.
 
   Args:
-    records: the split.
-    plan: its order.
+    records: the images.
+    plan: their order.
     start: first update.
     stop: one past the last update.
     which: the update whose images are to be read in place of those of update k;
@@ -42,12 +42,11 @@ def visits(records: records_lib.Records, plan: stream_order.StreamPlan, start: i
     the order of the plan's unique images.
   """
   tf = tensorflow.import_tensorflow()
-  paths = tf.constant(records.paths)
   ranges = list(_ranges(which, start, stop))
 
   def read(segments, order):
     files = tf.data.Dataset.from_tensor_slices(segments).flat_map(
-        lambda s: records.read(tf.gather(paths, s[0]), s[1], s[2]))
+        lambda s: records.read(s[0], s[1], s[2]))
     # One element of all records: `order` picks from it. Too few is an error of tf.gather.
     size = tf.reduce_sum(segments[:, 2])
     return tf.gather(files.batch(size).get_single_element(), order)

@@ -1,4 +1,4 @@
-"""A few hundred stored photographs, written once."""
+"""Stored sets of encoded photographs, which tests read and do not change."""
 
 import pytest
 
@@ -8,7 +8,21 @@ from tests.data import encoded
 
 @pytest.fixture(scope='session')
 def stored(tmp_path_factory):
-  """Training split of 300 photographs in five shards; image i is named 'i.JPEG'. Not to change."""
+  """The folder of the set 'photographs': 63 images to train on, 11 to test on."""
   path = tmp_path_factory.mktemp('tfds')
-  encoded.write(path, encoded.LENGTHS)
+  encoded.write(path, encoded.LENGTHS, validation=11)
+  return str(path)
+
+
+@pytest.fixture(scope='session')
+def opened(stored):
+  """Its training split."""
+  return records.open_split('photographs', 'train', stored)
+
+
+@pytest.fixture(scope='session')
+def many(tmp_path_factory):
+  """The training split of a larger set: 300 images."""
+  path = tmp_path_factory.mktemp('many')
+  encoded.write(path, encoded.MANY)
   return records.open_split('photographs', 'train', str(path))

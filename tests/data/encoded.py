@@ -6,12 +6,16 @@ import io
 import numpy as np
 from PIL import Image
 
+from nfnets_am.data import stream_order
+from nfnets_am.data import tensorflow
 from nfnets_am.data import tfds_writer
 from tests.data import photographs
 
 CLASSES = 10
-# The shards of the set of the fixture `stored`: 300 images, one shard empty and one of one image.
-LENGTHS = (67, 0, 129, 1, 103)
+# Of the training shards of the set that the fixtures `stored` and `opened` give.
+LENGTHS = (13, 0, 29, 1, 20)
+# The same of the fixture `many`.
+MANY = (67, 0, 129, 1, 103)
 
 
 def jpeg(image: np.ndarray, quality: int = 90, kind: str = 'JPEG') -> bytes:
@@ -48,3 +52,19 @@ def write(folder, lengths: tuple[int, ...], rows: list[tfds_writer.Example] | No
   shards = [rows[stop - length:stop] for stop, length in zip(stops, lengths, strict=True)]
   return tfds_writer.write(folder, name, '5.1.0', CLASSES, {
       'train': shards, 'validation': [rows[:validation]]}, file_format=file_format)
+
+
+def plan(**changes) -> stream_order.StreamPlan:
+  """An order of the images of `opened`."""
+  return stream_order.StreamPlan(**({
+      'examples': sum(LENGTHS), 'unique': 8, 'multiplicity': 2, 'neighbouring': False,
+      'shuffle_seed': 0, 'layout': 'image_major', 'lengths': LENGTHS, 'lanes': 4, 'window': 24}
+      | changes))
+
+
+def numbers(dataset) -> list[list[int]]:
+  """Which of `examples` the records of each update are, by their file_name."""
+  parse = tensorflow.import_tensorflow().train.Example.FromString
+  name = lambda record: parse(record).features.feature['file_name'].bytes_list.value[0]
+  return [[int(name(record).split(b'.')[0]) for record in update]
+          for update in dataset.as_numpy_iterator()]

@@ -16,19 +16,10 @@ from tests import commands
 from tests import tiny_stream
 from tests.data import encoded
 
-LENGTHS = (13, 0, 29, 1, 20)
 
-
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-  path = tmp_path_factory.mktemp('tfds')
-  encoded.write(path, LENGTHS, validation=11)
-  return str(path)
-
-
-def _build(folder, **changes):
+def _build(stored, **changes):
   config = tiny_stream.get_config()
-  config.data.data_dir = folder
+  config.data.data_dir = stored
   for key, value in changes.items():
     config.data[key] = value
   return run_lib.build(config)
@@ -36,8 +27,8 @@ def _build(folder, **changes):
 
 @pytest.mark.parametrize('hosts, batch', [(1, 4), (2, 4), (4, 5)])
 @pytest.mark.parametrize('method', crops.EVALUATION)
-def test_evaluation_counts_every_image_once(folder, hosts, batch, method):
-  opened = records.open_split('photographs', 'validation', folder)
+def test_evaluation_counts_every_image_once(stored, hosts, batch, method):
+  opened = records.open_split('photographs', 'validation', stored)
   images, labels, lengths = [], [], []
   for host in range(hosts):
     batches = list(stream_eval.eval_batches(
@@ -65,8 +56,8 @@ def test_evaluation_names_a_bad_record(tmp_path):
     list(stream_eval.eval_batches(opened, 4, method='crop_resize', size=24))
 
 
-def test_a_run_is_built_from_the_config(folder):
-  run = _build(folder)
+def test_a_run_is_built_from_the_config(stored):
+  run = _build(stored)
   assert run.dataset.train_images == 63 and run.dataset.num_classes == 10
   assert run.experiment.image_shape == (16, 16, 3)
   assert run.derived.left_out == run.plan.left_out == 7
@@ -84,9 +75,9 @@ def test_a_run_is_built_from_the_config(folder):
     ({'test_split': 'test'}, "no split 'test'"),
     ({'train_images': 10}, 'data.train_images=10 is set, but nothing reads it'),
     ({'crop': 0}, 'data.'), ({'crop': -1}, 'data.crop=-1')])
-def test_refuses(folder, changes, message):
+def test_refuses(stored, changes, message):
   with pytest.raises((errors.ConfigError, errors.UserError), match=message):
-    _build(folder, **changes)
+    _build(stored, **changes)
 
 
 def test_streaming_keys_are_refused_for_sets_in_memory():
@@ -98,9 +89,9 @@ def test_streaming_keys_are_refused_for_sets_in_memory():
 
 
 def test_bad_records_are_left_out_by_name(tmp_path, caplog):
-  rows = encoded.examples(sum(LENGTHS))
+  rows = encoded.examples(sum(encoded.LENGTHS))
   rows[20] = rows[20]._replace(image=b'nothing')
-  encoded.write(tmp_path, LENGTHS, rows, validation=11)
+  encoded.write(tmp_path, encoded.LENGTHS, rows, validation=11)
   run = _build(str(tmp_path), on_bad_record='skip', bad_fraction=0.05)
   assert run.dataset.bad == (20,) and run.derived.train_images == 62
   assert 'left out: record 7 of shard photographs-train.tfrecord-00002' in caplog.text
@@ -110,9 +101,9 @@ def test_bad_records_are_left_out_by_name(tmp_path, caplog):
 
 @pytest.mark.slow
 def test_bad_records_are_counted_in_the_metrics(tmp_path):
-  rows = encoded.examples(sum(LENGTHS))
+  rows = encoded.examples(sum(encoded.LENGTHS))
   rows[20] = rows[20]._replace(image=b'nothing')
-  encoded.write(tmp_path / 'data', LENGTHS, rows, validation=11)
+  encoded.write(tmp_path / 'data', encoded.LENGTHS, rows, validation=11)
   flags = (f'--config.data.data_dir={tmp_path / "data"}', '--config.data.on_bad_record=skip',
            '--config.data.bad_fraction=0.05', '--config.budget=2 updates')
   commands.train(tmp_path / 'run', *flags, config='tests/tiny_stream.py')
@@ -125,8 +116,8 @@ def test_bad_records_are_counted_in_the_metrics(tmp_path):
 
 
 @pytest.mark.slow
-def test_trains_and_resumes_bit_identically(folder, tmp_path):
-  flags = (f'--config.data.data_dir={folder}',)
+def test_trains_and_resumes_bit_identically(stored, tmp_path):
+  flags = (f'--config.data.data_dir={stored}',)
   config = 'tests/tiny_stream.py'
   commands.train(tmp_path / 'whole', *flags, config=config)
   lines = [json.loads(x) for x in (tmp_path / 'whole/metrics.jsonl').read_text().splitlines()]

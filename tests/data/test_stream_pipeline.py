@@ -1,5 +1,7 @@
 """The whole way of streamed images, against a naive loop from the stored bytes to the rows."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -8,23 +10,15 @@ from nfnets_am.data import crops
 from nfnets_am.data import mixing
 from nfnets_am.data import randaugment
 from nfnets_am.data import records
-from nfnets_am.data import stream_order
 from nfnets_am.data import stream_pipeline
 from nfnets_am.data import tensorflow
 from nfnets_am.data import views
 from tests.data import encoded
 
 tf = tensorflow.import_tensorflow()
-LENGTHS = encoded.LENGTHS
+_plan = functools.partial(encoded.plan, lengths=encoded.MANY, examples=sum(encoded.MANY))
 SIZE = 16
 MIX = 'mixup(alpha=0.2) | cutmix()'
-
-
-def _plan(**changes):
-  return stream_order.StreamPlan(**({
-      'examples': sum(LENGTHS), 'unique': 8, 'multiplicity': 2, 'neighbouring': False,
-      'shuffle_seed': 0, 'layout': 'image_major', 'lengths': LENGTHS, 'lanes': 4, 'window': 24}
-      | changes))
 
 
 def _recipe(partners=None, randaug=False):
@@ -46,16 +40,16 @@ def _assert_same(a, b):
 def _crop(example, epoch, view, label, seed=5):
   """One view of a stored image, by itself."""
   rows = views.Rows(*(np.array([x]) for x in (example, epoch, view)))
-  image = records.decode(encoded.examples(sum(LENGTHS))[example].image)
+  image = records.decode(encoded.examples(sum(encoded.MANY))[example].image)
   return crops.views_of(image, crops.draws(seed, rows, label), SIZE)[0].numpy()
 
 
 @pytest.mark.parametrize('layout, partners', [
     ('image_major', 'fresh'), ('view_major', 'fresh'), ('view_major', 'batch'),
     ('view_major', None)])
-def test_rows_are_those_of_a_naive_loop(stored, layout, partners):
+def test_rows_are_those_of_a_naive_loop(many, layout, partners):
   plan, recipe = _plan(layout=layout), _recipe(partners)
-  for k, batch in zip((36, 37), _batches(stored, plan, recipe, 36, 38), strict=True):
+  for k, batch in zip((36, 37), _batches(many, plan, recipe, 36, 38), strict=True):
     rows = plan.update(k)
     np.testing.assert_array_equal(batch['example'], rows.example)
     np.testing.assert_array_equal(batch['label'], rows.example % encoded.CLASSES)
@@ -79,11 +73,11 @@ def test_rows_are_those_of_a_naive_loop(stored, layout, partners):
     np.testing.assert_array_equal(batch['partner_label'], pool.example[partner] % 10)
 
 
-def test_randaugment_acts_on_the_mixed_image(stored):
+def test_randaugment_acts_on_the_mixed_image(many):
   plan = _plan()
   full, mixed = _recipe('batch', randaug=True), _recipe('batch')
   rows = plan.update(3)
-  (found,), (before,) = (_batches(stored, plan, r, 3, 4) for r in (full, mixed))
+  (found,), (before,) = (_batches(many, plan, r, 3, 4) for r in (full, mixed))
   drawn = full.randaugment.draws(5, rows, SIZE, SIZE)
   apply = tf.function(full.randaugment.apply, jit_compile=True)
   wanted = [apply(image, {k: v[r] for k, v in drawn.items()}).numpy()
@@ -91,10 +85,10 @@ def test_randaugment_acts_on_the_mixed_image(stored):
   np.testing.assert_array_equal(found['image'], wanted)
 
 
-def test_randaugment_without_mixing_differs_between_views(stored):
+def test_randaugment_without_mixing_differs_between_views(many):
   plan, recipe = _plan(layout='view_major'), _recipe(randaug=True)
-  (found,) = _batches(stored, plan, recipe, 3, 4)
-  (before,) = _batches(stored, plan, _recipe(), 3, 4)
+  (found,) = _batches(many, plan, recipe, 3, 4)
+  (before,) = _batches(many, plan, _recipe(), 3, 4)
   drawn = recipe.randaugment.draws(5, plan.update(3), SIZE, SIZE)
   apply = tf.function(recipe.randaugment.apply, jit_compile=True)
   wanted = [apply(image, {k: v[r] for k, v in drawn.items()}).numpy()
@@ -103,46 +97,46 @@ def test_randaugment_without_mixing_differs_between_views(stored):
 
 
 @pytest.mark.parametrize('changes', [{}, {'neighbouring': True, 'multiplicity': 3}])
-def test_reached_directly_or_by_running_with_any_parallelism(stored, changes):
+def test_reached_directly_or_by_running_with_any_parallelism(many, changes):
   plan, recipe = _plan(**changes), _recipe('fresh')
-  run = _batches(stored, plan, recipe, 33, 40, parallel=1)
-  direct = _batches(stored, plan, recipe, 36, 39, parallel=7)
+  run = _batches(many, plan, recipe, 33, 40, parallel=1)
+  direct = _batches(many, plan, recipe, 36, 39, parallel=7)
   for found, wanted in zip(direct, run[3:6], strict=True):
     _assert_same(found, wanted)
   assert (run[4]['image'] != run[3]['image']).any()
 
 
 @pytest.mark.parametrize('hosts, partners', [(2, 'batch'), (4, None), (4, 'fresh')])
-def test_hosts_make_the_rows_of_one_host(stored, hosts, partners):
+def test_hosts_make_the_rows_of_one_host(many, hosts, partners):
   lanes = {'unique': 16, 'lanes': 4}
-  whole = _batches(stored, _plan(**lanes), _recipe(partners), 2, 3)[0]
-  parts = [_batches(stored, _plan(**lanes, host=h, hosts=hosts), _recipe(partners), 2, 3)[0]
+  whole = _batches(many, _plan(**lanes), _recipe(partners), 2, 3)[0]
+  parts = [_batches(many, _plan(**lanes, host=h, hosts=hosts), _recipe(partners), 2, 3)[0]
            for h in range(hosts)]
   joined = {k: np.concatenate([p[k] for p in parts]) for k in whole if k != 'draws'}
   _assert_same(whole, joined | {'draws': {}})
 
 
-def test_hosts_of_a_group_make_other_views_of_the_same_images(stored):
-  whole = _batches(stored, _plan(), _recipe('fresh'), 2, 3)[0]
+def test_hosts_of_a_group_make_other_views_of_the_same_images(many):
+  whole = _batches(many, _plan(), _recipe('fresh'), 2, 3)[0]
   by_row = {(e, v): r for r, (e, v) in enumerate(zip(*_plan().update(2)[::2], strict=True))}
   for host in range(4):
     plan = _plan(host=host, hosts=4, host_group=2)
-    (part,) = _batches(stored, plan, _recipe('fresh'), 2, 3)
+    (part,) = _batches(many, plan, _recipe('fresh'), 2, 3)
     rows = [by_row[e, v] for e, v in zip(*plan.update(2)[::2], strict=True)]
     _assert_same(part, {k: x[rows] for k, x in whole.items() if k != 'draws'} | {'draws': {}})
 
 
-def test_one_view_decodes_only_its_window_but_shows_the_same(stored):
+def test_one_view_decodes_only_its_window_but_shows_the_same(many):
   plan = _plan(multiplicity=1)
-  (batch,) = _batches(stored, plan, _recipe(), 4, 5)
+  (batch,) = _batches(many, plan, _recipe(), 4, 5)
   wanted = np.stack([_crop(*row, 'crop') for row in zip(*plan.update(4), strict=True)])
   assert np.abs(batch['image'].astype(int) - wanted).mean() < 1
 
 
-def test_multiplicity_0_shows_centre_crops(stored):
+def test_multiplicity_0_shows_centre_crops(many):
   plan = _plan(multiplicity=0)
-  (batch,) = _batches(stored, plan, _recipe('batch', randaug=True), 1, 2)
-  rows = encoded.examples(sum(LENGTHS))
+  (batch,) = _batches(many, plan, _recipe('batch', randaug=True), 1, 2)
+  rows = encoded.examples(sum(encoded.MANY))
   wanted = [crops.crop_resize(records.decode(rows[e].image), SIZE) for e in batch['example']]
   np.testing.assert_array_equal(batch['image'], wanted)
   assert 'weight' not in batch
@@ -150,7 +144,7 @@ def test_multiplicity_0_shows_centre_crops(stored):
 
 @pytest.mark.parametrize('multiplicity, partners, decodes', [
     (4, None, 8), (4, 'batch', 8), (4, 'fresh', 16), (1, 'fresh', 16)])
-def test_each_image_is_decoded_once_per_visit(stored, monkeypatch, multiplicity, partners, decodes):
+def test_each_image_is_decoded_once_per_visit(many, monkeypatch, multiplicity, partners, decodes):
   count = []
 
   def counting(decode):
@@ -161,7 +155,7 @@ def test_each_image_is_decoded_once_per_visit(stored, monkeypatch, multiplicity,
 
   for name in ('decode_image', 'decode_jpeg', 'decode_png', 'decode_and_crop_jpeg'):
     monkeypatch.setattr(tf.io, name, counting(getattr(tf.io, name)))
-  _batches(stored, _plan(multiplicity=multiplicity), _recipe(partners), 0, 3)
+  _batches(many, _plan(multiplicity=multiplicity), _recipe(partners), 0, 3)
   assert len(count) == 3 * decodes
 
 
@@ -186,16 +180,16 @@ def test_mixed_labels_are_the_shares_of_the_realised_pixels(tmp_path, layout, pa
 @pytest.mark.parametrize('partners', [None, 'fresh'])
 @pytest.mark.parametrize('changes', [{'image': b'nothing'}, {'label': 99}])
 def test_a_bad_record_ends_the_run_by_name(tmp_path, changes, partners):
-  rows = encoded.examples(sum(LENGTHS))
+  rows = encoded.examples(sum(encoded.MANY))
   rows[74] = rows[74]._replace(**changes)
-  encoded.write(tmp_path, LENGTHS, rows)
+  encoded.write(tmp_path, encoded.MANY, rows)
   opened = records.open_split('photographs', 'train', str(tmp_path))
   with pytest.raises(errors.UserError, match='record 7 of shard photographs-train.tfrecord-00002'):
     _batches(opened, _plan(unique=4), _recipe(partners), 0, 75)
 
 
-def test_mixing_without_partners_is_refused_before_reading(stored):
+def test_mixing_without_partners_is_refused_before_reading(many):
   with pytest.raises(errors.ConfigError, match='4 unique images, shared out over 4 groups'):
-    _batches(stored, _plan(unique=4), _recipe('batch'), 0, 1)
+    _batches(many, _plan(unique=4), _recipe('batch'), 0, 1)
   with pytest.raises(errors.ConfigError, match='need 304 images, but there are 300'):
-    _batches(stored, _plan(unique=152), _recipe('fresh'), 0, 1)
+    _batches(many, _plan(unique=152), _recipe('fresh'), 0, 1)

@@ -1,6 +1,7 @@
 """Records come in the plan's order, from anywhere, for any number of hosts, in few blocks."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -8,42 +9,28 @@ import pytest
 from nfnets_am import errors
 from nfnets_am.data import records
 from nfnets_am.data import stream_eval
-from nfnets_am.data import stream_order
 from nfnets_am.data import streaming
 from nfnets_am.data import tensorflow
 from tests.data import encoded
 
 tf = tensorflow.import_tensorflow()
-LENGTHS = encoded.LENGTHS
-
-
-def _plan(**changes):
-  return stream_order.StreamPlan(**({
-      'examples': sum(LENGTHS), 'unique': 8, 'multiplicity': 2, 'neighbouring': False,
-      'shuffle_seed': 0, 'layout': 'image_major', 'lengths': LENGTHS, 'lanes': 4, 'window': 24}
-      | changes))
-
-
-def _numbers(dataset):
-  """The image numbers in file_name of each update: [[...], ...]."""
-  return [[int(tf.train.Example.FromString(r).features.feature['file_name'].bytes_list.value[0]
-               .split(b'.')[0]) for r in update] for update in dataset.as_numpy_iterator()]
+_plan = functools.partial(encoded.plan, lengths=encoded.MANY, examples=sum(encoded.MANY))
 
 
 @pytest.mark.parametrize('changes', [{}, {'neighbouring': True}, {'host': 1, 'hosts': 2},
                                      {'window': 1}, {'window': 1000, 'lanes': 2}])
-def test_records_are_those_of_the_plan(stored, changes):
+def test_records_are_those_of_the_plan(many, changes):
   plan = _plan(**changes)
   wanted = [plan.update(k).example[::1 if plan.neighbouring else 2].tolist() for k in range(80)]
-  assert _numbers(streaming.visits(stored, plan, 0, 80)) == wanted
-  assert _numbers(streaming.visits(stored, plan, 35, 40)) == wanted[35:40]
+  assert encoded.numbers(streaming.visits(many, plan, 0, 80)) == wanted
+  assert encoded.numbers(streaming.visits(many, plan, 35, 40)) == wanted[35:40]
 
 
-def test_any_hosts_read_one_order_and_no_image_twice_in_a_pass(stored):
-  per_pass = sum(LENGTHS) // 8
+def test_any_hosts_read_one_order_and_no_image_twice_in_a_pass(many):
+  per_pass = sum(encoded.MANY) // 8
   orders = []
   for hosts in (1, 2, 4):
-    parts = [_numbers(streaming.visits(stored, _plan(host=h, hosts=hosts), 0, 2 * per_pass))
+    parts = [encoded.numbers(streaming.visits(many, _plan(host=h, hosts=hosts), 0, 2 * per_pass))
              for h in range(hosts)]
     orders.append([[image for part in update for image in part]
                    for update in zip(*parts, strict=True)])
@@ -54,16 +41,16 @@ def test_any_hosts_read_one_order_and_no_image_twice_in_a_pass(stored):
   assert set(passes[0]) != set(passes[1]) and (passes[0] != passes[1]).any()
 
 
-def test_array_records_come_in_the_same_order(stored, tmp_path):
-  folder = encoded.write(tmp_path, LENGTHS, file_format='array_record')
+def test_array_records_come_in_the_same_order(many, tmp_path):
+  folder = encoded.write(tmp_path, encoded.MANY, file_format='array_record')
   indexed = records.open_split('photographs', 'train', str(tmp_path))
   plan = _plan()
-  assert indexed.file_format == 'array_record' and indexed.lengths == stored.lengths
-  assert _numbers(streaming.visits(indexed, plan, 3, 9)) == _numbers(
-      streaming.visits(stored, plan, 3, 9))
+  assert indexed.file_format == 'array_record' and indexed.lengths == many.lengths
+  assert encoded.numbers(streaming.visits(indexed, plan, 3, 9)) == encoded.numbers(
+      streaming.visits(many, plan, 3, 9))
   batches = list(stream_eval.eval_batches(indexed, 10, method='crop_resize', size=24))
   labels = np.concatenate([b['label'][b['mask'] == 1] for b in batches])
-  assert labels.tolist() == [i % 10 for i in range(sum(LENGTHS))]
+  assert labels.tolist() == [i % 10 for i in range(sum(encoded.MANY))]
   assert records.find_bad(indexed, 0) == ()
   path = folder / 'photographs-train.array_record-00002-of-00005'
   path.write_bytes(path.read_bytes()[:-40])
@@ -71,12 +58,12 @@ def test_array_records_come_in_the_same_order(stored, tmp_path):
 
 
 def test_a_cache_keeps_whole_shards_and_is_read_instead(tmp_path):
-  folder = encoded.write(tmp_path / 'bucket', LENGTHS)
+  folder = encoded.write(tmp_path / 'bucket', encoded.MANY)
   plan = _plan()
   wanted = [plan.update(k).example[::2].tolist() for k in range(37)]
   kept = records.open_split('photographs', 'train', str(tmp_path / 'bucket'),
                             cache=str(tmp_path / 'cache'))
-  assert _numbers(streaming.visits(kept, plan, 0, 37)) == wanted
+  assert encoded.numbers(streaming.visits(kept, plan, 0, 37)) == wanted
   copies = {path.name: path.read_bytes() for path in (tmp_path / 'cache').glob('*/*')}
   assert copies == {path.name: path.read_bytes() for path in folder.glob('*-train*')
                     if path.name in copies}
@@ -84,32 +71,32 @@ def test_a_cache_keeps_whole_shards_and_is_read_instead(tmp_path):
   assert len(copies) == 4 and all('-of-00005' == name[-9:] for name in copies)
   for path in folder.glob('*-train*'):
     path.unlink()
-  assert _numbers(streaming.visits(kept, plan, 2, 5)) == wanted[2:5]
+  assert encoded.numbers(streaming.visits(kept, plan, 2, 5)) == wanted[2:5]
 
 
-def test_a_cache_that_cannot_grow_costs_nothing_but_time(stored, tmp_path, caplog):
-  kept = dataclasses.replace(stored, cache=str(tmp_path / 'gone' / 'cache'))
+def test_a_cache_that_cannot_grow_costs_nothing_but_time(many, tmp_path, caplog):
+  kept = dataclasses.replace(many, cache=str(tmp_path / 'gone' / 'cache'))
   plan = _plan()
-  assert _numbers(streaming.visits(kept, plan, 0, 2)) == _numbers(
-      streaming.visits(stored, plan, 0, 2))
+  assert encoded.numbers(streaming.visits(kept, plan, 0, 2)) == encoded.numbers(
+      streaming.visits(many, plan, 0, 2))
   assert 'is read where it lies' in caplog.text
   (tmp_path / 'file').write_text('')
-  encoded.write(tmp_path, LENGTHS)
+  encoded.write(tmp_path, encoded.MANY)
   with pytest.raises(errors.UserError, match='data.cache=.* cannot be written'):
     records.open_split('photographs', 'train', str(tmp_path), cache=str(tmp_path / 'file' / 'c'))
 
 
 @pytest.mark.parametrize('neighbouring', [False, True])
-def test_partners_are_those_of_another_update(stored, neighbouring):
+def test_partners_are_those_of_another_update(many, neighbouring):
   plan = _plan(neighbouring=neighbouring)
   step = 1 if neighbouring else 2
-  found = _numbers(streaming.visits(stored, plan, 30, 45, plan.elsewhere))
+  found = encoded.numbers(streaming.visits(many, plan, 30, 45, plan.elsewhere))
   assert found == [plan.update(plan.elsewhere(k)).example[::step].tolist() for k in range(30, 45)]
 
 
 def test_a_fault_is_named_when_its_block_is_read(tmp_path):
-  rows = encoded.examples(sum(LENGTHS))
-  folder = encoded.write(tmp_path, LENGTHS, rows)
+  rows = encoded.examples(sum(encoded.MANY))
+  folder = encoded.write(tmp_path, encoded.MANY, rows)
   opened = records.open_split('photographs', 'train', str(tmp_path))
   path = folder / 'photographs-train.tfrecord-00002-of-00005'
   path.write_bytes(path.read_bytes()[:-40])
@@ -123,8 +110,8 @@ def test_a_fault_is_named_when_its_block_is_read(tmp_path):
       opened, plan, done)
 
 
-def test_the_window_is_bounded_in_images_and_bytes(stored):
-  assert streaming.window(stored, 100, 10**6) == 100
-  megabyte = streaming.window(stored, 10**6, 1)
-  assert 0.9e6 < megabyte * streaming.BLOCKS_HELD * stored.mean_bytes <= 1e6
-  assert np.isfinite(stored.mean_bytes)
+def test_the_window_is_bounded_in_images_and_bytes(many):
+  assert streaming.window(many, 100, 10**6) == 100
+  megabyte = streaming.window(many, 10**6, 1)
+  assert 0.9e6 < megabyte * streaming.BLOCKS_HELD * many.mean_bytes <= 1e6
+  assert np.isfinite(many.mean_bytes)

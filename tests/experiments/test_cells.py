@@ -180,11 +180,21 @@ def test_held_out_images_choose_the_rate_where_asked():
   sweep = experiment_file.get_sweep(_path('figure2'), 'validation')
   assert sweep.selected_by('test/top1') == 'validation/top1'
   assert sweep.selected_by('train/loss') == 'train/loss'
-  config = _config('figure2', config_lib.cell_name(sweep.cells[0]))
-  assert config.data.validation == 5000 and 'validation' in config.eval.splits
-  assert _derive(config).train_images == 45_000
-  with pytest.raises(errors.ConfigError, match="scale='validation'"):
-    experiment_file.get_sweep(_path('figure3'), 'validation')
+  # NFNets hold out 10,000 of 1,281,167.
+  for name, held_out, rest in (('figure2', 5000, 45_000), ('figure3', 10_000, 1_271_167)):
+    sweep = experiment_file.get_sweep(_path(name), 'validation')
+    assert sweep.select == 'validation'
+    config = _config(name, config_lib.cell_name(sweep.cells[0]))
+    assert config.data.validation == held_out
+    assert config.eval.splits[:2] == ('validation', 'test')
+    derived = _derive(config)
+    assert derived.train_images == rest
+    assert derived.updates == round(sweep.cells[0]['epochs'] * rest / derived.unique)
+  both = experiment_file.get_sweep(_path('figure4'), 'validation')
+  assert {cell['model'] for cell in both.cells} == {'wide_resnet', 'nf_resnet50'}
+  assert {cell['scale'] for cell in both.cells} == {'validation'}
+  with pytest.raises(errors.ConfigError, match="scale='validation'.*nothing is tuned here"):
+    experiment_file.get_sweep(_path('table1'), 'validation')
   with pytest.raises(errors.ConfigError, match="scale='tiny'.*full, validation, smoke"):
     grids.grid('wide_resnet', 'growing', 'tiny')
 

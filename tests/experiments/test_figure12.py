@@ -2,15 +2,11 @@
 
 import dataclasses
 
-import jax
-import jax.numpy as jnp
 import pytest
 
 from nfnets_am import config as config_lib
 from nfnets_am import derived as derived_lib
-from nfnets_am import experiment as experiment_lib
 from nfnets_am import experiment_file
-from nfnets_am.data import ops
 from tests import commands
 
 _FOLDER = commands.ROOT / 'experiments' / 'fort2021'
@@ -20,22 +16,11 @@ _FOLDER = commands.ROOT / 'experiments' / 'fort2021'
 def test_an_update_is_64_views_whatever_the_masks(masks):
   config = experiment_file.get_config(f'{_FOLDER / "figure12.py"}:masks={masks},epochs=512')
   config_lib.validate(config)
-  read = config_lib.ReadConfig(config)
-  derived = derived_lib.derive(read, train_images=50_000)
+  derived = derived_lib.derive(config_lib.ReadConfig(config), train_images=50_000)
   assert (derived.unique, derived.views, derived.multiplicity) == (64, 64, 1)
   assert (derived.updates, derived.updates_per_epoch) == (400_000, 781.25)
   assert config.model.to_dict() == {
       'name': 'wide_resnet', 'depth': 16, 'width': 4, 'dropout': 0.4, 'dropout_masks': masks}
-  experiment = experiment_lib.make_experiment(
-      read, derived, num_classes=100, image_shape=(32, 32, 3), mean=(0.5,) * 3, std=(0.25,) * 3,
-      augmentation=ops.parse(config.data.augment))
-  batch = {'image': jnp.zeros((1, 64, 32, 32, 3), jnp.uint8),
-           'label': jnp.zeros((1, 64), jnp.int32), 'draws': {}}
-  state, metrics = jax.eval_shape(
-      jax.vmap(experiment.train_step, in_axes=(None, None, 0), axis_name='data'),
-      jax.eval_shape(experiment.init), None, batch)
-  assert sum(x.size for x in jax.tree.leaves(state.params)) == 2_770_666
-  assert metrics['loss'].shape == (1,)
 
 
 def test_without_masks_the_runs_are_those_of_figure_2():

@@ -37,8 +37,10 @@ def test_minibatches_are_the_papers(scheme, n):
   assert config.data.name == 'cifar100'
 
 
-def test_the_gradient_of_wrn_16_4_traces():
-  _, derived, experiment = _built('scheme=growing,multiplicity=16')
+# The fixed batch of 16 is the growing one of n = 1.
+@pytest.mark.parametrize('n', [1, 2, 4, 8, 16])
+def test_the_gradient_of_wrn_16_4_traces(n):
+  _, derived, experiment = _built(f'scheme=growing,multiplicity={n}')
   rows = derived.views
   batch = {'image': jnp.zeros((rows, 32, 32, 3), jnp.uint8), 'label': jnp.zeros(rows, jnp.int32),
            'draws': {}}

@@ -10,14 +10,6 @@ from nfnets_am import experiment_file
 from nfnets_am import loop
 from nfnets_am import metrics
 from nfnets_am import pages
-from nfnets_am.data import stand_in
-
-
-@pytest.fixture(scope='module')
-def pictures(tmp_path_factory):
-  folder = tmp_path_factory.mktemp('data')
-  stand_in.write(str(folder), name='stand_in', train=64, test=16)
-  return folder
 
 
 @pytest.mark.slow

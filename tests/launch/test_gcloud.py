@@ -121,6 +121,23 @@ def test_what_comes_back_and_what_does_not(tmp_path, monkeypatch, lives, restart
   assert not service.read()['resources']
 
 
+def test_a_bucket_that_does_not_answer_is_read_again(tmp_path, monkeypatch):
+  service = _fake(tmp_path, monkeypatch)
+  service.begin({'run': [['ACTIVE', 'finish']]})
+  (job,) = _jobs(tmp_path / 'runs', 'run')
+  job.folder.mkdir(parents=True)
+  resource = gcloud.QueuedResources(
+      jobs_lib.Options(tpu='v3-32', zone='z'), poll_s=0.0).start(job)
+
+  def away(self):
+    raise type('UnavailableError', (Exception,), {})('no answer')
+
+  with monkeypatch.context() as patch:
+    patch.setattr(gcloud.Resource, '_exit', away)
+    assert resource.poll() is None and not _calls(service, 'delete')
+  assert resource.poll() == jobs_lib.Ending(jobs_lib.End.DONE)
+
+
 def test_a_service_that_never_answers_is_said(tmp_path, monkeypatch):
   service = _fake(tmp_path, monkeypatch)
   service.begin({'run': [['ACTIVE']]}, list_errors=1000)

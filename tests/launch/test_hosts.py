@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import threading
 import time
@@ -20,7 +21,9 @@ from tests import commands
 _UPDATES = 120
 _FLAGS = (f'--config={commands.TINY}:multiplicity=2,seed=0', f'--config.budget={_UPDATES} updates',
           '--config.checkpoint.every=20 updates', '--config.eval.every=60 updates',
-          '--config.log_every=10 updates', '--config.schedule.peak=0.005')
+          '--config.log_every=10 updates', '--config.schedule.peak=0.005',
+          # Each device draws its own masks, so with another number of them there are others.
+          '--config.model.dropout=0.0')
 
 
 def _job(folder):
@@ -51,9 +54,14 @@ def _wait_for(condition, seconds=280):
     time.sleep(0.02)
 
 
-def _starts(job) -> int:
+def _starts(job) -> list[dict]:
   path = job.folder / 'run.json'
-  return len(json.loads(path.read_text())['starts']) if path.exists() else 0
+  return json.loads(path.read_text())['starts'] if path.exists() else []
+
+
+def _checkpoints(job) -> list[int]:
+  """Returns the updates of the checkpoints that are whole."""
+  return [int(path.name) for path in (job.folder / 'checkpoints').glob('*') if path.name.isdigit()]
 
 
 @pytest.fixture(scope='module')
@@ -73,18 +81,23 @@ def test_killed_and_stopped_equals_uninterrupted(tmp_path, uninterrupted):
   try:
     for start, kind in ((1, signal.SIGKILL), (2, signal.SIGTERM)):
       after = random_.randrange(15, 40)
-      _wait_for(lambda start=start: _starts(job) == start)
-      first = json.loads((job.folder / 'run.json').read_text())['starts'][-1]['update']
+      _wait_for(lambda start=start: len(_starts(job)) == start)
+      first = _starts(job)[-1]['update']
       _wait_for(lambda first=first, after=after: states.progress(job.folder)[0] >= first + after)
-      os.kill(_process(job, random_.randrange(2)), kind)
+      victim = random_.randrange(2)
+      os.kill(_process(job, victim), kind)
+      if kind == signal.SIGKILL:
+        other = job.folder / f'log{1 - victim or ""}.txt'
       if kind == signal.SIGTERM:
-        _wait_for(lambda: _starts(job) == 3 or not launcher.is_alive())
+        _wait_for(lambda: len(_starts(job)) == 3 or not launcher.is_alive())
   finally:
     launcher.join(280)
   assert done == [0]
-  begun = [start['update'] for start in json.loads((job.folder / 'run.json').read_text())['starts']]
+  begun = [start['update'] for start in _starts(job)]
   assert len(begun) == 3 and 0 == begun[0] < begun[1] < begun[2] < _UPDATES
   assert job.record()['interruptions'] == 2
+  # The sentence is JAX's where a collective hangs.
+  assert re.search('another (host is gone|task died)', other.read_text())
   assert ((job.folder / 'metrics.jsonl').read_bytes()
           == (uninterrupted.folder / 'metrics.jsonl').read_bytes())
   commands.assert_same(
@@ -92,22 +105,45 @@ def test_killed_and_stopped_equals_uninterrupted(tmp_path, uninterrupted):
 
 
 @pytest.mark.slow
-def test_another_number_of_processes_goes_on_with_the_same_images(tmp_path, uninterrupted):
-  """Both processes stop at one update when one is told to; then one process has all devices."""
-  job = _job(tmp_path / 'run')
-  handle = local.Local(processes=2, devices=2)
+def test_four_are_killed_and_stopped_and_one_goes_on_with_the_same_images(tmp_path, uninterrupted):
+  """All stop at one update when one is told to; then one process has all the images."""
+  job, random_ = _job(tmp_path / 'run'), random.Random(1)
   job.folder.mkdir(parents=True)
-  started = handle.start(job)
-  _wait_for(lambda: states.progress(job.folder)[0] >= 20)
-  os.kill(_process(job, 1), signal.SIGTERM)
-  _wait_for(started.stopped)
-  assert started.poll() == jobs_lib.Ending(jobs_lib.End.AGAIN, 'stopped by a signal')
-  assert [p.returncode for p in started._processes] == [75, 75]
+  four = local.Local(processes=4, devices=2)
+  for process, kind, ending in (
+      # The others end at once, as process 0 is the one that they all ask.
+      (0, signal.SIGKILL, 'killed by SIGKILL'),
+      (random_.randrange(4), signal.SIGTERM, 'stopped by a signal')):
+    began = states.progress(job.folder)[0]
+    started = four.start(job)
+    _wait_for(lambda began=began: states.progress(job.folder)[0] >= began + 20
+              and _checkpoints(job))
+    os.kill(_process(job, process), kind)
+    _wait_for(started.stopped)
+    assert started.poll() == jobs_lib.Ending(jobs_lib.End.AGAIN, ending)
+  assert [p.returncode for p in started._processes] == [75] * 4
   stopped = job.status()
   assert stopped['status'] == 'stopped' and 0 < stopped['update'] < _UPDATES
-  assert (job.folder / 'checkpoints' / str(stopped['update'])).exists()
+  assert stopped['update'] in _checkpoints(job)
+  first, second = (start['update'] for start in _starts(job))
+  assert first == 0 < second < stopped['update']
 
   assert _run(job, processes=1, devices=4) == 0
   # The sum over devices is taken in another order; all else is the same.
   commands.assert_same(commands.final_state(uninterrupted.folder),
                        commands.final_state(job.folder), rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_the_loss_of_a_host_is_one_sentence(tmp_path):
+  job = _job(tmp_path / 'run')
+  started = local.Local(processes=2, devices=1).start(job)
+  _wait_for(lambda: states.progress(job.folder)[0] >= 10)
+  os.kill(_process(job, 1), signal.SIGKILL)
+  _wait_for(started.stopped)
+  assert [p.returncode for p in started._processes] == [75, -signal.SIGKILL]
+  errors = [line for line in (job.folder / 'log.txt').read_text().splitlines()
+            if line.startswith('error: ')]
+  assert len(errors) == 1 and errors[0].startswith('error: another host is gone (')
+  assert errors[0].endswith('; the same command on all hosts goes on')
+  assert job.status()['status'] == 'stopped' and 'another host' in job.status()['reason']

@@ -34,6 +34,28 @@ def get_sweep():
       for n, peak in ((1, 0.05), (2, 0.05), (1, 1e30), (-1, 0.05))))
 '''
 
+_TUNED = '''
+"""A grid whose best learning rate lies on its edge."""
+from nfnets_am import config as config_lib
+from nfnets_am import experiment_file
+from tests import tiny
+
+
+def get_config(cell=''):
+  cell = config_lib.parse_cell(cell, {'peak': 0.016})
+  config = tiny.get_config()
+  config.model.dropout = 0.0
+  config.ema = 0.0
+  config.schedule.peak = cell['peak']
+  config.budget = config.eval.every = '16 updates'
+  return config
+
+
+def get_sweep():
+  return experiment_file.Sweep(title='Tuned', metric='test/loss', tune='peak', tune_factor=32.0,
+                               cells=({'peak': 0.0005}, {'peak': 0.016}))
+'''
+
 
 def _write(tmp_path, budget):
   path = tmp_path / 'mixed ends.py'
@@ -74,6 +96,26 @@ def test_every_cell_ends_in_its_state_and_the_report_says_so(tmp_path):
   page = (workdir / 'report.md').read_text()
   assert '1 diverged' in page and '1 missing' in page and 'no run' in page
   assert (workdir / 'report.csv').exists() and (workdir / 'report.png').exists()
+
+
+@pytest.mark.slow
+def test_a_tuned_sweep_grows_until_its_best_is_inside(tmp_path):
+  """Test losses after 16 updates: 2.309 at 0.0005, 2.277 at 0.016, 2.333 at 0.512."""
+  experiment, workdir = tmp_path / 'tuned.py', tmp_path / 'runs'
+  experiment.write_text(_TUNED)
+  flags = (f'--experiment={experiment}', f'--workdir={workdir}')
+  done = commands.run('launch.sweep', *flags, '--jobs=2')
+  assert done.returncode == 0, done.stderr
+  folders = {json.loads((path / 'config.json').read_text())['schedule.peak']: path
+             for path in workdir.iterdir()}
+  assert sorted(folders) == [0.0005, 0.016, 0.512]
+  assert set(_statuses(workdir).values()) == {'finished'}
+  # Nothing was begun twice, nor is when the same command comes again.
+  again = commands.run('launch.sweep', *flags)
+  assert again.returncode == 0 and '3 runs, 3 of them done before' in again.stderr
+  for folder in folders.values():
+    assert json.loads((folder / 'launch.json').read_text())['starts'] == 1
+    assert len(json.loads((folder / 'run.json').read_text())['starts']) == 1
 
 
 @pytest.mark.slow

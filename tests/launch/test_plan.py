@@ -1,5 +1,6 @@
 """What a sweep costs: counted for every experiment, compiled where libtpu is."""
 
+import dataclasses
 import importlib.util
 import pathlib
 
@@ -12,8 +13,8 @@ from nfnets_am import aot
 from nfnets_am import config as config_lib
 from nfnets_am import errors
 from nfnets_am import experiment_file
-from nfnets_am.data import stand_in
 from tests import commands
+from tests import tiny
 
 HAS_LIBTPU = importlib.util.find_spec('libtpu') is not None
 _EXPERIMENTS = [
@@ -55,6 +56,12 @@ def test_a_step_costs_what_its_parts_do():
   assert micro.tflop == plain.tflop and micro.most_gib < plain.most_gib
 
 
+def _runs_of_tiny(overrides=None, cells=None):
+  sweep = tiny.get_sweep()
+  sweep = dataclasses.replace(sweep, cells=tuple(cells or sweep.cells))
+  return experiment_file.get_runs('tests/tiny.py', sweep, overrides)
+
+
 def test_what_does_not_fit_is_said():
   chip = chips.CHIPS['v3']
   fits = lambda per_device: costs.counted(_step(per_device=per_device), chip).fits(chip)
@@ -91,21 +98,41 @@ def test_all_reduced_bytes():
   assert aot.all_reduced_bytes(hlo) == 3 * 3 * 16 * 4 + 8 * 2 + 4
 
 
-@pytest.fixture(scope='module')
-def images(tmp_path_factory):
-  """Where the smoke scale of the ImageNet experiments finds its set."""
-  folder = tmp_path_factory.mktemp('data')
-  stand_in.write(str(folder), name='stand_in', train=64, test=16)
-  return folder
+def test_a_step_that_cannot_be_compiled_here_is_counted_and_that_is_said(monkeypatch):
+  def killed(step, cache):
+    raise errors.UserError('compiling was killed by signal 9')
+
+  monkeypatch.setattr(aot, 'cost', killed)
+  runs, tpu = _runs_of_tiny(), chips.parse('v3-8')
+  with monkeypatch.context() as patch:
+    patch.setattr(aot, 'is_available', lambda: False)
+    with pytest.raises(errors.UserError, match='signal 9'):
+      plan.plan(runs, tpu, compile_=True)
+  monkeypatch.setattr(aot, 'is_available', lambda: True)
+  rows = plan.plan(runs, tpu, compile_=True)
+  assert {row.estimate.how for row in rows} == {'counted'}
+  assert plan.advice(rows, tpu) == {
+      'counted; compiling was killed by signal 9': ['multiplicity=1', 'multiplicity=2']}
+
+
+def test_runs_that_differ_in_their_seed_are_one_row_and_what_is_refused_is_named():
+  tpu = chips.parse('v3-8')
+  (row,) = plan.plan(_runs_of_tiny(cells=[{'multiplicity': 1, 'seed': s} for s in range(3)]), tpu,
+                     compile_=False)
+  assert [cell['seed'] for cell in row.cells] == [0, 1, 2]
+  rows = plan.plan(_runs_of_tiny({'unique': 4}), tpu, compile_=False)
+  assert all('too few for 8 devices' in sentence for sentence in plan.advice(rows, tpu))
+  assert sum(plan.advice(rows, tpu).values(), []) == ['multiplicity=1', 'multiplicity=2']
+  assert len(plan.table_of(rows, tpu, 0.0).rows) == 3
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('experiment', _EXPERIMENTS)
-def test_experiments_can_be_planned(experiment, images):
+def test_experiments_can_be_planned(experiment, pictures):
   """At the smallest scale, which takes every branch."""
   path = commands.ROOT / experiment
   runs = experiment_file.get_runs(
-      path, experiment_file.get_sweep(path, 'smoke'), {'data.data_dir': str(images)})
+      path, experiment_file.get_sweep(path, 'smoke'), {'data.data_dir': str(pictures)})
   tpu = chips.parse('v5litepod-1')
   rows = plan.plan(runs, tpu, compile_=False)
   assert sum(len(row.cells) for row in rows) == len(runs)
