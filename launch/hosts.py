@@ -33,6 +33,16 @@ if [ ! -e "$ROOT/ready" ]; then
 fi
 """
 
+_ATTEMPTS = r"""
+# 75 is a run that was told to stop; over 128 it was killed, with another host, say.
+for attempt in $(seq 1 20); do
+  "$ROOT/venv/bin/python" {command}
+  code=$?
+  case $code in 0|1|76) break;; esac
+  sleep "${{NFNETS_AM_PAUSE:-10}}"
+done
+"""
+
 _STARTUP = r"""#!/bin/bash
 # One run of a sweep, on every host of a slice and after every boot; written by launch/gcloud.py.
 set -uo pipefail
@@ -54,20 +64,14 @@ setup() {{
     get {source} "$ROOT/source.tar.gz" && tar -xzf "$ROOT/source.tar.gz" -C "$SOURCE" &&
     touch "$ROOT/unpacked" || return 1
   fi
-  {setup}
+{setup}
   [ -e "$ROOT/ready" ]
 }}
 
 code=1
 if setup >> "$LOG" 2>&1; then
   cd "$SOURCE"
-  # 75 is a run that was told to stop; over 128 it was killed, with another host, say.
-  for attempt in $(seq 1 20); do
-    "$ROOT/venv/bin/python" {command} >> "$LOG" 2>&1
-    code=$?
-    case $code in 0|1|76) break;; esac
-    sleep "${{NFNETS_AM_PAUSE:-10}}"
-  done
+{attempts} >> "$LOG" 2>&1
 fi
 if [ "$(worker)" = 0 ]; then
   {{ echo "$code"; tail -c 4000 "$LOG"; }} | put "$FOLDER/exit.txt"
@@ -127,10 +131,10 @@ def flags_of(job: jobs_lib.Job, root: pathlib.Path = ROOT) -> list[str]:
   return flags
 
 
-def command(job: jobs_lib.Job) -> str:
-  """Returns a run's command behind the interpreter, quoted for a shell."""
-  return shlex.join([*_PROGRAM, *flags_of(job), f'--workdir={os.fspath(job.folder)}',
-                     '--coordinator=auto'])
+def attempts(job: jobs_lib.Job) -> str:
+  """Returns shell that runs a run's command until it has ended, and sets `code`."""
+  command = [*_PROGRAM, *flags_of(job), f'--workdir={os.fspath(job.folder)}', '--coordinator=auto']
+  return _ATTEMPTS.format(command=shlex.join(command)).strip()
 
 
 def setup() -> str:
@@ -148,4 +152,4 @@ def startup_script(job: jobs_lib.Job, source: epath.Path, delete: list[str]) -> 
   """
   return _STARTUP.format(
       folder=shlex.quote(os.fspath(job.folder)), source=shlex.quote(os.fspath(source)),
-      setup=setup(), command=command(job), delete=shlex.join(delete))
+      setup=setup(), attempts=attempts(job), delete=shlex.join(delete))

@@ -35,9 +35,8 @@ mkdir -p "$ROOT"
 _RUN = r"""set -uo pipefail
 ROOT="${{NFNETS_AM_ROOT:-$HOME/nfnets_am}}"
 export PYTHONUNBUFFERED=1
-"$ROOT/venv/bin/python" {command}
-code=$?
-# Diverged: it would again. What was told to stop (75) goes on when the job is started again.
+{attempts}
+# Diverged: it would again.
 [ $code = 76 ] && exit 0
 exit $code
 """
@@ -96,7 +95,7 @@ def task(job: jobs_lib.Job, options: jobs_lib.Options) -> dict[str, Any]:
       },
       'num_nodes': 1,
       'setup': _SETUP.format(setup=hosts.setup()),
-      'run': _RUN.format(command=hosts.command(job)),
+      'run': _RUN.format(attempts=hosts.attempts(job)),
   }
 
 

@@ -54,7 +54,8 @@ _SCALES = {
 _ONE, _TWO, _FOUR = ('within', 64, 1), ('within', 32, 2), ('within', 16, 4)
 _GROWING_ONE, _NEIGHBOURING = ('within', 16, 1), ('neighbouring', 64, 4)
 # What is trained, in this order: learning rates at seed 0; what is compared, at all seeds; the
-# other learning rate and the neighbouring scheme; longer budgets, n = 2; accuracy by temperature.
+# other learning rate and the neighbouring scheme; longer budgets, n = 2, lower rates for them;
+# accuracy by temperature.
 _TUNING = (
     (_ONE, 128, (0.05, 0.1, 0.2, 0.4)),
     (_FOUR, 32, (0.025, 0.05, 0.1, 0.2)),
@@ -69,6 +70,8 @@ _OTHER_RATE = (
 _LONG = (
     (_ONE, (2048,), 0.1), (_NEIGHBOURING, (128,), 0.05), (_GROWING_ONE, (512,), 0.05),
     (_FOUR, (512,), 0.1), (_TWO, (64, 256), 0.05), (_TWO, (64, 256), 0.1))
+# Where a seed never learned at the rate above, the next lower one; and the same for its rival.
+_LONG_LOWER = ((_FOUR, (512,), 0.05), (_ONE, (2048,), 0.05), (_GROWING_ONE, (512,), 0.025))
 _TEMPERATURE = ((_FOUR, 128, (0.0125, 0.025)), (_ONE, 128, (0.025,)))
 
 
@@ -127,7 +130,7 @@ def _cell(kind: tuple[str, int, int], epochs: int, peak: float, seed: int, **ext
 def _small() -> Iterator[dict[str, Any]]:
   first, last = ([_cell(kind, epochs, peak, 0) for kind, epochs, peaks in rows for peak in peaks]
                  for rows in (_TUNING, _TEMPERATURE))
-  seeded = [_cell(kind, epochs, peak, seed) for rows in (_SEEDED, _OTHER_RATE, _LONG)
+  seeded = [_cell(kind, epochs, peak, seed) for rows in (_SEEDED, _OTHER_RATE, _LONG, _LONG_LOWER)
             for seed in (0, 1, 2) for kind, budgets, peak in rows for epochs in budgets]
   # Some of the learning rates are among the runs of seed 0.
   return iter({config_lib.cell_name(cell): cell for cell in [*first, *seeded, *last]}.values())

@@ -121,9 +121,11 @@ def test_skypilot(job, environment, tmp_path):
     subprocess.run(['bash', '-c', task[part]], env=environment, check=True, cwd=commands.ROOT)
   assert _noted(environment) == [_expected(job)]
   assert task['resources']['accelerators'] == 'tpu-v4-32:1'
-  diverged = subprocess.run(['bash', '-c', task['run']], env={**environment, 'CODE': '76'})
-  stopped = subprocess.run(['bash', '-c', task['run']], env={**environment, 'CODE': '75'})
-  assert (diverged.returncode, stopped.returncode) == (0, 75)
+  _executable(tmp_path / 'bin' / 'seq', '#!/bin/sh\necho 1 2 3\n')
+  for code, ends_with, times in ((76, 0, 1), (1, 1, 1), (75, 75, 3)):
+    before = len(_noted(environment))
+    done = subprocess.run(['bash', '-c', task['run']], env={**environment, 'CODE': str(code)})
+    assert (done.returncode, len(_noted(environment)) - before) == (ends_with, times)
 
 
 def test_local(job, environment, tmp_path):
