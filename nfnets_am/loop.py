@@ -149,7 +149,7 @@ class _Loop:
     batches = placed_batches(self._run, start)
     # The metrics of update k are read while update k + 1 computes: the device never waits for the
     # host, and at most two steps are in flight.
-    waiting = None
+    waiting, evaluated = None, {}
     for update in range(start + 1, derived.updates + 1):
       batch = next(batches)
       train_state, scalars = self._step(train_state, pool, batch)
@@ -164,10 +164,14 @@ class _Loop:
       if not self._count(*waiting):
         return self._diverged(update)
       waiting = None
-      self._milestone(update, train_state, stopping)
+      evaluated = self._milestone(update, train_state, stopping)
       if stopping and update < derived.updates:
         return {'status': 'stopped', 'update': update, 'updates': derived.updates,
                 'reason': 'a signal; the same command goes on'}
+    # What the last update did to the weights, no later loss of training shows.
+    for split in self._run.eval_splits:
+      if not math.isfinite(evaluated.get(f'{split}/loss', 0.0)):
+        return self._diverged(derived.updates, f'on the split {split!r} ')
     return {'status': 'finished', 'update': derived.updates, 'updates': derived.updates}
 
   def _count(self, update: int, scalars: dict[str, jax.Array]) -> bool:
@@ -180,8 +184,12 @@ class _Loop:
     self._progress.show(update, values['loss'])
     return math.isfinite(values['loss'])
 
-  def _milestone(self, update: int, train_state: Any, stopping: bool) -> None:
-    """Writes what is due after an update: training metrics, an evaluation, a checkpoint."""
+  def _milestone(self, update: int, train_state: Any, stopping: bool) -> dict[str, float]:
+    """Writes what is due after an update: training metrics, a checkpoint, and what it returns.
+
+    Returns:
+      'SPLIT/METRIC' -> value of the evaluation; {} if none is due.
+    """
     derived = self._derived
     last = update == derived.updates
     if last or update % derived.log_every == 0:
@@ -203,6 +211,7 @@ class _Loop:
       for sink in self._sinks:
         sink.sync()
       self._checkpoints.save(update, train_state, {'sums': self._sums}, evaluated)
+    return evaluated
 
   def _left_out(self) -> dict[str, int]:
     """Returns how many bad records of the training set are left out, if any are."""
@@ -214,6 +223,6 @@ class _Loop:
     for sink in self._sinks:
       sink.write(line)
 
-  def _diverged(self, update: int) -> dict[str, Any]:
+  def _diverged(self, update: int, where: str = '') -> dict[str, Any]:
     return {'status': 'diverged', 'update': update, 'updates': self._derived.updates,
-            'reason': f'the loss of update {update} is not finite'}
+            'reason': f'the loss {where}of update {update} is not finite'}

@@ -118,6 +118,14 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(tmp_path):
   assert 1 < status['update'] < 24
 
 
+def test_a_last_update_that_ruins_the_weights_ends_the_run_as_diverged(tmp_path):
+  done = commands.run('nfnets_am.train', f'--config={commands.TINY}', f'--workdir={tmp_path}',
+                      '--config.schedule.peak=1e38', '--config.budget=1 updates')
+  assert done.returncode == 76, done.stderr
+  assert json.loads((tmp_path / 'status.json').read_text())['reason'] == (
+      "the loss on the split 'test' of update 1 is not finite")
+
+
 @pytest.mark.slow
 def test_every_switch_of_an_nfnet_survives_a_signal(tmp_path):
   """SAM, AGC, EMA, micro-batches, bfloat16, dropout, stochastic depth, smoothing, remat."""
