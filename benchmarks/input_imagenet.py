@@ -173,10 +173,12 @@ def measure(records: records_lib.Records, multiplicities: list[int], *, rounds: 
   """Returns one row per n and contender: views/s and the ratios to the peer at n and at 1."""
   rates, cpu = {}, {}
   for n in multiplicities:
-    # Streams live through the rounds: starting one compiles for seconds.
+    # Streams live through the rounds: starting one compiles for seconds, some of it when the first
+    # image of a size comes.
     streams = {name: make(records, views, n, size) for name, make in CONTENDERS.items()}
     for name, stream in streams.items():
       next(stream)
+      views_per_second(stream, views, 2 * seconds)
       rates[n, name], cpu[n, name] = [], []
     rates[n, 'floor'] = []
     for _ in range(rounds):

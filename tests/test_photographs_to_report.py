@@ -1,4 +1,4 @@
-"""As typed: a stand-in of ImageNet from photographs, a tiny NFNet on it, its accuracy, its report."""
+"""As typed: a stand-in of ImageNet from photographs, a tiny NFNet on it, its report."""
 
 import json
 import textwrap
@@ -8,7 +8,7 @@ import pytest
 from nfnets_am import experiment_file
 from tests import commands
 
-_EXPERIMENT = '''
+_EXPERIMENT = """
     from nfnets_am import config as config_lib
     from nfnets_am import experiment_file
 
@@ -28,7 +28,7 @@ _EXPERIMENT = '''
     def get_sweep(scale=''):
       return experiment_file.Sweep(
           title='A tiny NFNet', cells=({'multiplicity': 2},), select='validation')
-'''
+"""
 
 
 @pytest.mark.slow

@@ -110,13 +110,14 @@ def centre(height: Any, width: Any, size: int) -> Any:
   return tf.stack([(height - side + 1) // 2, (width - side + 1) // 2, side, side])
 
 
-def views_of(image: Any, draws: Mapping[str, Any], size: int) -> Any:
+def views_of(image: Any, draws: Mapping[str, Any], size: int, total: int = 0) -> Any:
   """Cuts n views out of one decoded image: window, bicubic resize, flip.
 
   Args:
     image: tf.Tensor uint8 [H, W, 3], any size.
     draws: n rows of `draws`; n static.
     size: S.
+    total: views of the image in an update over all hosts; 0 is n.
 
   Returns:
     uint8 [n, S, S, 3].
@@ -124,7 +125,8 @@ def views_of(image: Any, draws: Mapping[str, Any], size: int) -> Any:
   tf = tensorflow.import_tensorflow()
   shape = tf.shape(image)
   boxes = compiled_windows()(draws['ratio'], draws['place'], shape[0], shape[1], size)
-  return bicubic.resize_windows(image, boxes, draws['flip'], size)
+  return bicubic.resize_windows(
+      image, boxes, draws['flip'], size, total=total or draws['flip'].shape[0])
 
 
 def view_of_bytes(encoded: Any, draws: Mapping[str, Any], size: int) -> Any:

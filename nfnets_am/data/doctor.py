@@ -46,10 +46,11 @@ def stages(data: inputs.StreamInput, plan: stream_order.StreamPlan, augment_seed
   decode = tf.function(records_lib.decode)
   result['decode'] = _each(decode, [(x,) for x in encoded]) * sources / copies
   image = decode(encoded[0])
-  count = min(copies, _SAMPLE)
-  drawn = {k: tf.constant(v[:count]) for k, v in crops.draws(augment_seed, rows).items()}
-  cut = tf.function(lambda image: crops.views_of(image, drawn, recipe.size))
-  result['crop, resize, flip'] = _each(cut, [(image,)] * 5) / count * sources
+  # All of them: part of the cost is the image's.
+  drawn = {k: tf.constant(v[:copies]) for k, v in crops.draws(augment_seed, rows).items()}
+  cut = tf.function(lambda image: crops.views_of(
+      image, drawn, recipe.size, copies * plan.host_group))
+  result['crop, resize, flip'] = _each(cut, [(image,)] * 5) / copies * sources
   view = cut(image)[0]
   if not plan.multiplicity:
     return result

@@ -215,9 +215,10 @@ class _Maker:
     size = self._recipe.size
     if not self._plan.multiplicity:
       return crops.crop_resize(records_lib.decode(encoded), size)[None]
-    whole = lambda: crops.views_of(records_lib.decode(encoded), drawn, size)
-    # Not by this host's share of the views: the pixels must not depend on the hosts.
-    if self._copies * self._plan.host_group > 1:
+    # Not this host's share of the views: the pixels must not depend on the hosts.
+    total = self._copies * self._plan.host_group
+    whole = lambda: crops.views_of(records_lib.decode(encoded), drawn, size, total)
+    if total > 1:
       return whole()
     # Only a JPEG that ends with the end-of-image marker is complete for certain. The rare others,
     # cut off or with bytes behind their end, are for the full decoder to judge.

@@ -41,11 +41,11 @@ def test_windows_are_resized_as_the_op_does(height, width):
   flipped = np.arange(len(boxes), dtype=np.int32) % 2
   boxes = np.array(boxes, np.int32)
   wanted = _by_the_op(image, boxes, flipped, size)
-  found = bicubic.resize_windows(tf.constant(image), tf.constant(boxes), flipped, size)
+  found = bicubic.resize_windows(tf.constant(image), tf.constant(boxes), flipped, size, total=8)
   assert_equal_but_for_the_order_of_sums(found, wanted)
   # As in the pipeline, where the size of the image is not known while the graph is made.
   graph = tf.function(
-      lambda x, boxes, flipped: bicubic.resize_windows(x, boxes, flipped, size),
+      lambda x, boxes, flipped: bicubic.resize_windows(x, boxes, flipped, size, total=8),
       input_signature=[tf.TensorSpec([None, None, 3], tf.uint8),
                        tf.TensorSpec(boxes.shape, tf.int32), tf.TensorSpec([len(boxes)], tf.int32)])
   np.testing.assert_array_equal(graph(image, boxes, flipped), found)
@@ -55,7 +55,8 @@ def test_pixels_outside_of_the_window_do_not_count():
   image = np.full((60, 80, 3), 255, np.uint8)
   image[20:40, 30:60] = photographs.crop(20, 30)
   box = np.array([[20, 30, 20, 30]], np.int32)
-  found = bicubic.resize_windows(tf.constant(image), tf.constant(box), np.array([0], np.int32), 16)
+  found = bicubic.resize_windows(
+      tf.constant(image), tf.constant(box), np.array([0], np.int32), 16, total=8)
   wanted = bicubic.resize(tf.constant(image[20:40, 30:60]), 16, 16)
   assert_equal_but_for_the_order_of_sums(found[0], wanted)
 
@@ -64,6 +65,6 @@ def test_a_window_of_its_own_size_is_the_window_and_a_flip_its_mirror():
   image = np.asarray(photographs.crop(64, 96))
   boxes = np.array([[3, 5, 32, 32], [3, 5, 32, 32]], np.int32)
   plain, mirrored = bicubic.resize_windows(
-      tf.constant(image), tf.constant(boxes), np.array([0, 1], np.int32), 32)
+      tf.constant(image), tf.constant(boxes), np.array([0, 1], np.int32), 32, total=8)
   np.testing.assert_array_equal(plain, image[3:35, 5:37])
   np.testing.assert_array_equal(mirrored, image[3:35, 5:37][:, ::-1])
