@@ -54,7 +54,7 @@ def draw(cells: Sequence[reduction.Cell], chosen: Sequence[reduction.Cell],
           lambda cell: cell.key['peak'] * cell.key['multiplicity'], accuracy)
   temperature.set_xlabel('temperature: learning rate times n')
   _finish(temperature, 'B = 64, 128 epochs (Fig. 7); those at 10% lie below', accuracy)
-  temperature.set_ylim(bottom=65)
+  temperature.set_ylim(65, axes.flat[3].get_ylim()[1])
   for scheme, colour, marker in (('fixed', '#D55E00', 's'), ('growing', '#0072B2', 'o')):
     rows = [row for row in measured[1:] if row[0] == scheme and isinstance(row[5], float)]
     if rows:
