@@ -26,7 +26,7 @@ _FOLDER = pathlib.Path('experiments/fort2021')
 _WRN, _NF_RESNET50 = 2_770_666, 25_557_048
 _F2, _F3, _F5 = 193_779_228, 254_924_200, 377_214_144
 
-# Cells, one for each step, and their parameters. F5 with SAM takes 17 s of a core to trace.
+# Cells, one for each step, and their parameters.
 _STEPS = {
     'figure2:multiplicity=0': _WRN,
     **{f'figure2:multiplicity={n}': _WRN for n in (1, 2, 4, 8, 16)},
