@@ -14,8 +14,6 @@ from nfnets_am import experiment_file
 from nfnets_am import run_folder
 from nfnets_am import tuning
 
-# What a run of these statuses would only say again.
-DONE = ('finished', 'diverged')
 # What launchers note about a run in its folder.
 _RECORD = 'launch.json'
 
@@ -47,7 +45,7 @@ class Job:
   @property
   def done(self) -> bool:
     """Whether there is nothing left to run."""
-    return self.status()['status'] in DONE
+    return self.status()['status'] in run_folder.DONE
 
   def record(self) -> dict[str, Any]:
     """Returns what launchers noted: 'starts', 'interruptions', 'error'."""
@@ -120,14 +118,12 @@ def unfinished(jobs: Sequence[Job]) -> list[Job]:
 
 def jobs_of(experiment: str, workdir: str, scale: str = '', overrides: list[str] | None = None
             ) -> list[Job]:
-  """Returns the runs of a sweep, those added that its finished runs call for (tuning.extended).
+  """Returns the runs of a sweep, those added that its finished runs call for (tuning.read).
 
   Raises:
     ConfigError: an unknown experiment, scale, cell or key.
   """
   changes = experiment_file.parse_overrides(overrides or [])
-  sweep = tuning.extended(
-      experiment, experiment_file.get_sweep(experiment, scale), workdir, changes)
-  return [
-      Job(config_lib.cell_name(run.cell), epath.Path(workdir) / run.name, run.flags)
-      for run in experiment_file.get_runs(experiment, sweep, changes)]
+  _, runs = tuning.read(experiment, scale, workdir, changes)
+  return [Job(config_lib.cell_name(run.cell), epath.Path(workdir) / run.name, run.flags)
+          for run in runs]

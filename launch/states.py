@@ -11,6 +11,7 @@ from etils import epath
 
 from launch import jobs as jobs_lib
 from nfnets_am import leases
+from nfnets_am import run_folder
 
 # The statuses that do not stay by themselves.
 TO_COME = ('queued', 'running')
@@ -54,7 +55,7 @@ def state_of(job: jobs_lib.Job) -> State:
   reason = status.get('reason', '')
   kind = status['status']
   left = None
-  if kind not in jobs_lib.DONE:
+  if kind not in run_folder.DONE:
     if at_work(job):
       kind, reason, left = 'running', '', _seconds_left(job, update, updates, wrote)
     elif record['error']:
@@ -112,7 +113,7 @@ def progress(folder: str | os.PathLike) -> tuple[int, float]:
 
 
 def _seconds_left(job: jobs_lib.Job, update: int, updates: int, wrote: float) -> float | None:
-  run: Any = jobs_lib.run_folder.RunFolder(job.folder).read('run.json')
+  run: Any = run_folder.RunFolder(job.folder).read('run.json')
   if not (run and run.get('starts') and updates):
     return None
   start = run['starts'][-1]

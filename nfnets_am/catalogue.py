@@ -33,10 +33,7 @@ class Entry:
 
 def read(path: pathlib.Path, scale: str = '', workdir: str = '') -> Entry:
   """Reads an experiment; with a workdir also the runs that tuning has added there."""
-  sweep = experiment_file.get_sweep(path, scale)
-  if workdir:
-    sweep = tuning.extended(path, sweep, workdir)
-  runs = experiment_file.get_runs(path, sweep)
+  sweep, runs = tuning.read(path, scale, workdir)
   return Entry(
       path, sweep.title, tuple(dict.fromkeys(run.config.model.name for run in runs)),
       tuple(dict.fromkeys(run.config.data.name for run in runs)),

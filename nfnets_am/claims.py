@@ -208,13 +208,13 @@ def _runs(cells, wheres):
 def _so_far(cells, wheres) -> str:
   """What to add to a verdict that rests on a part of its runs."""
   runs = _runs(cells, wheres)
-  done = sum(run.status in ('finished', 'diverged') for run in runs)
+  done = sum(run.done for run in runs)
   return '' if done == len(runs) else f' (so far: {done} of {len(runs)} runs)'
 
 
 def _not_run(cells, wheres) -> paper.Verdict:
   runs = _runs(cells, wheres)
-  done = sum(run.status in ('finished', 'diverged') for run in runs)
+  done = sum(run.done for run in runs)
   diverged = sum(run.status == 'diverged' for run in runs)
   return paper.Verdict(None, f'{done} of {len(runs)} runs are done'
                        + (f', {diverged} of them diverged' if diverged else ''))

@@ -106,7 +106,7 @@ def peak_rows(
       row.append(f'{reduction.format_value(metric, summary.mean)} ± '
                  f'{reduction.format_value(metric, summary.deviation)} ({at})')
     runs = [run for cell in group for run in cell.runs]
-    done = sum(run.status in ('finished', 'diverged') for run in runs)
+    done = sum(run.done for run in runs)
     rows.append([*row, f'{done}/{len(runs)}'])
   return [*keys, *(f'peak {metric}' for metric in metrics), 'runs done'], rows
 

@@ -52,7 +52,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict
   folder.open(config)
   try:
     status = folder.status()
-    if status['status'] in ('finished', 'diverged'):
+    if status['status'] in run_folder.DONE:
       return status
     return _Loop(run, folder).run()
   except Exception as e:

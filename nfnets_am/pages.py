@@ -20,9 +20,8 @@ def read(path: str | os.PathLike, workdir: str | os.PathLike, scale: str = '',
          overrides: Mapping[str, Any] | None = None,
          ) -> tuple[experiment_file.Sweep, list[reduction.Cell]]:
   """Returns an experiment's sweep, with the cells that tuning has added, and its reduced cells."""
-  sweep = tuning.extended(path, experiment_file.get_sweep(path, scale), workdir, overrides)
-  return sweep, reduction.reduce(
-      sweep, experiment_file.get_runs(path, sweep, overrides), workdir)
+  sweep, runs = tuning.read(path, scale, workdir, overrides)
+  return sweep, reduction.reduce(sweep, runs, workdir)
 
 
 def write(sweep: experiment_file.Sweep, cells: list[reduction.Cell],

@@ -123,12 +123,8 @@ def _printed(sweep: experiment_file.Sweep, panel: paper.Panel) -> list[paper.Num
   """The paper's numbers that have a place on a panel."""
   return [number for number in sweep.numbers
           if number.value is not None and number.metric == panel.metric
-          and panel.x in number.cell and _may_match(number.cell, panel.where)]
-
-
-def _may_match(cell, where):
-  return all(key not in cell or cell[key] in (value if isinstance(value, tuple) else (value,))
-             for key, value in where.items())
+          and panel.x in number.cell and paper.matches(
+              number.cell, {k: v for k, v in panel.where.items() if k in number.cell})]
 
 
 def _short(key: str) -> str:

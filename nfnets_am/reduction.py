@@ -13,6 +13,7 @@ import numpy as np
 from nfnets_am import config as config_lib
 from nfnets_am import experiment_file
 from nfnets_am import metrics
+from nfnets_am import run_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +35,11 @@ class RunResult:
   derived: dict[str, Any]
   final: dict[str, float]
   history: dict[str, list[tuple[int, float]]]
+
+  @property
+  def done(self) -> bool:
+    """Whether it has come to an end of its own: finished or diverged."""
+    return self.status in run_folder.DONE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,8 +76,8 @@ class Cell:
 
   @property
   def done(self) -> bool:
-    """Whether every run has come to an end of its own: finished or diverged."""
-    return all(run.status in ('finished', 'diverged') for run in self.runs)
+    """Whether every run is done."""
+    return all(run.done for run in self.runs)
 
   @property
   def state(self) -> str:

@@ -26,6 +26,8 @@ from nfnets_am import leases
 
 # 'stopped' is a signal's: the run saved its last update and goes on with the same command.
 STATUSES = ('running', 'finished', 'stopped', 'diverged', 'failed')
+# Ends of a run's own: the same command would only say them again.
+DONE = ('finished', 'diverged')
 _PACKAGES = ('jax', 'jaxlib', 'dm-haiku', 'optax', 'orbax-checkpoint', 'numpy', 'tensorflow',
              'tensorflow-cpu', 'tensorflow-datasets', 'libtpu')
 

@@ -30,6 +30,26 @@ def grid(centre: float, reach: int, factor: float = 2.0) -> tuple[float, ...]:
   return (*reversed(below), *above[1:])
 
 
+def read(path: str | os.PathLike, scale: str = '', workdir: str | os.PathLike = '',
+         overrides: Mapping[str, Any] | None = None,
+         ) -> tuple[experiment_file.Sweep, list[experiment_file.Run]]:
+  """Returns an experiment's sweep with the cells that `extended` adds, and all its runs.
+
+  Args:
+    path: of the experiment file.
+    scale: that it knows.
+    workdir: of the sweep; '' adds nothing.
+    overrides: dotted key -> value, for all runs.
+
+  Raises:
+    ConfigError: an unknown experiment, scale, cell or key.
+  """
+  sweep = experiment_file.get_sweep(path, scale)
+  if workdir:
+    sweep = extended(path, sweep, workdir, overrides)
+  return sweep, experiment_file.get_runs(path, sweep, overrides)
+
+
 def extended(path: str | os.PathLike, sweep: experiment_file.Sweep, workdir: str | os.PathLike,
              overrides: Mapping[str, Any] | None = None) -> experiment_file.Sweep:
   """Returns a sweep with the cells that the finished runs call for.
