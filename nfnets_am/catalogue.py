@@ -6,6 +6,8 @@ import dataclasses
 import os
 import pathlib
 
+from etils import epath
+
 from nfnets_am import errors
 from nfnets_am import experiment_file
 from nfnets_am import run_folder
@@ -73,12 +75,13 @@ def row_of(name: str, models: Sequence[str], datasets: Sequence[str],
 
 def state_of(names: Iterable[str], workdir: str) -> str:
   """Returns '12 finished, 1 running, 30 missing' of runs in a workdir."""
-  there = set(os.listdir(workdir)) if os.path.isdir(workdir) else set()
+  folder = epath.Path(workdir)
+  there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
   counts: dict[str, int] = {}
   for name in names:
     status = 'missing'
     if name in there:
-      status = run_folder.RunFolder(pathlib.Path(workdir) / name).status()['status']
+      status = run_folder.RunFolder(folder / name).status()['status']
     counts[status] = counts.get(status, 0) + 1
   order = (*run_folder.STATUSES[1:], 'running', 'missing')
   return ', '.join(f'{counts[status]:,} {status}' for status in order if status in counts)

@@ -8,6 +8,7 @@ import pytest
 
 from launch import jobs as jobs_lib
 from launch import states
+from nfnets_am import catalogue
 from nfnets_am import errors
 from nfnets_am import experiment_file
 from nfnets_am import leases
@@ -112,6 +113,7 @@ def test_states_and_reports_read_it(store):
   state = states.state_of(job)
   assert (state.status, state.update, state.interruptions) == ('finished', 6, 1)
   assert reduction.read_run(_RUN, dict(run.cell)).final == {'test/top1': 0.5}
+  assert catalogue.state_of(['run', 'other'], 'gs://bucket/a sweep') == '1 finished, 1 missing'
 
 
 def test_tensorboard_events_are_there_after_each_checkpoint(store, tmp_path):
