@@ -41,16 +41,16 @@ from PIL import Image
 import rich.console
 import rich.table
 
-from nfnets_am import errors
-from nfnets_am.data import bicubic
+from nfnets_am.core import errors
 from nfnets_am.data import inputs
-from nfnets_am.data import mixing
-from nfnets_am.data import randaugment
-from nfnets_am.data import records as records_lib
-from nfnets_am.data import stand_in
-from nfnets_am.data import stream_order
-from nfnets_am.data import stream_pipeline
 from nfnets_am.data import tensorflow
+from nfnets_am.data.ops import bicubic
+from nfnets_am.data.ops import mixing
+from nfnets_am.data.ops import randaugment
+from nfnets_am.data.stream import batches as stream_batches
+from nfnets_am.data.stream import order as stream_order
+from nfnets_am.data.stream import records as records_lib
+from nfnets_am.data.tools import stand_in
 
 PEER = 'per view'
 
@@ -93,8 +93,8 @@ def ours(records: records_lib.Records, views: int, n: int, size: int, recipe: bo
   if recipe:
     extra = {'mixing': mixing.Mixing('mixup(alpha=0.2) | cutmix()', 'fresh'),
              'randaugment': randaugment.RandAugment(magnitude=15, contrast='as_published')}
-  batches = stream_pipeline.host_batches(
-      records, plan, stream_pipeline.Recipe(size=size, **extra), 0, 0, 10**5)
+  batches = stream_batches.host_batches(
+      records, plan, stream_batches.Recipe(size=size, **extra), 0, 0, 10**5)
   return (batch['image'] for batch in batches)
 
 

@@ -32,10 +32,10 @@ import rich.progress
 import rich.table
 
 from nfnets_am.data import ops
-from nfnets_am.data import pipeline
-from nfnets_am.data import sources
 from nfnets_am.data import tensorflow
 from nfnets_am.data import views
+from nfnets_am.data.memory import batches as memory_batches
+from nfnets_am.data.memory import sources
 
 PEER = 'per-image map'
 PAD = 4
@@ -69,17 +69,17 @@ def make_plan(split: sources.Split, batch: int, n: int) -> views.ViewPlan:
 
 def host(split: sources.Split, batch: int, n: int) -> Iterator[np.ndarray]:
   """Ours, pixels on the host."""
-  batches = pipeline.host_batches(
+  batches = memory_batches.host_batches(
       split, make_plan(split, batch, n), AUGMENTATION, 0, 0, 10**6, apply='host')
   return (b['image'] for b in batches)
 
 
 def device(split: sources.Split, batch: int, n: int) -> Iterator[jax.Array]:
   """Ours, pixels on the device. At most two updates are under way, as in training."""
-  batches = pipeline.host_batches(
+  batches = memory_batches.host_batches(
       split, make_plan(split, batch, n), AUGMENTATION, 0, 0, 10**6, apply='device')
   images = jax.device_put(split.image)
-  apply = jax.jit(functools.partial(pipeline.apply_on_device, AUGMENTATION))
+  apply = jax.jit(functools.partial(memory_batches.apply_on_device, AUGMENTATION))
   ahead = None
   for b in batches:
     ahead, ready = apply(images, b)['image'], ahead

@@ -18,12 +18,13 @@ import numpy as np
 from rich import console
 from rich import table
 
-from nfnets_am import config as config_lib
-from nfnets_am import derived as derived_lib
-from nfnets_am import errors
-from nfnets_am import experiment as experiment_lib
-from nfnets_am import parallel
+from nfnets_am.config import derived as derived_lib
+from nfnets_am.config import reading
+from nfnets_am.config import schema
+from nfnets_am.core import errors
+from nfnets_am.core import parallel
 from nfnets_am.data import ops
+from nfnets_am.training import step as step_lib
 
 _CLASSES = 1000
 _LEARNING_RATE, _MOMENTUM, _DECAY, _CLIP, _SMOOTHING = 0.01, 0.9, 2e-5, 0.01, 0.1
@@ -68,7 +69,7 @@ def compare(model: str, size: int, batch: int, rounds: int, dtype: str) -> None:
 
 
 def _ours(model: str, images: np.ndarray, labels: np.ndarray, dtype: str) -> Callable[[], None]:
-  config = config_lib.get_default()
+  config = schema.get_default()
   config.views = len(images)
   config.budget = '1000 updates'
   config.data.augment = 'normalise()'
@@ -79,9 +80,9 @@ def _ours(model: str, images: np.ndarray, labels: np.ndarray, dtype: str) -> Cal
   config.schedule = ml_collections.ConfigDict({'name': 'constant', 'peak': _LEARNING_RATE})
   config.optimizer.update({'momentum': _MOMENTUM, 'nesterov': True, 'weight_decay': _DECAY,
                            'decay_mask': 'no_gain_bias', 'agc_clip': _CLIP})
-  read = config_lib.ReadConfig(config)
+  read = reading.ReadConfig(config)
   derived = derived_lib.derive(read, train_images=len(images))
-  experiment = experiment_lib.make_experiment(
+  experiment = step_lib.make_experiment(
       read, derived, num_classes=_CLASSES, image_shape=images.shape[1:], mean=(0.5,) * 3,
       std=(0.25,) * 3, augmentation=ops.parse(config.data.augment))
   step = parallel.map_step(experiment.train_step, 'pmap', replicated=2, donate=(0,))

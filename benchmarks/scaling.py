@@ -26,13 +26,13 @@ from rich import table
 
 from launch import chips
 from launch import costs
-from nfnets_am import aot
-from nfnets_am import cli
-from nfnets_am import config as config_lib
-from nfnets_am import errors
 from nfnets_am import models
-from nfnets_am import parallel
-from nfnets_am.models import counting
+from nfnets_am.config import schema
+from nfnets_am.core import cli
+from nfnets_am.core import errors
+from nfnets_am.core import parallel
+from nfnets_am.costs import aot
+from nfnets_am.costs import counting
 
 _DEVICES = flags.DEFINE_list('devices', ['1', '2', '4', '8'], 'Devices of one process.')
 _PROCESSES = flags.DEFINE_list('processes', ['1', '2', '4'], 'Processes with two devices each.')
@@ -103,7 +103,7 @@ def _child() -> None:
   port, processes, index = map(int, _CHILD.value.split(':'))
   if processes > 1:
     jax.distributed.initialize(f'127.0.0.1:{port}', processes, index)
-  config = config_lib.get_default()
+  config = schema.get_default()
   config.model.name = _MODEL.value
   step = aot.step_of(config, topology='', per_device=_PER_DEVICE.value,
                      image_shape=(_SIZE, _SIZE, 3), num_classes=10)

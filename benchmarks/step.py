@@ -18,11 +18,11 @@ from rich import console
 from rich import table
 
 from benchmarks import peer_step
-from nfnets_am import cli
-from nfnets_am import config as config_lib
-from nfnets_am import loop
-from nfnets_am import parallel
-from nfnets_am import run as run_lib
+from nfnets_am.config import schema
+from nfnets_am.core import cli
+from nfnets_am.core import parallel
+from nfnets_am.training import feed
+from nfnets_am.training import run as run_lib
 
 _MODEL = flags.DEFINE_string('model', 'wide_resnet', 'A registered model; its defaults are used.')
 _BATCH = flags.DEFINE_integer('batch', 64, 'Views in an update.')
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _split() -> None:
-  config = config_lib.get_default()
+  config = schema.get_default()
   config.views = _BATCH.value
   config.multiplicity = _MULTIPLICITY.value
   config.budget = f'{(_ROUNDS.value + 1) * _STEPS.value + 2} updates'
@@ -52,8 +52,8 @@ def _split() -> None:
   run = run_lib.build(config)
   step = parallel.map_step(run.experiment.train_step, run.backend, replicated=2, donate=(0,))
   state = parallel.replicate(jax.jit(run.experiment.init)())
-  pool = loop.place_pool(run)
-  batches = loop.placed_batches(run, 0)
+  pool = feed.place_pool(run)
+  batches = feed.placed_batches(run, 0)
   fixed = next(batches)
   state, scalars = step(state, pool, fixed)
   _wait(scalars)

@@ -17,11 +17,11 @@ import ml_collections
 from rich import console
 from rich import table
 
-from nfnets_am import aot
-from nfnets_am import cli
-from nfnets_am import config as config_lib
-from nfnets_am import errors
 from nfnets_am import models
+from nfnets_am.config import schema
+from nfnets_am.core import cli
+from nfnets_am.core import errors
+from nfnets_am.costs import aot
 
 _MODELS = flags.DEFINE_list('models', ['nfnet_f0'], 'Registered models, one compilation each.')
 _TOPOLOGY = flags.DEFINE_string('topology', 'v3:2x2x1', 'TPU generation and shape in chips.')
@@ -62,7 +62,7 @@ def main() -> None:
 
 def _step(model: str) -> aot.Step:
   """The NFNets' recipe (Brock et al. 2021b)."""
-  config = config_lib.get_default()
+  config = schema.get_default()
   remat = {'remat': True} if _REMAT.value else {}
   config.model = ml_collections.ConfigDict({'name': model} | remat)
   config.loss = ml_collections.ConfigDict({'name': 'cross_entropy', 'label_smoothing': 0.1})

@@ -19,8 +19,9 @@ ten times. The scale 'smoke' does all of it in 40 updates.
 
 import ml_collections
 
-from nfnets_am import config as config_lib
-from nfnets_am import experiment_file
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import schema
+from nfnets_am.sweeps import experiment_file
 
 _NOTE = """
 ## What this shows, and what not
@@ -36,9 +37,9 @@ _CELL = {'multiplicity': 1, 'seed': 0, 'scale': 'full'}
 
 def get_config(cell: str = '') -> ml_collections.ConfigDict:
   """Returns the config of a cell such as 'multiplicity=4,seed=1'."""
-  cell = config_lib.parse_cell(cell, _CELL)
+  cell = cells_lib.parse_cell(cell, _CELL)
   smoke = cell['scale'] == 'smoke'
-  config = config_lib.get_default()
+  config = schema.get_default()
   config.multiplicity = cell['multiplicity']
   config.unique = 16
   config.seed = cell['seed']

@@ -8,8 +8,8 @@ Training Deep Neural Networks". This API does not serve newer chips; see docs/la
 import dataclasses
 import math
 
-from nfnets_am import errors
-from nfnets_am import registry
+from nfnets_am.core import errors
+from nfnets_am.core import registry
 
 
 @dataclasses.dataclass(frozen=True)

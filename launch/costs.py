@@ -13,9 +13,9 @@ from typing import Any
 import jax
 
 from launch import chips
-from nfnets_am import aot
-from nfnets_am import errors
-from nfnets_am.models import counting
+from nfnets_am.core import errors
+from nfnets_am.costs import aot
+from nfnets_am.costs import counting
 
 # DeepMind's published step times of NFNets on TPUv3, 32 images on a core (Brock et al. 2021b, table
 # 5), in ms, and 10^9 multiply-adds of a forward pass at the training size (docs/models.md).

@@ -23,9 +23,9 @@ from launch import chips
 from launch import hosts
 from launch import jobs as jobs_lib
 from launch import scheduler
-from nfnets_am import cli
-from nfnets_am import errors
-from nfnets_am import leases
+from nfnets_am.core import cli
+from nfnets_am.core import errors
+from nfnets_am.storage import leases
 
 _GONE = ('SUSPENDING', 'SUSPENDED')
 _LIVE = ('ACCEPTED', 'PROVISIONING', 'CREATING', 'ACTIVE', 'WAITING_FOR_RESOURCES',

@@ -15,7 +15,7 @@ import tarfile
 from etils import epath
 
 from launch import jobs as jobs_lib
-from nfnets_am import errors
+from nfnets_am.core import errors
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Ubuntu 22.04's own Python is too old for JAX.

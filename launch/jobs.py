@@ -9,10 +9,10 @@ from typing import Any
 
 from etils import epath
 
-from nfnets_am import config as config_lib
-from nfnets_am import experiment_file
-from nfnets_am import run_folder
-from nfnets_am import tuning
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.storage import run_folder
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import tuning
 
 # What launchers note about a run in its folder.
 _RECORD = 'launch.json'
@@ -125,5 +125,5 @@ def jobs_of(experiment: str, workdir: str, scale: str = '', overrides: list[str]
   """
   changes = experiment_file.parse_overrides(overrides or [])
   _, runs = tuning.read(experiment, scale, workdir, changes)
-  return [Job(config_lib.cell_name(run.cell), epath.Path(workdir) / run.name, run.flags)
+  return [Job(cells_lib.cell_name(run.cell), epath.Path(workdir) / run.name, run.flags)
           for run in runs]

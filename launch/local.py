@@ -14,8 +14,8 @@ import time
 from launch import jobs as jobs_lib
 from launch import scheduler
 from launch import states
-from nfnets_am import cli
-from nfnets_am import leases
+from nfnets_am.core import cli
+from nfnets_am.storage import leases
 
 # When one process of a run is gone, the others notice within this time by themselves
 # (nfnets_am.train: its heartbeat), or are ended.

@@ -22,15 +22,17 @@ from rich import table
 from launch import chips
 from launch import costs
 from launch import states
-from nfnets_am import aot
-from nfnets_am import cli
-from nfnets_am import config as config_lib
-from nfnets_am import derived as derived_lib
-from nfnets_am import errors
-from nfnets_am import experiment_file
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import derived as derived_lib
+from nfnets_am.config import reading
+from nfnets_am.config import schema
+from nfnets_am.core import cli
+from nfnets_am.core import errors
+from nfnets_am.costs import aot
 from nfnets_am.data import inputs
 from nfnets_am.data import known
 from nfnets_am.data import ops
+from nfnets_am.sweeps import experiment_file
 
 _EXPERIMENT = flags.DEFINE_string('experiment', None, 'Experiment file with a get_sweep().')
 _TPU = flags.DEFINE_string('tpu', None, "Accelerator type, such as 'v3-128'.")
@@ -79,11 +81,11 @@ def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: boo
   for run in runs:
     config, derived, step = run.config, None, None
     try:
-      config_lib.validate(config)
+      schema.validate(config)
       # A set that is known need not be here.
       images = known.training_set(config.data) or inputs.open_input(
           config.data, ops.parse(config.data.augment))
-      derived = derived_lib.derive(config_lib.ReadConfig(config), train_images=images.train_images,
+      derived = derived_lib.derive(reading.ReadConfig(config), train_images=images.train_images,
                                    devices=tpu.devices, hosts=tpu.hosts)
       step = aot.step_of(config, topology=tpu.chip.topology, per_device=derived.views_per_device,
                          image_shape=images.image_shape, num_classes=images.num_classes)
@@ -110,7 +112,7 @@ def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: boo
 def label(cells: Sequence[dict[str, Any]]) -> str:
   """Returns what the cells of a row have in common."""
   first = cells[0]
-  return config_lib.cell_name({
+  return cells_lib.cell_name({
       key: value for key, value in first.items()
       if key != 'seed' and all(cell.get(key) == value for cell in cells)}) or 'the run'
 

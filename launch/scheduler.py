@@ -17,8 +17,8 @@ from typing import Protocol
 
 from launch import jobs as jobs_lib
 from launch import view as view_lib
-from nfnets_am import cli
-from nfnets_am import leases
+from nfnets_am.core import cli
+from nfnets_am.storage import leases
 
 _POLL_S = 0.2
 # Between two looks at a run that another launcher works on, on a disk and in a bucket.

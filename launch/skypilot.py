@@ -20,8 +20,8 @@ from launch import chips
 from launch import hosts
 from launch import jobs as jobs_lib
 from launch import view
-from nfnets_am import errors
-from nfnets_am import leases
+from nfnets_am.core import errors
+from nfnets_am.storage import leases
 
 _FILES = pathlib.Path('skypilot')
 

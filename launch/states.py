@@ -10,8 +10,8 @@ from typing import Any
 from etils import epath
 
 from launch import jobs as jobs_lib
-from nfnets_am import leases
-from nfnets_am import run_folder
+from nfnets_am.storage import leases
+from nfnets_am.storage import run_folder
 
 # The statuses that do not stay by themselves.
 TO_COME = ('queued', 'running')

@@ -17,8 +17,8 @@ from rich import live
 from launch import jobs as jobs_lib
 from launch import states
 from launch import view
-from nfnets_am import cli
-from nfnets_am import errors
+from nfnets_am.core import cli
+from nfnets_am.core import errors
 
 _WORKDIR = flags.DEFINE_string('workdir', None, "The sweep's folder or gs:// address.")
 _EXPERIMENT = flags.DEFINE_string('experiment', '', 'Also list the runs of this file to come.')

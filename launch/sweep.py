@@ -15,8 +15,8 @@ from launch import gcloud
 from launch import jobs as jobs_lib
 from launch import local
 from launch import skypilot
-from nfnets_am import cli
-from nfnets_am import registry
+from nfnets_am.core import cli
+from nfnets_am.core import registry
 
 PLACES = registry.Registry('place to run on', {
     'gcloud': gcloud.launch,

@@ -15,16 +15,16 @@ import ml_collections
 from rich import console
 from rich import table
 
-from nfnets_am import cli
-from nfnets_am import config as config_lib
-from nfnets_am import errors
-from nfnets_am import evaluation
 from nfnets_am import models
-from nfnets_am import parallel
-from nfnets_am import run as run_lib
-from nfnets_am import saved
-from nfnets_am.data import sources
+from nfnets_am.config import schema
+from nfnets_am.core import cli
+from nfnets_am.core import errors
+from nfnets_am.core import parallel
+from nfnets_am.data.memory import sources
+from nfnets_am.evaluation import evaluator as evaluator_lib
 from nfnets_am.models import pretrained
+from nfnets_am.training import run as run_lib
+from nfnets_am.training import saved
 
 _WORKDIR = flags.DEFINE_string('workdir', None, "A run's folder, or:")
 _WEIGHTS = flags.DEFINE_string('weights', None, 'A weights file, see models/pretrained.py.')
@@ -53,7 +53,7 @@ def main() -> None:
     _check_split(run)
     update, train_state = saved.newest(_WORKDIR.value, run)
     title, found = f'{_WORKDIR.value}, update {update}', {'update': update}
-    weights, state = evaluation.weights_of(train_state), train_state.state
+    weights, state = evaluator_lib.weights_of(train_state), train_state.state
   else:
     config = _config_of_weights()
     params = pretrained.load(_WEIGHTS.value)
@@ -64,7 +64,7 @@ def main() -> None:
     title, found = _WEIGHTS.value, {'weights': _WEIGHTS.value}
     # The state of the models here is empty: a weights file has none.
     weights, state = {'': parallel.replicate(params)}, expected.state
-  evaluator = evaluation.Evaluator(
+  evaluator = evaluator_lib.Evaluator(
       run.experiment.eval_step, run.dataset, batch=run.derived.eval_batch, backend=run.backend)
   result = evaluator.evaluate(_SPLIT.value, weights, state)
   show(f'{title}, {result["images"]} images of {_SPLIT.value}', result)
@@ -75,7 +75,7 @@ def _config_of_weights() -> ml_collections.ConfigDict:
   """Returns the config of a run that is only evaluated."""
   if _MODEL.value is None:
     raise errors.UserError('--weights needs --model too')
-  config = config_lib.get_default()
+  config = schema.get_default()
   config.unique = jax.device_count()
   config.data.name = _DATA.value or 'imagenet2012'
   config.data.data_dir = _DATA_DIR.value or ''

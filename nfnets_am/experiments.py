@@ -14,10 +14,10 @@ from rich import console
 from rich import progress
 from rich import table
 
-from nfnets_am import catalogue
-from nfnets_am import cli
-from nfnets_am import errors
-from nfnets_am import workload
+from nfnets_am.core import cli
+from nfnets_am.core import errors
+from nfnets_am.costs import workload
+from nfnets_am.sweeps import catalogue
 
 _FOLDER = flags.DEFINE_string('folder', 'experiments', 'Experiment files, also in folders of it.')
 _WORKDIR = flags.DEFINE_string('workdir', '', 'A folder of runs, to say how far they are.')

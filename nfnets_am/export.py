@@ -5,10 +5,10 @@
 
 from absl import flags
 
-from nfnets_am import cli
-from nfnets_am import errors
-from nfnets_am import saved
+from nfnets_am.core import cli
+from nfnets_am.core import errors
 from nfnets_am.models import pretrained
+from nfnets_am.training import saved
 
 _WORKDIR = flags.DEFINE_string('workdir', None, "The run's folder.")
 _OUT = flags.DEFINE_string('out', None, 'The file.')

@@ -15,11 +15,11 @@ from etils import epath
 from rich import console
 from rich import table
 
-from nfnets_am import cli
-from nfnets_am import errors
-from nfnets_am import experiment_file
-from nfnets_am import figures
-from nfnets_am import pages
+from nfnets_am.core import cli
+from nfnets_am.core import errors
+from nfnets_am.reporting import figures
+from nfnets_am.reporting import pages
+from nfnets_am.sweeps import experiment_file
 
 _EXPERIMENT = flags.DEFINE_string('experiment', None, 'Experiment file with a get_sweep().')
 _EXPERIMENTS = flags.DEFINE_string('experiments', None, 'With --all: a folder of such files.')

@@ -18,9 +18,10 @@ from absl import logging
 import jax
 from ml_collections import config_flags
 
-from nfnets_am import cli
-from nfnets_am import errors
-from nfnets_am import loop
+from nfnets_am.core import cli
+from nfnets_am.core import errors
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.training import loop
 
 _CONFIG = config_flags.DEFINE_config_file(
     'config', None, 'Experiment file, with a cell behind a colon if it has several.')
@@ -54,4 +55,4 @@ def main() -> int:
 
 if __name__ == '__main__':
   flags.mark_flags_as_required(['config', 'workdir'])
-  cli.run(main)
+  cli.run(main, check=experiment_file.check_overrides)

@@ -9,7 +9,7 @@ import sys
 import jax
 import numpy as np
 
-from nfnets_am import saved
+from nfnets_am.training import saved
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TINY = 'tests/tiny.py'

@@ -24,7 +24,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope='session')
 def pictures(tmp_path_factory) -> pathlib.Path:
   """Where the smoke scale of the ImageNet experiments finds its set."""
-  from nfnets_am.data import stand_in
+  from nfnets_am.data.tools import stand_in
 
   folder = tmp_path_factory.mktemp('pictures')
   stand_in.write(str(folder), name='stand_in', train=64, test=16)

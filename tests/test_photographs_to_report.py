@@ -5,16 +5,17 @@ import textwrap
 
 import pytest
 
-from nfnets_am import experiment_file
+from nfnets_am.sweeps import experiment_file
 from tests import commands
 
 _EXPERIMENT = """
-    from nfnets_am import config as config_lib
-    from nfnets_am import experiment_file
+    from nfnets_am.config import cells as cells_lib
+    from nfnets_am.config import schema
+    from nfnets_am.sweeps import experiment_file
 
     def get_config(cell=''):
-      cell = config_lib.parse_cell(cell, {'multiplicity': 1})
-      config = config_lib.get_default()
+      cell = cells_lib.parse_cell(cell, {'multiplicity': 1})
+      config = schema.get_default()
       config.multiplicity, config.unique, config.budget = cell['multiplicity'], 4, '2 epochs'
       config.data.name, config.data.data_dir = 'imagenet2012', 'DATA'
       config.data.augment, config.data.crop, config.data.eval_size = 'normalise()', 32, 40
@@ -34,8 +35,8 @@ _EXPERIMENT = """
 @pytest.mark.slow
 def test_from_photographs_to_a_report(tmp_path):
   data, workdir, file = tmp_path / 'data', tmp_path / 'runs', tmp_path / 'tiny.py'
-  done = commands.run('nfnets_am.data.stand_in', f'--data_dir={data}', '--train=22', '--test=7',
-                      '--shards=3', '--photographs=packages')
+  done = commands.run('nfnets_am.data.tools.stand_in', f'--data_dir={data}', '--train=22',
+                      '--test=7', '--shards=3', '--photographs=packages')
   assert done.returncode == 0, done.stderr
   file.write_text(textwrap.dedent(_EXPERIMENT).replace('DATA', str(data)))
   (run,) = experiment_file.get_runs(str(file), experiment_file.get_sweep(str(file), ''))

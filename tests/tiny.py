@@ -2,15 +2,16 @@
 
 import ml_collections
 
-from nfnets_am import config as config_lib
-from nfnets_am import experiment_file
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import schema
+from nfnets_am.sweeps import experiment_file
 
 _CELL = {'multiplicity': 2, 'seed': 0}
 
 
 def get_config(cell: str = '') -> ml_collections.ConfigDict:
-  cell = config_lib.parse_cell(cell, _CELL)
-  config = config_lib.get_default()
+  cell = cells_lib.parse_cell(cell, _CELL)
+  config = schema.get_default()
   config.multiplicity = cell['multiplicity']
   config.seed = cell['seed']
   config.unique = 8

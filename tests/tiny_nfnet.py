@@ -2,12 +2,12 @@
 
 import ml_collections
 
-from nfnets_am import config as config_lib
+from nfnets_am.config import schema
 
 
 def get_config(cell: str = '') -> ml_collections.ConfigDict:
   del cell
-  config = config_lib.get_default()
+  config = schema.get_default()
   config.multiplicity = 2
   config.unique = 8
   config.budget = '8 updates'

@@ -2,12 +2,13 @@
 
 import ml_collections
 
-from nfnets_am import config as config_lib
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import schema
 
 
 def get_config(cell: str = '') -> ml_collections.ConfigDict:
-  config_lib.parse_cell(cell, {})
-  config = config_lib.get_default()
+  cells_lib.parse_cell(cell, {})
+  config = schema.get_default()
   config.multiplicity = 2
   config.unique = 8
   config.budget = '6 updates'

@@ -28,10 +28,10 @@ import ml_collections
 
 from experiments.fort2021 import grids
 from experiments.fort2021 import recipes
-from nfnets_am import claims
-from nfnets_am import config as config_lib
-from nfnets_am import experiment_file
-from nfnets_am import paper
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.reporting import claims
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import paper
 
 _DROPOUT = 0.4
 _DEFAULTS = {'unique': 64, 'masks': 1}
@@ -42,7 +42,7 @@ _ALIKE = 0.003
 def get_config(cell: str = '') -> ml_collections.ConfigDict:
   """Returns the config of a cell such as 'masks=4,epochs=512'."""
   config = recipes.tuned(cell, **_DEFAULTS)
-  masks = config_lib.parse_cell(cell, recipes.TUNED_CELL | _DEFAULTS)['masks']
+  masks = cells_lib.parse_cell(cell, recipes.TUNED_CELL | _DEFAULTS)['masks']
   if masks:
     config.model = ml_collections.ConfigDict(
         {**config.model, 'dropout': _DROPOUT, 'dropout_masks': masks})

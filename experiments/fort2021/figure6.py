@@ -16,9 +16,9 @@ import ml_collections
 
 from experiments.fort2021 import grids
 from experiments.fort2021 import recipes
-from nfnets_am import claims
-from nfnets_am import experiment_file
-from nfnets_am import paper
+from nfnets_am.reporting import claims
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import paper
 
 
 def get_config(cell: str = '') -> ml_collections.ConfigDict:

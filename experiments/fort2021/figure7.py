@@ -14,7 +14,7 @@ import ml_collections
 from experiments.fort2021 import grids
 from experiments.fort2021 import layouts
 from experiments.fort2021 import recipes
-from nfnets_am import experiment_file
+from nfnets_am.sweeps import experiment_file
 
 
 def get_config(cell: str = '') -> ml_collections.ConfigDict:

@@ -15,9 +15,9 @@ from experiments.fort2021 import grids
 from experiments.fort2021 import recipes
 from experiments.fort2021 import table1
 from experiments.fort2021 import table2
-from nfnets_am import claims
-from nfnets_am import experiment_file
-from nfnets_am import paper
+from nfnets_am.reporting import claims
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import paper
 
 
 def get_config(cell: str = '') -> ml_collections.ConfigDict:

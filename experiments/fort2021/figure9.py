@@ -1,6 +1,6 @@
 """Fort et al. 2021, Figure 9: variance between minibatch gradients at initialisation.
 
-    python -m nfnets_am.analysis.gradient_variance --experiment=experiments/fort2021/figure9.py \\
+    python -m nfnets_am.measure --experiment=experiments/fort2021/figure9.py \\
         --workdir=runs/fort2021
     python -m nfnets_am.report --experiment=experiments/fort2021/figure9.py --workdir=runs/fort2021
 
@@ -28,11 +28,12 @@ Where the paper is silent:
 import ml_collections
 
 from experiments.fort2021 import grids
-from nfnets_am import claims
-from nfnets_am import config as config_lib
-from nfnets_am import errors
-from nfnets_am import experiment_file
-from nfnets_am import paper
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import schema
+from nfnets_am.core import errors
+from nfnets_am.reporting import claims
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import paper
 
 _CELL = {'scheme': 'fixed', 'multiplicity': 1, 'seed': 0, 'scale': 'full'}
 _SCHEMES = ('fixed', 'growing')
@@ -48,13 +49,13 @@ _SCALES = {
 
 def get_config(cell: str = '') -> ml_collections.ConfigDict:
   """Returns the config of a cell such as 'scheme=growing,multiplicity=4'."""
-  cell = config_lib.parse_cell(cell, _CELL)
+  cell = cells_lib.parse_cell(cell, _CELL)
   if cell['scheme'] not in _SCHEMES:
     raise errors.ConfigError(f'scheme={cell["scheme"]}; allowed: {", ".join(_SCHEMES)}')
   if cell['scale'] not in _SCALES:
     raise errors.ConfigError(f'scale={cell["scale"]}; allowed: {", ".join(_SCALES)}')
   name, pad, model, minibatches = _SCALES[cell['scale']]
-  config = config_lib.get_default()
+  config = schema.get_default()
   config.multiplicity = cell['multiplicity']
   config['views' if cell['scheme'] == 'fixed' else 'unique'] = 16
   config.seed = cell['seed']

@@ -11,10 +11,10 @@ import pathlib
 from typing import Any
 
 from experiments.fort2021 import recipes
-from nfnets_am import config as config_lib
-from nfnets_am import errors
-from nfnets_am import paper
-from nfnets_am import tuning
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.core import errors
+from nfnets_am.sweeps import paper
+from nfnets_am.sweeps import tuning
 
 Cell = dict[str, Any]
 
@@ -95,7 +95,7 @@ def grid(model: str, regime: str, scale: str, *, budgets: Sequence[int] = (),
 
 def merge(*grids: Sequence[Cell]) -> tuple[Cell, ...]:
   """Returns the cells of several grids, each once, in order."""
-  return tuple({config_lib.cell_name(cell): cell for cells in grids for cell in cells}.values())
+  return tuple({cells_lib.cell_name(cell): cell for cells in grids for cell in cells}.values())
 
 
 def whole_curves(scale: str, shown: Sequence[tuple[str, str, int]]) -> tuple[Cell, ...]:

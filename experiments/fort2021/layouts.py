@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from experiments.fort2021 import grids
-from nfnets_am import claims
-from nfnets_am import paper
+from nfnets_am.reporting import claims
+from nfnets_am.sweeps import paper
 
 _DATA = {'wide_resnet': 'CIFAR-100', 'nf_resnet50': 'ImageNet'}
 # A model, a regime and a budget in epochs at full scale.

@@ -44,10 +44,11 @@ from typing import Any
 
 import ml_collections
 
-from nfnets_am import config as config_lib
-from nfnets_am import errors
 from nfnets_am import models
-from nfnets_am import registry
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import schema
+from nfnets_am.core import errors
+from nfnets_am.core import registry
 from nfnets_am.models import nfnet as model_lib
 
 SCALES = ('full', 'validation', 'smoke')
@@ -75,9 +76,9 @@ def tuned(cell: str, **defaults: Any) -> ml_collections.ConfigDict:
   Raises:
     ConfigError: an unknown key, model or scale.
   """
-  cell = config_lib.parse_cell(cell, TUNED_CELL | defaults)
+  cell = cells_lib.parse_cell(cell, TUNED_CELL | defaults)
   check_scale(cell['scale'])
-  config = config_lib.get_default()
+  config = schema.get_default()
   config.multiplicity = cell['multiplicity']
   config.unique, config.views = cell['unique'], cell['views']
   config.neighbouring = bool(cell['neighbouring'])
@@ -130,11 +131,11 @@ _TUNED = registry.Registry(
 
 def nfnet(cell: str, **defaults: Any) -> ml_collections.ConfigDict:
   """Returns the config of an NFNet's run; cell and defaults as `tuned`, keys of NFNET_CELL."""
-  cell = config_lib.parse_cell(cell, NFNET_CELL | defaults)
+  cell = cells_lib.parse_cell(cell, NFNET_CELL | defaults)
   check_scale(cell['scale'])
   smoke = cell['scale'] == 'smoke'
   published = models.create_model(cell['model'], 1000)
-  config = config_lib.get_default()
+  config = schema.get_default()
   config.multiplicity = cell['multiplicity']
   config.views = 32 if smoke else 4096
   config.budget = f'{cell["updates"]} updates'
@@ -183,7 +184,7 @@ def _imagenet(
 
 
 def _imagenet_smoke(config: ml_collections.ConfigDict) -> None:
-  """Pictures of `python -m nfnets_am.data.stand_in --data_dir=runs/data --name=stand_in`."""
+  """Pictures of `python -m nfnets_am.data.tools.stand_in --data_dir=runs/data --name=stand_in`."""
   config.data.name = 'stand_in'
   config.data.data_dir = 'runs/data'
   config.data.crop = config.data.eval_size = 28

@@ -1,7 +1,7 @@
 """Fort et al. 2021, Figures 2, 4, 5, 7, 9 and 11 in miniature, on Fashion-MNIST and one CPU core.
 
     python -m launch.sweep --experiment=experiments/fort2021/small.py --workdir=runs/small
-    python -m nfnets_am.analysis.gradient_variance --experiment=experiments/fort2021/figure9.py \\
+    python -m nfnets_am.measure --experiment=experiments/fort2021/figure9.py \\
         --workdir=runs/figure9_small --scale=small
     python -m experiments.fort2021.small_report --workdir=runs/small \\
         --variance=runs/figure9_small --out=docs/results
@@ -36,9 +36,10 @@ from typing import Any
 
 import ml_collections
 
-from nfnets_am import config as config_lib
-from nfnets_am import errors
-from nfnets_am import experiment_file
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import schema
+from nfnets_am.core import errors
+from nfnets_am.sweeps import experiment_file
 
 _SCHEMES = ('within', 'neighbouring')
 _CELL = {'scheme': 'within', 'unique': 64, 'multiplicity': 1, 'epochs': 32, 'peak': 0.1, 'seed': 0,
@@ -77,12 +78,12 @@ _TEMPERATURE = ((_FOUR, 128, (0.0125, 0.025)), (_ONE, 128, (0.025,)))
 
 def get_config(cell: str = '') -> ml_collections.ConfigDict:
   """Returns the config of a cell such as 'unique=16,multiplicity=4,epochs=128'."""
-  cell = config_lib.parse_cell(cell, _CELL)
+  cell = cells_lib.parse_cell(cell, _CELL)
   for key, allowed in (('scheme', _SCHEMES), ('scale', _SCALES)):
     if cell[key] not in allowed:
       raise errors.ConfigError(f'{key}={cell[key]}; allowed: {", ".join(allowed)}')
   name, train_images, validation, model = _SCALES[cell['scale']]
-  config = config_lib.get_default()
+  config = schema.get_default()
   config.multiplicity = cell['multiplicity']
   if cell['scheme'] == 'neighbouring':
     config.views, config.neighbouring = cell['unique'], True
@@ -133,7 +134,7 @@ def _small() -> Iterator[dict[str, Any]]:
   seeded = [_cell(kind, epochs, peak, seed) for rows in (_SEEDED, _OTHER_RATE, _LONG, _LONG_LOWER)
             for seed in (0, 1, 2) for kind, budgets, peak in rows for epochs in budgets]
   # Some of the learning rates are among the runs of seed 0.
-  return iter({config_lib.cell_name(cell): cell for cell in [*first, *seeded, *last]}.values())
+  return iter({cells_lib.cell_name(cell): cell for cell in [*first, *seeded, *last]}.values())
 
 
 def _full() -> Iterator[dict[str, Any]]:

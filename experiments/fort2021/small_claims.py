@@ -5,7 +5,7 @@ import dataclasses
 
 import numpy as np
 
-from nfnets_am import reduction
+from nfnets_am.sweeps import reduction
 
 ACCURACY, LOSS, VALIDATION = 'test/top1', 'train/loss', 'validation/top1'
 

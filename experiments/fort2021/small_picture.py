@@ -4,7 +4,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 import os
 
-from nfnets_am import reduction
+from nfnets_am.sweeps import reduction
 
 # (scheme, U, n) -> label, colour, marker, line.
 _KINDS = {

@@ -17,11 +17,11 @@ from absl import flags
 
 from experiments.fort2021 import small_claims
 from experiments.fort2021 import small_picture
-from nfnets_am import cli
-from nfnets_am import experiment_file
-from nfnets_am import figures
-from nfnets_am import reduction
 from nfnets_am.analysis import minibatch_variance
+from nfnets_am.core import cli
+from nfnets_am.reporting import figures
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import reduction
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Of the sweep of small.py.')
 _VARIANCE = flags.DEFINE_string('variance', None, 'Of the measurement of figure9.py.')
@@ -61,7 +61,7 @@ def page(cells: Sequence[reduction.Cell], chosen: Sequence[reduction.Cell],
       '## How the numbers were made', '', '```',
       f'python -m launch.sweep --experiment=experiments/fort2021/small.py --workdir={workdir}'
       f'{flags_text}',
-      'python -m nfnets_am.analysis.gradient_variance --experiment=experiments/fort2021/figure9.py '
+      'python -m nfnets_am.measure --experiment=experiments/fort2021/figure9.py '
       f'--workdir={_VARIANCE.value} --scale={_SCALE.value}',
       f'python -m experiments.fort2021.small_report --workdir={workdir} '
       f'--variance={_VARIANCE.value} --out={_OUT.value}{flags_text}', '```', '',

@@ -12,14 +12,15 @@ import jax
 import ml_collections
 import numpy as np
 
-from nfnets_am import errors
-from nfnets_am import loop
-from nfnets_am import metrics as metrics_lib
-from nfnets_am import parallel
-from nfnets_am import reduction
-from nfnets_am import run as run_lib
-from nfnets_am import run_folder
 from nfnets_am.analysis import moments as moments_lib
+from nfnets_am.core import errors
+from nfnets_am.core import parallel
+from nfnets_am.storage import metrics as metrics_lib
+from nfnets_am.storage import progress as progress_lib
+from nfnets_am.storage import run_folder
+from nfnets_am.sweeps import reduction
+from nfnets_am.training import feed
+from nfnets_am.training import run as run_lib
 
 # What a cell's folder calls its number, and where it has the mean of every layer.
 METRIC = 'init/variance'
@@ -81,11 +82,11 @@ def measure(run: run_lib.Run) -> dict[str, dict[str, np.ndarray]]:
     return moments_lib.add(moments, grads), metrics['loss']
 
   add = parallel.map_step(add, run.backend, replicated=3, donate=(0,))
-  pool = loop.place_pool(run)
-  progress = metrics_lib.Progress(
+  pool = feed.place_pool(run)
+  progress = progress_lib.Progress(
       updates=derived.updates, start=0, views=derived.views, show=True)
   try:
-    for k, batch in enumerate(loop.placed_batches(run, 0), 1):
+    for k, batch in enumerate(feed.placed_batches(run, 0), 1):
       moments, loss = add(moments, train_state, pool, batch)
       progress.show(k, float(loss))
   finally:

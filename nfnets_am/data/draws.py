@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 
-from nfnets_am import errors
+from nfnets_am.core import errors
 
 _ROUNDS = 10
 _MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))

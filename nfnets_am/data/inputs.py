@@ -9,21 +9,21 @@ from typing import Any
 from absl import logging
 import numpy as np
 
-from nfnets_am import errors
-from nfnets_am import registry
-from nfnets_am.data import crops
-from nfnets_am.data import mixing as mixing_lib
+from nfnets_am.core import calls as calls_lib
+from nfnets_am.core import errors
+from nfnets_am.core import registry
 from nfnets_am.data import ops
-from nfnets_am.data import pipeline
-from nfnets_am.data import randaugment as randaugment_lib
-from nfnets_am.data import records as records_lib
-from nfnets_am.data import sources
-from nfnets_am.data import stream_eval
-from nfnets_am.data import stream_order
-from nfnets_am.data import stream_pipeline
-from nfnets_am.data import streaming
 from nfnets_am.data import views
-from nfnets_am.data.ops import parsing
+from nfnets_am.data.memory import batches as memory_batches
+from nfnets_am.data.memory import sources
+from nfnets_am.data.ops import crops
+from nfnets_am.data.ops import mixing as mixing_lib
+from nfnets_am.data.ops import randaugment as randaugment_lib
+from nfnets_am.data.stream import batches as stream_batches
+from nfnets_am.data.stream import evaluation as stream_evaluation
+from nfnets_am.data.stream import order as stream_order
+from nfnets_am.data.stream import records as records_lib
+from nfnets_am.data.stream import visits
 
 # Of the training images of ImageNet, in units of [0, 1]; also for every other streamed set.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -62,15 +62,15 @@ class MemoryInput:
 
   def train_batches(self, plan: views.ViewPlan, augment_seed: int, start: int, stop: int
                     ) -> Iterator[dict[str, Any]]:
-    """Yields this host's part of updates start .. stop - 1; see pipeline.host_batches."""
-    return pipeline.host_batches(
+    """Yields this host's part of updates start .. stop - 1; see memory_batches.host_batches."""
+    return memory_batches.host_batches(
         self.splits['train'], plan, self._augmentation, augment_seed, start, stop,
         apply=self._apply)
 
   def eval_batches(self, split: str, batch: int, *, host: int, hosts: int
                    ) -> Iterator[dict[str, np.ndarray]]:
-    """Yields every image of a split once; see pipeline.eval_batches."""
-    return pipeline.eval_batches(self.splits[split], batch, host=host, hosts=hosts)
+    """Yields every image of a split once; see memory_batches.eval_batches."""
+    return memory_batches.eval_batches(self.splits[split], batch, host=host, hosts=hosts)
 
 
 class StreamInput:
@@ -111,7 +111,7 @@ class StreamInput:
     self.mean, self.std = IMAGENET_MEAN, IMAGENET_STD
     self.image_shape = (self.recipe.size, self.recipe.size, 3)
     self._lanes = config.lanes
-    self._window = streaming.window(train, config.window, config.window_megabytes)
+    self._window = visits.window(train, config.window, config.window_megabytes)
 
   def plan(self, **kwargs: Any) -> stream_order.StreamPlan:
     """Returns the rows of every update; kwargs as ViewPlan but `examples`.
@@ -123,19 +123,19 @@ class StreamInput:
     plan = stream_order.StreamPlan(
         examples=self.train_images, lengths=train.lengths, bad=self.bad, lanes=self._lanes,
         window=self._window, **kwargs)
-    stream_pipeline.check(train, plan, self.recipe)
+    stream_batches.check(train, plan, self.recipe)
     return plan
 
   def train_batches(self, plan: stream_order.StreamPlan, augment_seed: int, start: int, stop: int
                     ) -> Iterator[dict[str, Any]]:
-    """Yields this host's part of updates start .. stop - 1; see stream_pipeline.host_batches."""
-    return stream_pipeline.host_batches(
+    """Yields this host's part of updates start .. stop - 1; see stream_batches.host_batches."""
+    return stream_batches.host_batches(
         self.splits['train'], plan, self.recipe, augment_seed, start, stop)
 
   def eval_batches(self, split: str, batch: int, *, host: int, hosts: int
                    ) -> Iterator[dict[str, np.ndarray]]:
     """Yields every image of a split once, at the test resolution; see stream_eval."""
-    return stream_eval.eval_batches(
+    return stream_evaluation.eval_batches(
         self.splits[split], batch, method=self._method, size=self._eval_size, host=host,
         hosts=hosts)
 
@@ -160,20 +160,20 @@ def hold_out(train: records_lib.Records, count: int) -> dict[str, records_lib.Re
   return {'train': train.part(count, train.total), 'validation': train.part(0, count)}
 
 
-def make_recipe(config: Any) -> stream_pipeline.Recipe:
+def make_recipe(config: Any) -> stream_batches.Recipe:
   """Reads crop, mix, partners and randaugment of the section `data`."""
   mixing, randaugment = None, None
   if config.mix:
     mixing = mixing_lib.Mixing(config.mix, config.partners)
   if config.randaugment:
-    calls = parsing.calls(config.randaugment)
+    calls = calls_lib.calls(config.randaugment)
     if [name for name, _ in calls] != ['randaugment']:
       raise errors.ConfigError(
           f'data.randaugment={config.randaugment!r}; allowed: one call, such as '
           "randaugment(num_ops=4, magnitude=15, contrast='fixed')")
     registry.check_kwargs('randaugment', randaugment_lib.RandAugment, calls[0][1])
     randaugment = randaugment_lib.RandAugment(**calls[0][1])
-  return stream_pipeline.Recipe(size=config.crop, mixing=mixing, randaugment=randaugment)
+  return stream_batches.Recipe(size=config.crop, mixing=mixing, randaugment=randaugment)
 
 
 def open_input(config: Any, augmentation: ops.Augmentation) -> Input:

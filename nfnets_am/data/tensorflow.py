@@ -6,7 +6,7 @@ import importlib
 import os
 from types import ModuleType
 
-from nfnets_am import errors
+from nfnets_am.core import errors
 
 # Of malloc.h: bytes from which an allocation is the kernel's, free bytes from which memory goes
 # back to it, bytes by which to ask it for more.

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nfnets_am import errors
+from nfnets_am.core import errors
 from nfnets_am.data import draws
 
 LAYOUTS = ('image_major', 'view_major')

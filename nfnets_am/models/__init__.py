@@ -3,7 +3,7 @@
 import functools
 from typing import Any
 
-from nfnets_am import registry
+from nfnets_am.core import registry
 from nfnets_am.models import nf_resnet
 from nfnets_am.models import nfnet
 from nfnets_am.models import wide_resnet

@@ -8,7 +8,7 @@ import jax
 from jax.experimental import layout
 import jax.numpy as jnp
 
-from nfnets_am import registry
+from nfnets_am.core import registry
 
 # Keeps the variance of a signal that has passed a ReLU (He et al. 2015).
 HE_NORMAL = hk.initializers.VarianceScaling(2.0, 'fan_in', 'normal')

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from nfnets_am import errors
+from nfnets_am.core import errors
 from nfnets_am.optim import masks
 
 Params = dict[str, dict[str, np.ndarray]]

@@ -14,7 +14,7 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from nfnets_am import errors
+from nfnets_am.core import errors
 from nfnets_am.models import layers
 from nfnets_am.models import model
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import jax
 
-from nfnets_am import registry
+from nfnets_am.core import registry
 
 Params = Mapping[str, Mapping[str, jax.Array]]
 Mask = dict[str, dict[str, bool]]

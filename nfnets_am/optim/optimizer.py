@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from nfnets_am import errors
+from nfnets_am.core import errors
 from nfnets_am.optim import masks
 
 

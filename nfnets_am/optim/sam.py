@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from nfnets_am import errors
-from nfnets_am import registry
+from nfnets_am.core import errors
+from nfnets_am.core import registry
 
 GradFn = Callable[[Any, Any], tuple[Any, Any]]
 

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from nfnets_am import errors
-from nfnets_am import registry
+from nfnets_am.core import errors
+from nfnets_am.core import registry
 
 Schedule = Callable[[jax.typing.ArrayLike], jax.Array]
 

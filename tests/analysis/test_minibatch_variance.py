@@ -7,15 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nfnets_am import errors
-from nfnets_am import experiment_file
 from nfnets_am import models
-from nfnets_am import reduction
-from nfnets_am import run as run_lib
-from nfnets_am import run_folder
 from nfnets_am.analysis import minibatch_variance
 from nfnets_am.analysis import moments
-from nfnets_am.data import pipeline
+from nfnets_am.core import errors
+from nfnets_am.data.memory import batches as memory_batches
+from nfnets_am.storage import run_folder
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import reduction
+from nfnets_am.training import run as run_lib
 from tests import commands
 
 _FIGURE9 = commands.ROOT / 'experiments' / 'fort2021' / 'figure9.py'
@@ -58,7 +58,8 @@ def test_a_cell_equals_brute_force_and_is_measured_once(tmp_path):
 
   gradients = []
   for batch in run.dataset.train_batches(run.plan, 0, 0, 5):
-    batch = pipeline.apply_on_device(experiment.augmentation, jnp.asarray(run.dataset.pool), batch)
+    batch = memory_batches.apply_on_device(
+        experiment.augmentation, jnp.asarray(run.dataset.pool), batch)
     images = (np.asarray(batch['image'], np.float32) / 255 - experiment.mean) / experiment.std
     assert images.shape == (64, 28, 28, 1)
     gradients.append(gradient(state.params, jnp.float32(images), batch['label']))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks import input_imagenet
-from nfnets_am.data import records
-from nfnets_am.data import stand_in
+from nfnets_am.data.stream import records
+from nfnets_am.data.tools import stand_in
 
 
 @pytest.fixture(scope='module')

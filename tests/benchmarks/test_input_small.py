@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import input_small
-from nfnets_am.data import sources
+from nfnets_am.data.memory import sources
 
 
 @pytest.fixture(scope='module')

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nfnets_am.data import records
+from nfnets_am.data.stream import records
 from tests.data import encoded
 
 

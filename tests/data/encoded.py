@@ -6,9 +6,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from nfnets_am.data import stream_order
 from nfnets_am.data import tensorflow
-from nfnets_am.data import tfds_writer
+from nfnets_am.data.stream import order as stream_order
+from nfnets_am.data.tools import tfds_writer
 from tests.data import photographs
 
 CLASSES = 10

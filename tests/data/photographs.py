@@ -5,7 +5,7 @@ import functools
 import numpy as np
 from PIL import Image
 
-from nfnets_am.data import photographs
+from nfnets_am.data.tools import photographs
 
 COUNT = len(photographs.packaged())
 

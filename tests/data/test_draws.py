@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 
-from nfnets_am import errors
+from nfnets_am.core import errors
 from nfnets_am.data import draws
 
 FULL = 2**32 - 1

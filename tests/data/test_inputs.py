@@ -6,12 +6,12 @@ import time
 import numpy as np
 import pytest
 
-from nfnets_am import config as config_lib
-from nfnets_am import errors
-from nfnets_am import run as run_lib
-from nfnets_am.data import crops
-from nfnets_am.data import records
-from nfnets_am.data import stream_eval
+from nfnets_am.config import schema
+from nfnets_am.core import errors
+from nfnets_am.data.ops import crops
+from nfnets_am.data.stream import evaluation as stream_evaluation
+from nfnets_am.data.stream import records
+from nfnets_am.training import run as run_lib
 from tests import commands
 from tests import tiny_stream
 from tests.data import encoded
@@ -31,7 +31,7 @@ def test_evaluation_counts_every_image_once(stored, hosts, batch, method):
   opened = records.open_split('photographs', 'validation', stored)
   images, labels, lengths = [], [], []
   for host in range(hosts):
-    batches = list(stream_eval.eval_batches(
+    batches = list(stream_evaluation.eval_batches(
         opened, batch, method=method, size=24, host=host, hosts=hosts))
     lengths.append(len(batches))
     for b in batches:
@@ -53,7 +53,7 @@ def test_evaluation_names_a_bad_record(tmp_path):
   encoded.write(tmp_path, (20,), rows, validation=11)
   opened = records.open_split('photographs', 'validation', str(tmp_path))
   with pytest.raises(errors.UserError, match='record 6 of shard photographs-validation'):
-    list(stream_eval.eval_batches(opened, 4, method='crop_resize', size=24))
+    list(stream_evaluation.eval_batches(opened, 4, method='crop_resize', size=24))
 
 
 def test_a_run_is_built_from_the_config(stored):
@@ -81,7 +81,7 @@ def test_refuses(stored, changes, message):
 
 
 def test_streaming_keys_are_refused_for_sets_in_memory():
-  config = config_lib.get_default()
+  config = schema.get_default()
   config.unique = 8
   config.data.mix = 'cutmix()'
   with pytest.raises(errors.ConfigError, match='data.mix=.* nothing reads it'):

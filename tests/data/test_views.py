@@ -5,7 +5,7 @@ import collections
 import numpy as np
 import pytest
 
-from nfnets_am import errors
+from nfnets_am.core import errors
 from nfnets_am.data import views
 
 # name -> (U per update, n, neighbouring); N = 50 leaves 2 images out of each pass.

@@ -6,13 +6,15 @@ import pytest
 
 from experiments.fort2021 import grids
 from experiments.fort2021 import recipes
-from nfnets_am import config as config_lib
-from nfnets_am import derived as derived_lib
-from nfnets_am import errors
-from nfnets_am import experiment_file
-from nfnets_am import paper
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import derived as derived_lib
+from nfnets_am.config import reading
+from nfnets_am.config import schema
+from nfnets_am.core import errors
 from nfnets_am.data import known
 from nfnets_am.optim import schedules
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import paper
 
 _FOLDER = pathlib.Path('experiments/fort2021')
 _NAMES = ['figure2', 'figure3', 'figure4', 'figure5', 'figure6', 'figure7', 'figure8', 'figure9',
@@ -28,20 +30,20 @@ def _config(name, cell):
 
 
 def _derive(config, images=None):
-  config_lib.validate(config)
+  schema.validate(config)
   images = images or known.KNOWN[config.data.name].train_images - config.data.validation
-  return derived_lib.derive(config_lib.ReadConfig(config), train_images=images)
+  return derived_lib.derive(reading.ReadConfig(config), train_images=images)
 
 
 @pytest.mark.parametrize('name', _NAMES)
 def test_every_cell_builds_and_its_numbers_can_be_derived(name):
   sweep = experiment_file.get_sweep(_path(name), 'full')
   module = experiment_file.load(_path(name))
-  assert len({config_lib.cell_name(cell) for cell in sweep.cells}) == len(sweep.cells)
+  assert len({cells_lib.cell_name(cell) for cell in sweep.cells}) == len(sweep.cells)
   # Seeds change nothing that is derived; one seed of each cell will do here.
   for cell in sweep.cells:
     if cell['seed'] == 0:
-      config = module.get_config(config_lib.cell_name(cell))
+      config = module.get_config(cells_lib.cell_name(cell))
       derived = _derive(config)
       assert derived.multiplicity == cell['multiplicity']
       assert derived.updates == cell.get('updates', derived.updates)
@@ -184,7 +186,7 @@ def test_held_out_images_choose_the_rate_where_asked():
   for name, held_out, rest in (('figure2', 5000, 45_000), ('figure3', 10_000, 1_271_167)):
     sweep = experiment_file.get_sweep(_path(name), 'validation')
     assert sweep.select == 'validation'
-    config = _config(name, config_lib.cell_name(sweep.cells[0]))
+    config = _config(name, cells_lib.cell_name(sweep.cells[0]))
     assert config.data.validation == held_out
     assert config.eval.splits[:2] == ('validation', 'test')
     derived = _derive(config)

@@ -4,14 +4,15 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from nfnets_am import comparison
-from nfnets_am import config as config_lib
-from nfnets_am import derived as derived_lib
-from nfnets_am import errors
-from nfnets_am import experiment as experiment_lib
-from nfnets_am import experiment_file
-from nfnets_am import reduction
+from nfnets_am.config import derived as derived_lib
+from nfnets_am.config import reading
+from nfnets_am.config import schema
+from nfnets_am.core import errors
 from nfnets_am.data import ops
+from nfnets_am.reporting import comparison
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import reduction
+from nfnets_am.training import step as step_lib
 from tests import commands
 
 _FILE = commands.ROOT / 'experiments' / 'fort2021' / 'figure9.py'
@@ -19,10 +20,10 @@ _FILE = commands.ROOT / 'experiments' / 'fort2021' / 'figure9.py'
 
 def _built(cell):
   config = experiment_file.get_config(f'{_FILE}:{cell}')
-  config_lib.validate(config)
-  read = config_lib.ReadConfig(config)
+  schema.validate(config)
+  read = reading.ReadConfig(config)
   derived = derived_lib.derive(read, train_images=50_000)
-  return config, derived, experiment_lib.make_experiment(
+  return config, derived, step_lib.make_experiment(
       read, derived, num_classes=100, image_shape=(32, 32, 3), mean=(0.5,) * 3, std=(0.25,) * 3,
       augmentation=ops.parse(config.data.augment))
 

@@ -6,11 +6,13 @@ import pytest
 
 from experiments.fort2021 import small_claims
 from experiments.fort2021 import small_picture
-from nfnets_am import config as config_lib
-from nfnets_am import derived as derived_lib
-from nfnets_am import errors
-from nfnets_am import experiment_file
-from nfnets_am import reduction
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import derived as derived_lib
+from nfnets_am.config import reading
+from nfnets_am.config import schema
+from nfnets_am.core import errors
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import reduction
 from tests import commands
 
 _SMALL = commands.ROOT / 'experiments' / 'fort2021' / 'small.py'
@@ -19,8 +21,8 @@ _IMAGES = {'small': 500, 'full': 55_000, 'smoke': 64}
 
 def _derived(cell, scale='small'):
   config = experiment_file.get_config(f'{_SMALL}:{cell}')
-  config_lib.validate(config)
-  return derived_lib.derive(config_lib.ReadConfig(config), train_images=_IMAGES[scale])
+  schema.validate(config)
+  return derived_lib.derive(reading.ReadConfig(config), train_images=_IMAGES[scale])
 
 
 @pytest.mark.parametrize('unique, n, epochs, updates', [
@@ -44,7 +46,7 @@ def test_every_cell_is_a_run_of_its_own(scale):
   sweep = experiment_file.get_sweep(_SMALL, scale)
   runs = experiment_file.get_runs(_SMALL, sweep)
   assert len({run.name for run in runs}) == len(sweep.cells)
-  for cell in {config_lib.cell_name({**cell, 'seed': 0, 'peak': 0.1}) for cell in sweep.cells}:
+  for cell in {cells_lib.cell_name({**cell, 'seed': 0, 'peak': 0.1}) for cell in sweep.cells}:
     _derived(cell, scale)
 
 
@@ -100,7 +102,7 @@ def _folders(tmp_path, scale='smoke'):
   for i, run in enumerate(runs[:-1]):
     folder = tmp_path / run.name
     folder.mkdir()
-    derived = _derived(config_lib.cell_name(run.cell), scale)
+    derived = _derived(cells_lib.cell_name(run.cell), scale)
     (folder / 'status.json').write_text(json.dumps(
         {'status': 'finished', 'updates': derived.updates}))
     (folder / 'run.json').write_text(json.dumps({

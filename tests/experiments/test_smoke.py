@@ -6,10 +6,11 @@ import signal
 
 import pytest
 
-from nfnets_am import experiment_file
-from nfnets_am import loop
-from nfnets_am import metrics
-from nfnets_am import pages
+from nfnets_am.reporting import pages
+from nfnets_am.storage import metrics
+from nfnets_am.storage import progress
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.training import loop
 
 
 @pytest.mark.slow
@@ -30,14 +31,14 @@ def test_a_cell_is_stopped_resumed_and_reported(name, cell, splits, pictures, tm
                                       {'data.data_dir': str(pictures)})
   folder = tmp_path / run.name
 
-  show = metrics.Progress.show
+  show = progress.Progress.show
   def stop_at_3(self, update, loss):
     show(self, update, loss)
     if update == 3:
       signal.raise_signal(signal.SIGTERM)
 
   with monkeypatch.context() as patch:
-    patch.setattr(metrics.Progress, 'show', stop_at_3)
+    patch.setattr(progress.Progress, 'show', stop_at_3)
     status = loop.train(config, folder)
   assert status['status'] == 'stopped' and 3 <= status['update'] < status['updates']
   assert loop.train(config, folder)['status'] == 'finished'

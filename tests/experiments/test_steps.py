@@ -11,16 +11,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nfnets_am import config as config_lib
-from nfnets_am import derived as derived_lib
-from nfnets_am import experiment as experiment_lib
-from nfnets_am import experiment_file
-from nfnets_am import parallel
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import derived as derived_lib
+from nfnets_am.config import identity
+from nfnets_am.config import reading
+from nfnets_am.core import parallel
 from nfnets_am.data import known
 from nfnets_am.data import ops
-from nfnets_am.data import pipeline
-from nfnets_am.data import sources
 from nfnets_am.data import views
+from nfnets_am.data.memory import batches as memory_batches
+from nfnets_am.data.memory import sources
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.training import step as step_lib
 
 _FOLDER = pathlib.Path('experiments/fort2021')
 _WRN, _NF_RESNET50 = 2_770_666, 25_557_048
@@ -47,14 +49,14 @@ def _config(cell):
 
 def _derive(config):
   images = known.KNOWN[config.data.name].train_images
-  return derived_lib.derive(config_lib.ReadConfig(config), train_images=images)
+  return derived_lib.derive(reading.ReadConfig(config), train_images=images)
 
 
 def _step(config):
   """What a step's trace depends on; of the schedule, not its numbers."""
   numbers = ('budget', 'checkpoint', 'eval', 'log_every', 'multiplicity', 'neighbouring',
              'schedule', 'seed', 'seeds', 'unique', 'views')
-  left = {key: value for key, value in config_lib.flatten(config)
+  left = {key: value for key, value in identity.flatten(config)
           if key.split('.')[0] not in numbers and not key.startswith('data.randaugment')}
   return json.dumps([left, config.schedule.name, config.multiplicity > 0, _derive(config).views])
 
@@ -67,7 +69,7 @@ def _batch(config, derived, shape):
     plan = views.ViewPlan(
         examples=images, unique=derived.unique, multiplicity=derived.multiplicity,
         neighbouring=derived.scheme == 'neighbouring', shuffle_seed=0, layout=config.data.layout)
-    batch = next(pipeline.host_batches(
+    batch = next(memory_batches.host_batches(
         split, plan, ops.parse(config.data.augment), 0, 0, 1, apply='device'))
     pool = jax.ShapeDtypeStruct(split.image.shape, jnp.uint8)
   else:
@@ -87,8 +89,8 @@ def test_the_step_traces_at_full_size(cell):
   config = _config(cell)
   facts, derived = known.KNOWN[config.data.name], _derive(config)
   shape = facts.image_shape or (config.data.crop, config.data.crop, 3)
-  experiment = experiment_lib.make_experiment(
-      config_lib.ReadConfig(config), derived, num_classes=facts.num_classes, image_shape=shape,
+  experiment = step_lib.make_experiment(
+      reading.ReadConfig(config), derived, num_classes=facts.num_classes, image_shape=shape,
       mean=(0.5,) * 3, std=(0.5,) * 3, augmentation=ops.parse(config.data.augment))
   pool, batch = _batch(config, derived, shape)
   state = jax.eval_shape(experiment.init)
@@ -110,5 +112,5 @@ def test_every_cell_of_every_experiment_has_such_a_step():
       module = experiment_file.load(path)
       for cell in experiment_file.get_sweep(path, 'full').cells:
         if cell['seed'] == 0:
-          needed.add(_step(module.get_config(config_lib.cell_name(cell))))
+          needed.add(_step(module.get_config(cells_lib.cell_name(cell))))
   assert needed == traced

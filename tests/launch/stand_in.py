@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 
-from nfnets_am import run_folder
+from nfnets_am.storage import run_folder
 
 
 def main() -> int:

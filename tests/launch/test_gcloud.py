@@ -15,7 +15,7 @@ from launch import gcloud
 from launch import jobs as jobs_lib
 from launch import scheduler
 from launch import states
-from nfnets_am import errors
+from nfnets_am.core import errors
 from tests import commands
 from tests.launch import tpu_service
 

@@ -6,21 +6,22 @@ import time
 
 import pytest
 
-from nfnets_am import config as config_lib
-from nfnets_am import experiment_file
+from nfnets_am.config import identity
+from nfnets_am.sweeps import experiment_file
 from tests import commands
 
 _EXPERIMENT = '''
 """Two cells that finish, one that diverges, one whose config is refused."""
-from nfnets_am import config as config_lib
-from nfnets_am import experiment_file
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import identity
+from nfnets_am.sweeps import experiment_file
 from tests import tiny
 
 _CELL = {'multiplicity': 1, 'peak': 0.05, 'seed': 0}
 
 
 def get_config(cell=''):
-  cell = config_lib.parse_cell(cell, _CELL)
+  cell = cells_lib.parse_cell(cell, _CELL)
   config = tiny.get_config(f'multiplicity={cell["multiplicity"]}')
   config.schedule.peak = cell['peak']
   config.seed = cell['seed']
@@ -36,13 +37,14 @@ def get_sweep():
 
 _TUNED = '''
 """A grid whose best learning rate lies on its edge."""
-from nfnets_am import config as config_lib
-from nfnets_am import experiment_file
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import identity
+from nfnets_am.sweeps import experiment_file
 from tests import tiny
 
 
 def get_config(cell=''):
-  cell = config_lib.parse_cell(cell, {'peak': 0.016})
+  cell = cells_lib.parse_cell(cell, {'peak': 0.016})
   config = tiny.get_config()
   config.model.dropout = 0.0
   config.ema = 0.0
@@ -65,7 +67,7 @@ def _write(tmp_path, budget):
 
 def _folder(experiment, workdir, cell):
   config = experiment_file.get_config(f'{experiment}:{cell}')
-  return workdir / config_lib.run_name(config)
+  return workdir / identity.run_name(config)
 
 
 def _statuses(workdir):

@@ -9,10 +9,10 @@ import pytest
 from launch import chips
 from launch import costs
 from launch import plan
-from nfnets_am import aot
-from nfnets_am import config as config_lib
-from nfnets_am import errors
-from nfnets_am import experiment_file
+from nfnets_am.config import schema
+from nfnets_am.core import errors
+from nfnets_am.costs import aot
+from nfnets_am.sweeps import experiment_file
 from tests import commands
 from tests import tiny
 
@@ -24,7 +24,7 @@ _EXPERIMENTS = [
 
 
 def _step(model='wide_resnet_tiny', size=28, per_device=32, **sections):
-  config = config_lib.get_default()
+  config = schema.get_default()
   config.model.name = model
   with config.unlocked():
     config.update_from_flattened_dict(sections)

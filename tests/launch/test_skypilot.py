@@ -11,8 +11,8 @@ import yaml
 from launch import chips
 from launch import jobs as jobs_lib
 from launch import skypilot
-from nfnets_am import errors
-from nfnets_am import experiment_file
+from nfnets_am.core import errors
+from nfnets_am.sweeps import experiment_file
 from tests import commands
 
 _TYPES = [f'{name}-{next((n for n in chip.sizes if n >= 8), 32)}'

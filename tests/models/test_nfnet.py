@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nfnets_am import errors
 from nfnets_am import models
+from nfnets_am.core import errors
 from nfnets_am.models import nf_resnet
 from nfnets_am.models import nfnet
 

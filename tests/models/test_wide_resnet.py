@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nfnets_am import errors
 from nfnets_am import models
-from nfnets_am.models import counting
+from nfnets_am.core import errors
+from nfnets_am.costs import counting
 
 
 def _shapes(model, size=32, channels=3):

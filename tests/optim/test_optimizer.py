@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from nfnets_am import errors
+from nfnets_am.core import errors
 from nfnets_am.optim import masks
 from nfnets_am.optim import optimizer
 from nfnets_am.optim import schedules

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nfnets_am import errors
+from nfnets_am.core import errors
 from nfnets_am.optim import schedules
 
 IMAGENET = 1_281_167

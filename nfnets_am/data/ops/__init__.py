@@ -3,8 +3,8 @@
 To add an op, write a file like `flip.py` and a line in `OPS`.
 """
 
-from nfnets_am import registry
-from nfnets_am.data.ops import parsing
+from nfnets_am.core import calls as calls_lib
+from nfnets_am.core import registry
 from nfnets_am.data.ops.augmentation import Augmentation
 from nfnets_am.data.ops.cutout import Cutout
 from nfnets_am.data.ops.flip import Flip
@@ -34,4 +34,4 @@ def parse(text: str) -> Augmentation:
       range, there is not exactly one `normalise`, or an op stands on the wrong side of it.
   """
   return Augmentation(text, [
-      (name, OPS.make(name, **kwargs)) for name, kwargs in parsing.calls(text)])
+      (name, OPS.make(name, **kwargs)) for name, kwargs in calls_lib.calls(text)])

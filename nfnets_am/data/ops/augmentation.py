@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nfnets_am import errors
+from nfnets_am.core import errors
 from nfnets_am.data import draws as draws_lib
 from nfnets_am.data import views
 from nfnets_am.data.ops import base

@@ -4,7 +4,7 @@ import dataclasses
 
 import jax.numpy as jnp
 
-from nfnets_am import errors
+from nfnets_am.core import errors
 from nfnets_am.data import draws as draws_lib
 from nfnets_am.data.ops import base
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from nfnets_am import errors
+from nfnets_am.core import errors
 from nfnets_am.data import draws as draws_lib
 from nfnets_am.data.ops import geometry
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nfnets_am.data import ops
-from nfnets_am.data import sources
+from nfnets_am.data.memory import sources
 from tests.data.ops import helpers
 
 

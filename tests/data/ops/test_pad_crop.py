@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nfnets_am import errors
+from nfnets_am.core import errors
 from nfnets_am.data import ops
 from tests.data.ops import helpers
 

@@ -1,0 +1,44 @@
+"""Reads 'a(x=1) | b()' into names and keyword arguments, with Python's own parser."""
+
+import ast
+from typing import Any
+
+from nfnets_am.core import errors
+
+
+def calls(text: str) -> list[tuple[str, dict[str, Any]]]:
+  """Returns (name, keyword arguments) of every call in `text`, left to right.
+
+  Raises:
+    errors.ConfigError: anything but calls by name with literal keyword arguments, joined by `|`.
+  """
+  try:
+    # One line, so that a config may break the text where it likes.
+    node = ast.parse(' '.join(text.split()), mode='eval').body
+  except (AttributeError, SyntaxError, ValueError) as e:
+    raise _error(text, getattr(e, 'msg', None) or e) from e
+  nodes = []
+  while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+    nodes.append(node.right)
+    node = node.left
+  return [_call(text, n) for n in [node, *reversed(nodes)]]
+
+
+def _call(text: str, node: ast.expr) -> tuple[str, dict[str, Any]]:
+  part = ast.unparse(node)
+  if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+    hint = f'; write {part}()' if isinstance(node, ast.Name) else ''
+    raise _error(text, f'{part!r} is not the call of an op{hint}')
+  kwargs = {k.arg: k.value for k in node.keywords}
+  if node.args or None in kwargs:
+    raise _error(text, f'the arguments of {part!r} need their names, as in pad_crop(pad=4)')
+  try:
+    return node.func.id, {key: ast.literal_eval(value) for key, value in kwargs.items()}
+  except ValueError as e:
+    raise _error(text, f'the arguments of {part!r} are not all literal values') from e
+
+
+def _error(text: Any, why: Any) -> errors.ConfigError:
+  return errors.ConfigError(
+      f'the augmentation {text!r} cannot be read: {why}; '
+      "allowed: op calls joined by |, such as 'pad_crop(pad=4) | flip() | normalise()'")

@@ -1,0 +1,66 @@
+"""What all commands share: flags are checked, a user's error is one sentence and exit status 1."""
+
+from collections.abc import Callable
+import sys
+
+from absl import app
+from absl import flags
+from absl import logging
+
+from nfnets_am.core import errors
+
+# A signal stopped the run after it was saved: run the same command again (EX_TEMPFAIL).
+EXIT_STOPPED = 75
+# The loss was not finite: running it again gives the same.
+EXIT_DIVERGED = 76
+
+
+def run(main: Callable[[], int | None],
+        check: Callable[[list[str]], None] = lambda argv: None) -> None:
+  """Runs a command: parses the flags, calls main(), and exits with what it returns.
+
+  Args:
+    main: of the command; returns an exit status.
+    check: looks at the arguments before they are parsed; raises UserError.
+  """
+
+  def guarded(argv: list[str]) -> int | None:
+    logging.use_absl_handler()
+    logging.set_verbosity(logging.INFO)
+    logging.set_stderrthreshold('info')
+    # Orbax logs every file that it touches, and with a traceback what it also raises; asyncio, at
+    # exit, each of its writes that failed with the first.
+    logging.get_absl_handler().addFilter(
+        lambda record: 'orbax' not in record.pathname and record.name != 'asyncio')
+    try:
+      if len(argv) > 1:
+        raise errors.UserError(f'unknown argument {argv[1]!r}; all arguments are --flags')
+      return main()
+    except errors.UserError as e:
+      return _fail(str(e))
+    except OSError as e:  # A disk that is full, a mount that went away.
+      return _fail(f'{e.filename or "a file"} cannot be read or written: {e.strerror or e}')
+    except Exception as e:
+      if not errors.is_storage(e):
+        raise
+      # No way to the bucket, or no right to it.
+      return _fail(f'a file cannot be read or written: {" ".join(str(e).split())[:500]}')
+
+  app.run(guarded, flags_parser=lambda argv: _parse(argv, check))
+
+
+def _parse(argv: list[str], check: Callable[[list[str]], None]) -> list[str]:
+  try:
+    check(argv)
+    return flags.FLAGS(argv)
+  except (errors.UserError, flags.Error) as e:
+    sys.exit(_fail(str(e)))
+  except (AttributeError, KeyError, TypeError, ValueError, OSError) as e:
+    # What ml_collections raises when an override does not fit.
+    lines = [line for line in str(e).splitlines() if line.strip()]
+    sys.exit(_fail(lines[-1] if lines else repr(e)))
+
+
+def _fail(sentence: str) -> int:
+  print(f'error: {sentence}', file=sys.stderr)
+  return 1

@@ -1,0 +1,62 @@
+"""Names to things: every model, data set, op and schedule is one line in a registry."""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+import difflib
+import inspect
+from typing import Any
+
+from nfnets_am.core import errors
+
+
+class Registry(Mapping):
+  """A read-only table of named factories that explains itself when a name is not in it.
+
+  Args:
+    what: what the table holds, as errors call it ('model').
+    entries: name -> factory.
+  """
+
+  def __init__(self, what: str, entries: Mapping[str, Callable[..., Any]]):
+    self.what = what
+    self._entries = dict(entries)
+
+  def __getitem__(self, name: str) -> Callable[..., Any]:
+    if name not in self._entries:
+      raise errors.ConfigError(
+          f'unknown {self.what} {name!r}{did_you_mean(name, self)}; allowed: {", ".join(self)}')
+    return self._entries[name]
+
+  def __contains__(self, name: object) -> bool:
+    return name in self._entries
+
+  def __iter__(self):
+    return iter(sorted(self._entries))
+
+  def __len__(self) -> int:
+    return len(self._entries)
+
+  def make(self, name: str, *args: Any, **kwargs: Any) -> Any:
+    """Calls the factory `name`; an argument that it does not take is a ConfigError."""
+    factory = self[name]
+    check_kwargs(f'{self.what} {name!r}', factory, kwargs)
+    return factory(*args, **kwargs)
+
+
+def did_you_mean(name: str, allowed) -> str:
+  """Returns ' (did you mean X?)' when something close to `name` is allowed, else ''."""
+  close = difflib.get_close_matches(str(name), [str(a) for a in allowed], n=1)
+  return f' (did you mean {close[0]!r}?)' if close else ''
+
+
+def check_kwargs(what: str, fn: Callable[..., Any], kwargs: Mapping[str, Any]) -> None:
+  """Raises ConfigError if `fn` has no keyword-only argument for one of `kwargs`, or misses one."""
+  keywords = {k: p for k, p in inspect.signature(fn).parameters.items() if p.kind == p.KEYWORD_ONLY}
+  for key in kwargs:
+    if key not in keywords:
+      raise errors.ConfigError(
+          f'{what} has no key {key!r}{did_you_mean(key, keywords)}; '
+          f'allowed: {", ".join(keywords) or "none"}')
+  for key, parameter in keywords.items():
+    if parameter.default is parameter.empty and key not in kwargs:
+      raise errors.ConfigError(f'{what} needs the key {key!r}')

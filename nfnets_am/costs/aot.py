@@ -1,0 +1,237 @@
+"""What XLA expects of a training step on a TPU that is not here.
+
+XLA for TPU runs on any machine with the `libtpu` package (the extra `plan`): it compiles the real
+step of a config for a described topology, and answers what it expects of it. Each compilation is a
+process of its own (`python -m nfnets_am.costs.aot`, a request on stdin, the answer on stdout):
+libtpu wants an environment, and gigabytes go when the process ends.
+"""
+
+from collections.abc import Mapping
+import dataclasses
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import math
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+from typing import Any
+
+import ml_collections
+
+from nfnets_am.config import identity
+from nfnets_am.config import reading
+from nfnets_am.config import schema
+from nfnets_am.core import errors
+
+# libtpu asks where it is and keeps others out; here it is nowhere, and there is nothing to share.
+_ENVIRONMENT = {
+    'JAX_PLATFORMS': 'cpu', 'TPU_SKIP_MDS_QUERY': '1', 'TPU_WORKER_HOSTNAMES': 'localhost',
+    'ALLOW_MULTIPLE_LIBTPU_LOAD': '1'}
+NO_ROOM = 'Ran out of memory'
+# The sections of a config that the program of a step depends on.
+_SECTIONS = ('model', 'loss', 'optimizer', 'sam', 'ema', 'accumulate', 'dtype', 'backend')
+# The source that it depends on, for the cache.
+_SOURCE = ('core/parallel.py', 'training', 'objectives', 'models', 'optim')
+# A shape in a program's text, 'f32[3,3,16]'.
+_SHAPE = re.compile(r'\b([a-z]+[0-9]+)\[([0-9,]*)\]')
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+  """A step to compile: what its program depends on and nothing else.
+
+  Attributes:
+    sections: dotted key -> JSON value of the config's sections model, loss, optimizer, sam, ema,
+      accumulate, dtype and backend.
+    topology: as libtpu names it, 'v3:2x2x1'.
+    per_device: views on a device.
+    image_shape: (H, W, C).
+    num_classes: K.
+  """
+
+  sections: Mapping[str, Any]
+  topology: str
+  per_device: int
+  image_shape: tuple[int, int, int]
+  num_classes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+  """What XLA expects of a step, per device and update.
+
+  Attributes:
+    ms: XLA's bound (`optimal_seconds`): it compares programs and promises nothing about the clock.
+    tflop: 10^12 operations.
+    accessed_gib: memory read and written.
+    peak_gib: most memory in use at a time.
+    all_reduced_mib: result bytes of all all-reduces.
+    seconds: that the compilation took.
+  """
+
+  ms: float
+  tflop: float
+  accessed_gib: float
+  peak_gib: float
+  all_reduced_mib: float
+  seconds: float
+
+
+def step_of(config: ml_collections.ConfigDict, *, topology: str, per_device: int,
+            image_shape: tuple[int, int, int], num_classes: int) -> Step:
+  """Returns the step of a config; runs that differ in budget, rate or seed have the same."""
+  sections = {
+      key: value for key, value in identity.flatten(config)
+      if key.partition('.')[0] in _SECTIONS and value is not None}
+  return Step(sections, topology, per_device, tuple(image_shape), num_classes)
+
+
+def is_available() -> bool:
+  """Whether libtpu is installed."""
+  return importlib.util.find_spec('libtpu') is not None
+
+
+def cost(step: Step, cache: str | os.PathLike | None = None) -> Cost:
+  """Compiles a step in a process of its own.
+
+  Args:
+    step: to compile; minutes for an NFNet, and up to 25 GB of host memory.
+    cache: folder of answers; None asks anew.
+
+  Raises:
+    UserError: libtpu is missing, there is no such topology, the config is refused, or the step
+      needs more memory than a device has (its sentence holds NO_ROOM).
+  """
+  if not is_available():
+    raise errors.UserError("libtpu is not installed; pip install '.[plan]'")
+  kept = None if cache is None else pathlib.Path(cache) / f'{_digest(step)}.json'
+  if kept is not None and kept.exists():
+    return _read(json.loads(kept.read_text()))
+  done = subprocess.run(
+      [sys.executable, '-m', 'nfnets_am.costs.aot'], input=json.dumps(dataclasses.asdict(step)),
+      env=os.environ | _ENVIRONMENT, cwd=pathlib.Path(__file__).parents[2], capture_output=True,
+      text=True, check=False)
+  if done.returncode == 0:
+    answer = json.loads(done.stdout.splitlines()[-1])
+  elif NO_ROOM in done.stderr:
+    # Too large for the device is an answer to keep; all else may be another one next time.
+    answer = {'error': NO_ROOM + done.stderr.partition(NO_ROOM)[2].splitlines()[0]}
+  elif done.returncode < 0:
+    raise errors.UserError(
+        f'compiling was killed by signal {-done.returncode}, as the kernel does when the memory '
+        'of this machine runs out; the largest steps need 25 GB')
+  else:
+    lines = done.stderr.strip().splitlines() or ['no message']
+    raise errors.UserError(lines[-1].removeprefix('error: '))
+  if kept is not None:
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps(answer))
+  return _read(answer)
+
+
+def all_reduced_bytes(hlo: str) -> int:
+  """Returns the bytes of the results of a compiled program's all-reduces.
+
+  Args:
+    hlo: its text, `compiled.as_text()`.
+  """
+  total = 0
+  for line in hlo.splitlines():
+    head, found, _ = line.partition(' all-reduce(')
+    if not found:
+      head, found, _ = line.partition(' all-reduce-start(')
+    if found and ' = ' in head:
+      total += sum(_bytes(shape) for shape in _SHAPE.findall(head.partition(' = ')[2]))
+  return total
+
+
+def _bytes(shape: tuple[str, str]) -> int:
+  bits = int(re.sub('[a-z]', '', shape[0]))
+  return math.prod(int(n) for n in shape[1].split(',') if n) * bits // 8
+
+
+def _read(answer: dict[str, Any]) -> Cost:
+  if 'error' in answer:
+    raise errors.UserError(answer['error'])
+  return Cost(**answer)
+
+
+def _digest(step: Step) -> str:
+  """Names a step by all that its answer depends on."""
+  package = pathlib.Path(__file__).parents[1]
+  found = hashlib.sha256(json.dumps(dataclasses.asdict(step), sort_keys=True).encode())
+  for name in ('jax', 'libtpu'):
+    found.update(importlib.metadata.version(name).encode())
+  for part in _SOURCE:
+    path = package / part
+    for file in sorted(path.rglob('*.py')) if path.is_dir() else [path]:
+      found.update(file.read_bytes())
+  return found.hexdigest()[:20]
+
+
+def _compile(step: Step) -> Cost:
+  # Imported here: the parent only starts processes.
+  import jax
+  from jax.experimental import topologies
+  import jax.numpy as jnp
+
+  from nfnets_am.core import parallel
+
+  try:
+    devices = topologies.get_topology_desc(step.topology, 'tpu').devices
+  except RuntimeError as e:
+    raise errors.UserError(f'no such topology ({e}); allowed: such as v2:2x2x1, v4:2x2x2') from e
+  experiment = experiment_of(step, len(devices))
+  state = jax.eval_shape(experiment.init)
+  rows = (len(devices), step.per_device)
+  batch = {'image': jax.ShapeDtypeStruct(rows + experiment.image_shape, jnp.uint8),
+           'label': jax.ShapeDtypeStruct(rows, jnp.int32), 'draws': {}}
+  mapped = parallel.map_step(
+      experiment.train_step, 'pmap', replicated=2, donate=(0,), devices=devices)
+  began = time.perf_counter()
+  compiled = mapped.lower(state, None, batch).compile()
+  analysis, memory = compiled.cost_analysis(), compiled.memory_analysis()
+  return Cost(
+      ms=1e3 * analysis['optimal_seconds'],
+      tflop=analysis['flops'] / 1e12,
+      accessed_gib=analysis['bytes accessed'] / 2**30,
+      peak_gib=memory.peak_memory_in_bytes / 2**30,
+      all_reduced_mib=all_reduced_bytes(compiled.as_text()) / 2**20,
+      seconds=time.perf_counter() - began)
+
+
+def experiment_of(step: Step, devices: int) -> Any:
+  """Returns the experiment of a step on so many devices, without its data."""
+  from nfnets_am.config import derived as derived_lib
+  from nfnets_am.data import ops
+  from nfnets_am.training import step as step_lib
+
+  config = identity.from_json(step.sections)
+  config.views = devices * step.per_device
+  config.budget = '1000 updates'
+  config.data.augment = 'normalise()'
+  schema.validate(config)
+  read = reading.ReadConfig(config)
+  channels = step.image_shape[-1]
+  return step_lib.make_experiment(
+      read, derived_lib.derive(read, train_images=config.views, devices=devices),
+      num_classes=step.num_classes, image_shape=tuple(step.image_shape), mean=(0.5,) * channels,
+      std=(0.25,) * channels, augmentation=ops.parse('normalise()'))
+
+
+def main() -> None:
+  from nfnets_am.core import cli
+
+  def answer() -> None:
+    print(json.dumps(dataclasses.asdict(_compile(Step(**json.load(sys.stdin))))))
+
+  cli.run(answer)
+
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,60 @@
+"""What a run computes, from its config alone: no data set is opened and no weight allocated."""
+
+import dataclasses
+import functools
+import json
+
+import ml_collections
+
+from nfnets_am import models
+from nfnets_am.config import derived as derived_lib
+from nfnets_am.config import reading
+from nfnets_am.config import schema
+from nfnets_am.costs import counting
+from nfnets_am.data import known
+
+# A backward pass takes the products of two forward passes: for the inputs, and for the weights.
+_PASSES = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+  """What a run computes.
+
+  Attributes:
+    updates: its length.
+    views: rows over all updates.
+    flops: of training, in convolutions and products: 2 for a multiply-add, 3 forward passes for a
+      gradient, and a second gradient of the share of the rows that SAM ascends on. Evaluation,
+      rematerialisation and the optimiser are left out.
+  """
+
+  updates: int
+  views: int
+  flops: float
+
+
+def of(config: ml_collections.ConfigDict) -> Workload | None:
+  """Returns what a run of this config computes; None if the size of its data set is not known.
+
+  Raises:
+    ConfigError: the config is refused, see config.validate and derived.derive.
+  """
+  schema.validate(config)
+  found = known.training_set(config.data)
+  if found is None:
+    return None
+  derived = derived_lib.derive(reading.ReadConfig(config), train_images=found.train_images)
+  size, _, channels = found.image_shape
+  macs = _macs(json.dumps(config.model.to_dict(), sort_keys=True), size, channels,
+               found.num_classes)
+  gradients = 1 + (config.sam.fraction if config.sam.rho else 0)
+  views = derived.views * derived.updates
+  return Workload(derived.updates, views, 2.0 * _PASSES * gradients * macs * views)
+
+
+@functools.cache
+def _macs(model: str, size: int, channels: int, num_classes: int) -> int:
+  kwargs = json.loads(model)
+  return counting.forward_macs(
+      models.create_model(kwargs.pop('name'), num_classes, **kwargs), size, channels)

@@ -1,0 +1,100 @@
+"""Reads runs of records from one shard, whatever its format; and keeps shards on a local disk."""
+
+import functools
+import hashlib
+import os
+import threading
+from typing import Any
+
+from absl import logging
+
+from nfnets_am.core import errors
+from nfnets_am.core import registry
+from nfnets_am.data import tensorflow
+
+# Records fetched together from a file that is indexed.
+_CHUNK = 64
+
+
+def _tfrecord(path: Any, first: Any, count: Any) -> Any:
+  tf = tensorflow.import_tensorflow()
+  # `skip` hops from header to header.
+  return tf.data.TFRecordDataset(path).skip(first).take(count)
+
+
+def _array_record(path: Any, first: Any, count: Any) -> Any:
+  tf = tensorflow.import_tensorflow()
+  return tf.data.Dataset.from_generator(
+      _array_records, args=(path, first, count), output_signature=tf.TensorSpec([], tf.string))
+
+
+def _array_records(path, first, count):
+  # Here, since only those who store their sets this way need the package, which TFDS brings.
+  from array_record.python import array_record_module
+  reader = array_record_module.ArrayRecordReader(path.decode())
+  try:
+    stop = min(first + count, reader.num_records())
+    for low in range(first, stop, _CHUNK):
+      yield from reader.read(low, min(low + _CHUNK, stop))
+  finally:
+    reader.close()
+
+
+# Each takes a path (string), the first record and a number of records (int64), Python values or
+# tensors, and returns a tf.data.Dataset of serialized records; fewer where the file ends before.
+FORMATS = registry.Registry('file format', {
+    'array_record': _array_record, 'tfrecord': _tfrecord})
+
+
+def open_cache(folder: str, path: str) -> str:
+  """Makes the part of a cache that holds the shards beside `path`.
+
+  Raises:
+    errors.UserError: the folder cannot be written.
+  """
+  # By where the set lies: two versions of a set name their shards alike.
+  origin = hashlib.sha256(os.path.dirname(path).encode()).hexdigest()[:16]
+  made = os.path.join(folder, origin)
+  try:
+    os.makedirs(made, exist_ok=True)
+  except OSError as e:
+    raise errors.UserError(f'data.cache={folder!r} cannot be written: {e.strerror}') from None
+  return made
+
+
+def cached(path: Any, folder: str) -> Any:
+  """Returns the local copy of a shard, which its first reader makes.
+
+  A copy takes its name only when it is whole, so a process that dies leaves none behind that is
+  not. When the disk is full, the shard is read where it lies.
+
+  Args:
+    path: string scalar, Python or tensor.
+    folder: of open_cache.
+  """
+  tf = tensorflow.import_tensorflow()
+  local = tf.numpy_function(lambda path: _copy(path.decode(), folder).encode(), [path], tf.string)
+  return tf.ensure_shape(local, [])
+
+
+def _copy(path: str, folder: str) -> str:
+  tf = tensorflow.import_tensorflow()
+  local = os.path.join(folder, os.path.basename(path))
+  # Lanes read side by side; one of them copies, the others of this shard wait.
+  with _lock(local):
+    if not os.path.exists(local):
+      partial = f'{local}.{os.getpid()}.{threading.get_ident()}'
+      try:
+        tf.io.gfile.copy(path, partial, overwrite=True)
+        os.replace(partial, local)
+      except (OSError, tf.errors.OpError) as e:
+        logging.warning('data.cache: %s is read where it lies: %s', path, e)
+        if os.path.exists(partial):
+          os.remove(partial)
+        return path
+  return local
+
+
+@functools.cache
+def _lock(local: str) -> threading.Lock:
+  return threading.Lock()

@@ -1,0 +1,91 @@
+"""The pages of a report: one for an experiment, one for all experiments of a folder."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+import dataclasses
+import os
+from typing import Any
+
+from etils import epath
+
+from nfnets_am.core import errors
+from nfnets_am.reporting import comparison
+from nfnets_am.reporting import figures
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import reduction
+from nfnets_am.sweeps import tuning
+
+
+def read(path: str | os.PathLike, workdir: str | os.PathLike, scale: str = '',
+         overrides: Mapping[str, Any] | None = None,
+         ) -> tuple[experiment_file.Sweep, list[reduction.Cell]]:
+  """Returns an experiment's sweep, with the cells that tuning has added, and its reduced cells."""
+  sweep, runs = tuning.read(path, scale, workdir, overrides)
+  return sweep, reduction.reduce(sweep, runs, workdir)
+
+
+def write(sweep: experiment_file.Sweep, cells: list[reduction.Cell],
+          folder: str | os.PathLike, name: str, command: str) -> None:
+  """Writes folder/name.md, .csv and .png; the folder may be in a bucket."""
+  folder = epath.Path(folder)
+  folder.mkdir(parents=True, exist_ok=True)
+  header, rows = figures.table_of(sweep, cells)
+  (folder / f'{name}.md').write_text(
+      figures.markdown(sweep, cells, header, rows, command, f'{name}.png'))
+  figures.write_csv(figures.csv_rows(sweep, cells), folder / f'{name}.csv')
+  figures.picture(sweep, cells, folder / f'{name}.png')
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+  """What the page of all experiments says of their claims.
+
+  Attributes:
+    claims: rows of (experiment, claim, the paper's evidence, ours, verdict).
+    counts: how many there are of each verdict, as text.
+    path: of the page.
+  """
+
+  claims: Sequence[tuple[str, ...]]
+  counts: str
+  path: epath.Path
+
+
+def write_all(experiments: str | os.PathLike, workdir: str | os.PathLike, scale: str, command: str,
+              overrides: Mapping[str, Any] | None = None) -> Summary:
+  """Writes workdir/report: a page for each experiment of a folder, and index.md.
+
+  Raises:
+    ConfigError: the folder holds no experiment. One that does not know the scale is named on the
+      page.
+  """
+  folder = epath.Path(workdir) / 'report'
+  numbers, claims, states = [], [], []
+  for path in experiment_file.find(experiments):
+    try:
+      sweep, cells = read(path, workdir, scale, overrides)
+    except errors.ConfigError as e:
+      states.append((path.stem, str(e), '', '', ''))
+      continue
+    write(sweep, cells, folder, path.stem, command)
+    link = f'[{path.stem}]({path.stem}.md)'
+    numbers += [(link, *row) for row in comparison.number_rows(sweep, cells)]
+    claims += [(path.stem, *row) for row in comparison.claim_rows(sweep, cells)]
+    runs = [run for cell in cells for run in cell.runs]
+    finished, diverged = (sum(run.status == s for run in runs) for s in ('finished', 'diverged'))
+    states.append((link, sweep.title, str(len(runs)), str(finished), str(diverged)))
+  verdicts = [row[-1] for row in claims]
+  counts = ', '.join(f'{verdicts.count(verdict)} {verdict}'
+                     for verdict in ('holds', 'does not hold', 'not run'))
+  lines = [f'# All experiments of {experiments}', '', f'Written by `{command}`.', '',
+           f'## Claims: {counts}', '',
+           'A difference counts if it is over twice its standard error (0 for single runs).', '',
+           *figures.table_lines(('experiment', *comparison.CLAIM_HEADER), [
+               (f'[{row[0]}]({row[0]}.md)', *row[1:]) for row in claims]),
+           '## Numbers', '',
+           *figures.table_lines(('experiment', *comparison.NUMBER_HEADER), numbers),
+           '## Runs', '', *figures.table_lines(
+               ('experiment', 'title', 'runs', 'finished', 'diverged'), states)]
+  page = folder / 'index.md'
+  page.write_text('\n'.join(lines))
+  return Summary(claims, counts, page)

@@ -1,0 +1,131 @@
+"""Draws the plots of a paper's figure: its axes, one line for each multiplicity, error bars."""
+
+from collections.abc import Sequence
+import io
+import math
+import os
+from typing import Any
+
+from etils import epath
+
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import paper
+from nfnets_am.sweeps import reduction
+
+# Okabe and Ito's colours, told apart by readers with colour blindness; markers for print.
+COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
+MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X')
+_DASHES = ('-', '--', ':')
+_LABELS = {'epochs': 'epoch budget', 'peak': 'learning rate',
+           'temperature': 'temperature (learning rate x n)'}
+
+
+def points(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell], panel: paper.Panel,
+           ) -> dict[tuple[Any, Any], list[tuple[Any, float, float]]]:
+  """Returns (line, dash) -> [(x, mean, deviation)], ascending in x; shares in percent.
+
+  Cells without a finished run have no point; with `panel.tuned` a point is the best of its grid.
+  """
+  shown = [cell for cell in cells if paper.matches(cell.key, panel.where)]
+  if panel.tuned and sweep.tune and shown:
+    shown = reduction.tune(shown, sweep, panel.metric)
+  scale, _ = reduction.unit_of(panel.metric)
+  lines: dict[tuple[Any, Any], list[tuple[Any, float, float]]] = {}
+  for cell in shown:
+    summary = cell.summaries.get(panel.metric)
+    x = reduction.quantity_of(cell, panel.x)
+    if summary is not None and x is not None and x == x:
+      name = (cell.key.get(panel.line, 0), cell.key.get(panel.dashed, 0))
+      lines.setdefault(name, []).append((x, scale * summary.mean, scale * summary.deviation))
+  return {name: sorted(line) for name, line in sorted(lines.items())}
+
+
+def draw(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell],
+         path: str | os.PathLike) -> None:
+  """Draws all panels of a sweep in one picture; a panel without runs says so."""
+  import matplotlib
+  matplotlib.use('Agg')
+  from matplotlib import pyplot as plt
+
+  columns = 3 if len(sweep.panels) == 3 else min(len(sweep.panels), 2)
+  rows = math.ceil(len(sweep.panels) / columns)
+  fig, axes = plt.subplots(rows, columns, figsize=(4.6 * columns, 3.6 * rows), squeeze=False,
+                           layout='constrained')
+  for axis, panel in zip(axes.flat, sweep.panels, strict=False):
+    _draw_panel(axis, sweep, cells, panel)
+  for axis in axes.flat[len(sweep.panels):]:
+    axis.set_visible(False)
+  fig.suptitle(sweep.title, fontsize=11)
+  save(fig, path)
+  plt.close(fig)
+
+
+def save(fig: Any, path: str | os.PathLike) -> None:
+  """Writes a figure as .png, on a disk or in a bucket."""
+  data = io.BytesIO()
+  fig.savefig(data, dpi=150, format='png')
+  epath.Path(path).write_bytes(data.getvalue())
+
+
+def _draw_panel(axis, sweep, cells, panel):
+  lines = points(sweep, cells, panel)
+  # Also those without a run, so that a multiplicity has the same colour in every panel.
+  shown = [cell for cell in cells if paper.matches(cell.key, panel.where)]
+  values = sorted({cell.key.get(panel.line, 0) for cell in shown})
+  dashes = sorted({cell.key.get(panel.dashed, 0) for cell in shown})
+  printed = _printed(sweep, panel)
+  categories = sorted({x for x in (*(point[0] for line in lines.values() for point in line),
+                                   *(number.cell[panel.x] for number in printed))
+                       if isinstance(x, str)})
+  place = {name: i for i, name in enumerate(categories)}
+  for (value, dash), line in lines.items():
+    i = values.index(value)
+    xs, means, deviations = zip(*line, strict=True)
+    label = f'{_short(panel.line)} = {value:g}' if not isinstance(value, str) else value
+    if panel.dashed and len(dashes) > 1:
+      label += f', {panel.dashed} {dash}'
+    # Lines differ by their dashes; points without lines by being hollow or full.
+    hollow = categories and len(dashes) > 1 and dash == dashes[0]
+    axis.errorbar([place.get(x, x) for x in xs], means, deviations, label=label,
+                  color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)],
+                  linestyle='none' if categories else _DASHES[dashes.index(dash) % len(_DASHES)],
+                  markerfacecolor='white' if hollow else None, markersize=5, capsize=3,
+                  linewidth=1.4)
+  labels = set()
+  for number in printed:
+    x, own = number.cell[panel.x], number.reading in paper.READINGS
+    colour, label = 'black', 'paper' if own else number.reading
+    if own and number.cell.get(panel.line) in values:
+      colour = COLOURS[values.index(number.cell[panel.line]) % len(COLOURS)]
+    axis.plot([place.get(x, x)], [number.value], linestyle='none', marker='*', markersize=9,
+              markerfacecolor='none', color=colour, label='' if label in labels else label)
+    labels.add(label)
+  if not lines:
+    axis.text(0.5, 0.5, 'no run has finished', transform=axis.transAxes, ha='center', va='center')
+  if categories:
+    axis.set_xticks(range(len(categories)), categories, rotation=30)
+  elif panel.log_x and (lines or printed):
+    axis.set_xscale('log', base=2)
+    if panel.x == 'epochs':
+      axis.xaxis.set_major_formatter('{x:g}')
+  if panel.log_y and lines:
+    axis.set_yscale('log')
+  axis.set_title(panel.title, fontsize=9)
+  axis.set_xlabel(_LABELS.get(panel.x, panel.x))
+  _, unit = reduction.unit_of(panel.metric)
+  axis.set_ylabel(f'{panel.metric} ({unit})' if unit else panel.metric)
+  axis.grid(alpha=0.3)
+  if lines or printed:
+    axis.legend(frameon=False, fontsize=7)
+
+
+def _printed(sweep: experiment_file.Sweep, panel: paper.Panel) -> list[paper.Number]:
+  """The paper's numbers that have a place on a panel."""
+  return [number for number in sweep.numbers
+          if number.value is not None and number.metric == panel.metric
+          and panel.x in number.cell and paper.matches(
+              number.cell, {k: v for k, v in panel.where.items() if k in number.cell})]
+
+
+def _short(key: str) -> str:
+  return {'multiplicity': 'n'}.get(key, key)

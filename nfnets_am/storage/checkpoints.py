@@ -1,0 +1,146 @@
+"""Checkpoints with orbax: asynchronous, atomic, the last few and the best one kept.
+
+A checkpoint is the train state and a few numbers of the loop. One that was being written when the
+process died leaves a temporary folder, which orbax never reads and the next start removes.
+"""
+
+import os
+from typing import Any
+
+from etils import epath
+import jax
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers
+
+from nfnets_am.core import errors
+from nfnets_am.core import parallel
+from nfnets_am.storage import leases
+
+
+def exist(folder: str | os.PathLike) -> bool:
+  """Returns whether a folder, which may be missing, holds a finished checkpoint."""
+  return (epath.Path(folder).is_dir()
+          and Checkpoints(folder, read_only=True).latest() is not None)
+
+
+class Checkpoints:
+  """The checkpoints of one run; every host calls every method at the same update."""
+
+  def __init__(self, folder: str | os.PathLike, *, keep: int = 1, best: str = '',
+               read_only: bool = False):
+    """Opens a folder of checkpoints.
+
+    Args:
+      folder: made unless `read_only`.
+      keep: how many of the last checkpoints stay; at least 1.
+      best: an evaluation metric ('test/top1') whose best checkpoint stays too, or ''. Metrics whose
+        name ends in 'loss' are best when low.
+      read_only: for evaluation; saves nothing and removes nothing.
+    """
+    self.folder = epath.Path(folder)
+    if leases.is_local(folder):
+      self.folder = self.folder.resolve()
+    options = {}
+    if not read_only:
+      policies = [checkpoint_managers.LatestN(keep)]
+      if best:
+        mode = 'min' if best.endswith('loss') else 'max'
+        options = {'best_fn': lambda metrics: metrics[best], 'best_mode': mode}
+        policies.append(checkpoint_managers.BestN(
+            get_metric_fn=lambda metrics: metrics[best], reverse=mode == 'min', n=1,
+            keep_checkpoints_without_metrics=False))
+      options['preservation_policy'] = checkpoint_managers.AnyPreservationPolicy(policies)
+    self._best = best
+    self._manager = ocp.CheckpointManager(
+        self.folder,
+        options=ocp.CheckpointManagerOptions(
+            create=not read_only, read_only=read_only, cleanup_tmp_directories=not read_only,
+            **options),
+        item_names=('train_state', 'loop'))
+
+  def latest(self) -> int | None:
+    """Returns the update of the newest checkpoint, or None."""
+    return self._manager.latest_step()
+
+  def all(self) -> list[int]:
+    """Returns the updates of all checkpoints."""
+    return sorted(self._manager.all_steps())
+
+  def save(self, update: int, train_state: Any, loop: dict[str, Any],
+           metrics: dict[str, float] | None = None) -> None:
+    """Starts to save; returns once the state is copied, so that its memory may be reused.
+
+    Args:
+      update: updates done.
+      train_state: placed on all devices.
+      loop: JSON values.
+      metrics: of an evaluation at this update, {'test/top1': 0.9}.
+
+    Raises:
+      UserError: this save, or the one before it, failed.
+    """
+    metrics = metrics if metrics and self._best in metrics else None
+    try:
+      # Waits for the save before, whose error, if it had one, comes out here.
+      self._manager.wait_until_finished()
+      self._manager.save(
+          update, metrics=metrics,
+          args=ocp.args.Composite(
+              train_state=ocp.args.StandardSave(parallel.over_all_hosts(train_state)),
+              loop=ocp.args.JsonSave(loop)))
+    except Exception as e:  # orbax and tensorstore raise many types; all mean that it is not saved.
+      raise self._not_saved(e) from e
+
+  def wait(self) -> None:
+    """Waits until the last save is on disk.
+
+    Raises:
+      UserError: it failed.
+    """
+    try:
+      self._manager.wait_until_finished()
+    except Exception as e:
+      raise self._not_saved(e) from e
+
+  def restore(self, update: int, abstract_state: Any) -> tuple[Any, dict[str, Any]]:
+    """Loads a checkpoint.
+
+    Args:
+      update: one of `all()`.
+      abstract_state: the train state's shapes and dtypes (jax.eval_shape of its init).
+
+    Returns:
+      The train state, placed on all devices, and the loop's numbers.
+
+    Raises:
+      UserError: the files are damaged or of another model.
+    """
+    sharding = jax.sharding.NamedSharding(parallel.mesh(), jax.sharding.PartitionSpec())
+    target = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), abstract_state)
+    try:
+      restored = self._manager.restore(
+          update, args=ocp.args.Composite(
+              train_state=ocp.args.StandardRestore(target), loop=ocp.args.JsonRestore()))
+    except Exception as e:
+      before = [u for u in self.all() if u < update]
+      way_on = f'go on from update {before[-1]}' if before else 'begin again'
+      raise errors.UserError(
+          f'the checkpoint {self.folder / str(update)} cannot be read ({_first_line(e)}); remove '
+          f'that folder to {way_on}') from e
+    return restored['train_state'], restored['loop']
+
+  def close(self) -> None:
+    """Waits for what is being saved and lets the files go."""
+    self._manager.close()
+
+  def _not_saved(self, error: Exception) -> errors.UserError:
+    kept = ', '.join(map(str, self.all())) or 'none'
+    return errors.UserError(
+        f'a checkpoint could not be written to {self.folder} ({_first_line(error)}); the good ones '
+        f'there are of update {kept}')
+
+
+def _first_line(error: Exception) -> str:
+  text = str(error).strip().splitlines()
+  return (text[0] if text else type(error).__name__)[:200]

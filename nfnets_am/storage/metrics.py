@@ -1,0 +1,147 @@
+"""Metrics of a run: JSON lines in metrics.jsonl, and TensorBoard events.
+
+metrics.jsonl holds nothing that depends on the clock, so that an interrupted run writes the same
+file as an uninterrupted one, byte for byte.
+"""
+
+from collections.abc import Mapping
+import json
+import os
+import sys
+import tempfile
+import time
+from typing import Any
+
+from etils import epath
+
+from nfnets_am.core import errors
+from nfnets_am.storage import leases
+
+
+class MetricsFile:
+  """metrics.jsonl: lines in the order of their updates, none lost and none doubled.
+
+  Objects of a bucket cannot grow: there the file is written anew by `sync` and `close`, which is
+  what a checkpoint counts on, and lines since then are only in memory.
+  """
+
+  def __init__(self, path: str | os.PathLike, *, update: int):
+    """Opens the file to go on after `update`; lines of later updates are cut off.
+
+    Raises:
+      UserError: a line before the last is not JSON, or the file cannot be written.
+    """
+    self.path = epath.Path(path)
+    self._file = None
+    kept = _lines_until(self.path, update)
+    # In a bucket: all lines, and how many of them are written.
+    self._lines, self._written = kept, -1
+    if not leases.is_local(path):
+      return
+    try:
+      self._file = open(self.path, 'ab')
+      self._file.truncate(sum(map(len, kept)))
+    except OSError as e:
+      raise errors.UserError(f'{self.path} cannot be written: {e.strerror}') from None
+
+  def write(self, line: Mapping[str, Any]) -> None:
+    """Appends one line; 'update' is one of its keys."""
+    if self._file is None:
+      self._lines.append(json.dumps(line).encode() + b'\n')
+      return
+    try:
+      self._file.write(json.dumps(line).encode() + b'\n')
+      self._file.flush()
+    except OSError as e:
+      raise errors.UserError(f'{self.path} cannot be written: {e.strerror}') from None
+
+  def sync(self) -> None:
+    """Puts the lines on disk; called before a checkpoint that counts on them."""
+    if self._file is None:
+      if self._written != len(self._lines):
+        self.path.write_bytes(b''.join(self._lines))
+        self._written = len(self._lines)
+      return
+    try:
+      os.fsync(self._file.fileno())
+    except OSError as e:
+      raise errors.UserError(f'{self.path} cannot be written: {e.strerror}') from None
+
+  def close(self) -> None:
+    if self._file is None:
+      self.sync()
+    else:
+      self._file.close()
+
+
+def _lines_until(path: epath.Path, update: int) -> list[bytes]:
+  """Returns the whole lines up to `update`; a last line without its end was being written."""
+  if not path.exists():
+    return []
+  lines = path.read_bytes().splitlines(keepends=True)
+  if lines and not lines[-1].endswith(b'\n'):
+    lines.pop()
+  kept = []
+  for number, line in enumerate(lines):
+    try:
+      if json.loads(line)['update'] > update:
+        break
+    except (ValueError, KeyError, TypeError):
+      raise errors.UserError(f'{path}: line {number + 1} is not a line of metrics') from None
+    kept.append(line)
+  return kept
+
+
+def read(path: str | os.PathLike) -> list[dict[str, Any]]:
+  """Returns the lines of a metrics.jsonl, less an unfinished last one; no file is no lines."""
+  return [json.loads(line) for line in _lines_until(epath.Path(path), sys.maxsize)]
+
+
+class TensorBoard:
+  """The same numbers as TensorBoard events (needs tensorboardX).
+
+  For a bucket the file of events grows on this machine, and `sync` and `close` put it there whole.
+  """
+
+  def __init__(self, folder: str | os.PathLike, *, update: int):
+    """Begins a file of events after `update`; of earlier files TensorBoard shows nothing later."""
+    try:
+      from tensorboardX import event_file_writer
+      from tensorboardX import summary
+      from tensorboardX.proto import event_pb2
+    except ImportError:
+      raise errors.ConfigError(
+          'tensorboard=True needs tensorboardX; install the extra nfnets_am[tensorboard]') from None
+    self._event, self._scalar = event_pb2.Event, summary.scalar
+    self._folder = epath.Path(folder)
+    self._folder.mkdir(parents=True, exist_ok=True)
+    self._here = None if leases.is_local(folder) else tempfile.TemporaryDirectory()
+    # Not SummaryWriter: its flush does not wait for the thread that writes.
+    self._writer = event_file_writer.EventsWriter(
+        os.path.join(self._here.name if self._here else folder, 'events'), f'.{update}')
+    self._writer.write_event(event_pb2.Event(
+        wall_time=time.time(), step=update + 1,
+        session_log=event_pb2.SessionLog(status=event_pb2.SessionLog.START)))
+
+  def write(self, line: Mapping[str, Any]) -> None:
+    for key, value in line.items():
+      if isinstance(value, (int, float)) and key != 'update':
+        self._writer.write_event(self._event(
+            wall_time=time.time(), step=line['update'],
+            summary=self._scalar(f'{line["split"]}/{key}', value)))
+
+  def sync(self) -> None:
+    """Puts the events on disk, or into the bucket."""
+    self._writer.flush()
+    self._copy()
+
+  def close(self) -> None:
+    self._writer.close()
+    self._copy()
+    if self._here:
+      self._here.cleanup()
+
+  def _copy(self) -> None:
+    if self._here:
+      (file,) = epath.Path(self._here.name).iterdir()
+      (self._folder / file.name).write_bytes(file.read_bytes())

@@ -1,0 +1,182 @@
+"""The folder of one run, on a disk or in a bucket: what it was asked to do, and how it stands.
+
+    config.json     the config, as run
+    run.json        derived numbers, and for every start: versions, git commit, command, time
+    status.json     running, finished, stopped, diverged or failed, and why
+    metrics.jsonl   see metrics.py
+    checkpoints/    see checkpoints.py
+"""
+
+import fcntl
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import time
+from typing import Any
+
+from etils import epath
+
+from nfnets_am.config import identity
+from nfnets_am.config import schema
+from nfnets_am.core import errors
+from nfnets_am.storage import leases
+
+# 'stopped' is a signal's: the run saved its last update and goes on with the same command.
+STATUSES = ('running', 'finished', 'stopped', 'diverged', 'failed')
+# Ends of a run's own: the same command would only say them again.
+DONE = ('finished', 'diverged')
+_PACKAGES = ('jax', 'jaxlib', 'dm-haiku', 'optax', 'orbax-checkpoint', 'numpy', 'tensorflow',
+             'tensorflow-cpu', 'tensorflow-datasets', 'libtpu')
+
+
+class RunFolder:
+  """One run's folder, held by one process of each host at a time."""
+
+  def __init__(self, path: str | os.PathLike, writer: bool = True):
+    """Opens a folder.
+
+    Args:
+      path: made if it is missing and `writer` is set.
+      writer: whether this process writes (host 0) or only reads.
+    """
+    self.path = epath.Path(path)
+    self._writer = writer
+    self._lock = None
+    self._lease: leases.Lease | None = None
+
+  def open(self, config: Any) -> None:
+    """Takes the folder for a run of `config`.
+
+    Raises:
+      UserError: the folder cannot be written, holds a run of another config, or is in use.
+    """
+    if not self._writer:
+      return
+    try:
+      self.path.mkdir(parents=True, exist_ok=True)
+      if leases.is_local(self.path):
+        self._lock = open(self.path / '.lock', 'w')
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      else:
+        self._take_lease()
+    except BlockingIOError:
+      raise errors.UserError(f'{self.path} is in use by another training process') from None
+    except OSError as e:
+      raise errors.UserError(f'workdir {self.path} cannot be written: {e.strerror}') from None
+    flat, defaults = map(identity.to_json, (config, schema.get_default()))
+    before = self.read('config.json')
+    if before is None:
+      self.write('config.json', flat)
+      return
+    # A key that the code did not have then, had what is its default now.
+    before = {key: value for key, value in defaults.items() if key in flat} | before
+    for key in sorted((before.keys() | flat.keys()) - set(identity.MACHINE_KEYS)):
+      if before.get(key) != flat.get(key):
+        raise errors.UserError(
+            f'{self.path} holds a run with {key}={before.get(key)!r}, this config says '
+            f'{flat.get(key)!r}; take another workdir, or the same config to resume')
+
+  def close(self) -> None:
+    """Lets the folder go."""
+    if self._lock:
+      self._lock.close()
+      self._lock = None
+    if self._lease:
+      self._lease.release()
+      self._lease = None
+
+  def _take_lease(self) -> None:
+    """A bucket has no locks. A holder that is silent, as one whose machine was taken away, is
+    waited for; raises BlockingIOError if there is one that lives."""
+    lease = leases.Lease(self.path / 'train.lease')
+    end = time.monotonic() + leases.STALE_S + 2 * leases.BEAT_S
+    while not lease.acquire():
+      if time.monotonic() > end:
+        raise BlockingIOError
+      time.sleep(leases.BEAT_S / 3)
+    self._lease = lease
+
+  def record_start(self, derived: dict[str, Any], update: int) -> None:
+    """Adds this start to run.json: where it begins, and with which code and libraries."""
+    if not self._writer:
+      return
+    starts = (self.read('run.json') or {}).get('starts', [])
+    starts.append({
+        'update': update,
+        'time': time.strftime('%Y-%m-%dT%H:%M:%S%z'),
+        'command': sys.argv,
+        'commit': git_commit(),
+        'host': platform.node(),
+        'python': platform.python_version(),
+        'versions': versions(),
+    })
+    self.write('run.json', {'derived': derived, 'starts': starts})
+
+  def set_status(self, status: str, **details: Any) -> None:
+    """Writes status.json: one of STATUSES, with details such as the update and the reason."""
+    assert status in STATUSES, status
+    if self._writer:
+      self.write('status.json', {'status': status, **details})
+
+  def status(self) -> dict[str, Any]:
+    """Returns status.json, or {'status': 'missing'}."""
+    return self.read('status.json') or {'status': 'missing'}
+
+  def read(self, name: str) -> Any | None:
+    """Returns a JSON file of the folder, or None if there is none.
+
+    Raises:
+      UserError: the file is not JSON.
+    """
+    try:
+      return json.loads((self.path / name).read_text())
+    except FileNotFoundError:
+      return None
+    except (json.JSONDecodeError, OSError) as e:
+      raise errors.UserError(f'{self.path / name} cannot be read: {e}') from None
+
+  def write(self, name: str, value: Any) -> None:
+    """Writes a JSON file whole or not at all."""
+    path = self.path / name
+    if not leases.is_local(path):
+      # A bucket shows an object when it is whole.
+      path.write_text(json.dumps(value, indent=1) + '\n')
+      return
+    partial = path.with_name(f'.{name}.tmp')
+    try:
+      with open(partial, 'w') as f:
+        json.dump(value, f, indent=1)
+        f.write('\n')
+        f.flush()
+        os.fsync(f.fileno())
+      os.replace(partial, path)
+    except OSError as e:
+      raise errors.UserError(f'{path} cannot be written: {e.strerror}') from None
+
+
+def versions() -> dict[str, str]:
+  """Returns the versions of the libraries that results depend on."""
+  found = {}
+  for package in _PACKAGES:
+    try:
+      found[package] = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+      continue
+  return found
+
+
+def git_commit() -> str:
+  """Returns the commit of this code, with '+changes' if files differ from it; '' outside git."""
+  def git(*args: str) -> str:
+    return subprocess.run(
+        ['git', *args], cwd=pathlib.Path(__file__).parent, capture_output=True, text=True,
+        timeout=20, check=True).stdout.strip()
+
+  try:
+    return git('rev-parse', 'HEAD') + ('+changes' if git('status', '--porcelain', '-uno') else '')
+  except (OSError, subprocess.SubprocessError):
+    return ''

@@ -1,0 +1,87 @@
+"""The experiments of a folder: what each trains and how far its runs are; see experiments.py."""
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+import dataclasses
+import os
+import pathlib
+
+from etils import epath
+
+from nfnets_am.core import errors
+from nfnets_am.costs import workload
+from nfnets_am.storage import run_folder
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import tuning
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+  """An experiment in the list.
+
+  Attributes:
+    path: of its file.
+    title: of its report.
+    models, datasets: names that its configs have.
+    runs: folder's name -> what it computes, or None if that is not known.
+  """
+
+  path: pathlib.Path
+  title: str
+  models: tuple[str, ...]
+  datasets: tuple[str, ...]
+  runs: dict[str, workload.Workload | None]
+
+
+def read(path: pathlib.Path, scale: str = '', workdir: str = '') -> Entry:
+  """Reads an experiment; with a workdir also the runs that tuning has added there."""
+  sweep, runs = tuning.read(path, scale, workdir)
+  return Entry(
+      path, sweep.title, tuple(dict.fromkeys(run.config.model.name for run in runs)),
+      tuple(dict.fromkeys(run.config.data.name for run in runs)),
+      {run.name: workload.of(run.config) for run in runs})
+
+
+def find(folder: str | os.PathLike) -> list[pathlib.Path]:
+  """Returns the experiment files of a folder and of the folders in it.
+
+  Raises:
+    ConfigError: there is none.
+  """
+  folder = pathlib.Path(folder)
+  found = []
+  for part in (folder, *sorted(path for path in folder.glob('*') if path.is_dir())):
+    try:
+      found += experiment_file.find(part)
+    except errors.ConfigError:
+      continue
+  if not found:
+    raise errors.ConfigError(f'there is no experiment file with a get_sweep in {folder}')
+  return found
+
+
+def row_of(name: str, models: Sequence[str], datasets: Sequence[str],
+           runs: dict[str, workload.Workload | None], workdir: str) -> list[str]:
+  """Returns a row of the list."""
+  known = [load for load in runs.values() if load is not None]
+  complete = len(known) == len(runs)
+  views, flops = sum(load.views for load in known), sum(load.flops for load in known)
+  row = [name, ', '.join(models), ', '.join(datasets), f'{len(runs):,}',
+         f'{views:.3g}' if complete else '?', f'{flops:.3g}' if complete else '?']
+  if workdir:
+    row.append(state_of(runs, workdir))
+  return row
+
+
+def state_of(names: Iterable[str], workdir: str) -> str:
+  """Returns '12 finished, 1 running, 30 missing' of runs in a workdir."""
+  folder = epath.Path(workdir)
+  there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+  counts: dict[str, int] = {}
+  for name in names:
+    status = 'missing'
+    if name in there:
+      status = run_folder.RunFolder(folder / name).status()['status']
+    counts[status] = counts.get(status, 0) + 1
+  order = (*run_folder.STATUSES[1:], 'running', 'missing')
+  return ', '.join(f'{counts[status]:,} {status}' for status in order if status in counts)

@@ -1,0 +1,197 @@
+"""Checks of claims, tables beside the paper and plots, on folders made by hand."""
+
+import json
+import math
+
+import pytest
+
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.reporting import claims
+from nfnets_am.reporting import comparison
+from nfnets_am.reporting import figures
+from nfnets_am.reporting import panels
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import paper
+from nfnets_am.sweeps import reduction
+
+# (n, epochs, peak) -> top1 of each seed.
+_GRID = {
+    (1, 16, 0.1): (0.60, 0.60), (1, 16, 0.2): (0.62, 0.62),
+    (1, 32, 0.1): (0.70, 0.72), (1, 32, 0.2): (0.65, 0.66),
+    (4, 16, 0.1): (0.75, 0.77), (4, 16, 0.2): (0.70, 0.70),
+    (4, 32, 0.1): (0.74, 0.74), (4, 32, 0.2): (None, 0.99)}
+
+
+def _sweep(**options):
+  return experiment_file.Sweep(
+      title='By hand', best_of=2, tune='peak', peak_over='epochs', others=('train/loss',),
+      cells=tuple({'multiplicity': n, 'epochs': epochs, 'peak': peak, 'seed': seed}
+                  for n, epochs, peak in _GRID for seed in range(2)), **options)
+
+
+def _cells(sweep, workdir, without=()):
+  """The reduced cells of _GRID; None is a diverged run, `without` has not been run."""
+  runs = []
+  for cell in sweep.cells:
+    key = (cell['multiplicity'], cell['epochs'], cell['peak'])
+    top1 = _GRID[key][cell['seed']]
+    name = cells_lib.cell_name(cell)
+    runs.append(experiment_file.Run(cell, name, (), None))
+    if cell['multiplicity'] in without:
+      continue
+    folder = workdir / name
+    folder.mkdir(exist_ok=True)
+    (folder / 'status.json').write_text(json.dumps(
+        {'status': 'finished' if top1 else 'diverged', 'updates': 20}))
+    derived = {'views': 64, 'updates': 20 * cell['epochs'],
+               'temperature': cell['peak'] * cell['multiplicity']}
+    (folder / 'run.json').write_text(json.dumps({'derived': derived}))
+    lines = [{'update': 20, 'epochs': 1.0, 'split': split, **values} for split, values in (
+        ('test', {'top1': top1 or 0.999}), ('train', {'loss': 1 - (top1 or 0.999) + cell['peak']}))]
+    (folder / 'metrics.jsonl').write_text(''.join(json.dumps(line) + '\n' for line in lines))
+  return reduction.reduce(sweep, runs, workdir)
+
+
+_ONE, _FOUR = {'multiplicity': 1}, {'multiplicity': 4}
+
+
+def test_the_peak_is_over_budgets_at_the_best_learning_rate(tmp_path):
+  sweep = _sweep()
+  cells = _cells(sweep, tmp_path)
+  best = claims.best(sweep, cells, _FOUR)
+  # 0.99 beside a run that diverged is not the best of two.
+  assert (best.key['epochs'], best.key['peak']) == (16, 0.1)
+  assert best.summaries['test/top1'].mean == pytest.approx(0.76)
+  header, rows = comparison.peak_rows(sweep, cells)
+  assert header == ['multiplicity', 'peak test/top1', 'peak train/loss', 'runs done']
+  assert rows[0][:2] == ['1', '71.00% ± 1.00% (epochs 32, peak 0.1)'] and rows[0][-1] == '8/8'
+
+
+@pytest.mark.parametrize('check, holds', [
+    (claims.better(_FOUR, _ONE), True),
+    (claims.better(_ONE, _FOUR), False),
+    (claims.worse(_ONE, _FOUR), True),
+    (claims.better(_FOUR, _ONE, 'train/loss'), True),
+    (claims.better({**_FOUR, 'epochs': 32}, {**_ONE, 'epochs': 32}), True),
+    # 76 ± 1 against 74 ± 0, each of two runs: 2 points are over two standard errors of 0.71.
+    (claims.better({**_FOUR, 'epochs': 16}, {**_FOUR, 'epochs': 32}), True),
+    (claims.alike(_FOUR, _ONE, within=0.06), True),
+    (claims.alike(_FOUR, _ONE, within=0.04), False),
+    (claims.rises('multiplicity', (1, 4)), True),
+    (claims.rises('multiplicity', (4, 1)), False),
+    (claims.at_value('smaller', 'epochs', _FOUR, _ONE), True),
+    (claims.at_value('same', 'peak', _FOUR, _ONE), True),
+    (claims.at_value('larger', 'temperature', _FOUR, _ONE), True),
+    (claims.at_value('larger', 'peak', _FOUR, _ONE), False),
+    (claims.reaches(_FOUR, 76.1), True),
+    (claims.reaches(_FOUR, 76.3), False),
+    (claims.all_of(claims.better(_FOUR, _ONE), claims.reaches(_FOUR, 76.3)), False)])
+def test_a_claim_holds_or_not(check, holds, tmp_path):
+  sweep = _sweep()
+  verdict = check(sweep, _cells(sweep, tmp_path))
+  assert verdict.holds is holds and verdict.ours
+
+
+@pytest.mark.parametrize('check', [
+    claims.better(_FOUR, _ONE), claims.alike(_FOUR, _ONE, 1), claims.rises('multiplicity', (1, 4)),
+    claims.at_value('same', 'peak', _FOUR, _ONE), claims.reaches(_FOUR, 1.0),
+    claims.collapses('multiplicity', 'peak', {'epochs': 16}),
+    claims.all_of(claims.better(_FOUR, _ONE))])
+def test_a_claim_without_its_runs_is_not_run(check, tmp_path):
+  sweep = _sweep()
+  assert check(sweep, _cells(sweep, tmp_path, without=(4,))).holds is None
+  assert check(sweep, _cells(sweep, tmp_path / '..', without=(1, 4))).holds is None
+
+
+def test_a_difference_within_the_noise_does_not_count(tmp_path):
+  sweep = _sweep()
+  # 71 ± 1 against 70 ± 0 is within two standard errors (0.71 each).
+  cells = _cells(sweep, tmp_path)
+  verdict = claims.better({**_ONE, 'epochs': 32}, {**_FOUR, 'epochs': 16, 'peak': 0.2})(
+      sweep, cells)
+  assert verdict.holds is False and 'within two standard errors' in verdict.ours
+
+
+def test_lines_that_lie_together_at_small_values(tmp_path):
+  sweep = _sweep()
+  cells = _cells(sweep, tmp_path)
+  # Spreads at 16 epochs: 16 points at rate 0.1, 8 at 0.2.
+  verdict = claims.collapses('multiplicity', 'peak', {'epochs': 16})(sweep, cells)
+  assert verdict.holds is False and 'spread 16.00% at peak 0.1' in verdict.ours
+
+
+def _number(value, reading='both', cell=None, note='', uncertainty=None):
+  return paper.Number(cell if cell is not None else {'multiplicity': 4, 'epochs': 16}, value,
+                      'test/top1', uncertainty, reading, 'Table 1', note)
+
+
+def test_numbers_beside_the_paper(tmp_path):
+  sweep = _sweep(numbers=(
+      _number(75.5, uncertainty=0.1), _number(84.53, '001', _ONE, 'doubtful'),
+      _number(None, '000', _ONE, 'empty'), _number(86.0, 'others', {'multiplicity': 99})))
+  rows = comparison.number_rows(sweep, _cells(sweep, tmp_path))
+  assert rows[0] == ('multiplicity 4, epochs 16', 'Table 1', '75.5 ± 0.1',
+                     '76.00 ± 1.00 (peak 0.1)', '+0.50', '2/2')
+  assert rows[1][2] == 'readings disagree: 84.53 (001); none (000)' and rows[1][4] == '-13.53'
+  assert rows[2][2:] == ('86 (others)', 'not run here', '', '')
+  assert len(rows) == 3
+  assert comparison.doubts(sweep) == ['doubtful (multiplicity 1 (001))',
+                                      'empty (multiplicity 1 (000))']
+  (row, *_) = comparison.number_rows(sweep, _cells(sweep, tmp_path / '..', without=(1, 4)))
+  assert row[3:] == ('no run', '', '0/4')
+
+
+def test_a_page_says_how_the_rate_was_chosen_and_what_is_missing(tmp_path):
+  sweep = _sweep(tune_factor=2.0, numbers=(_number(75.5),), claims=(
+      paper.Claim('More views are better.', '75.5', claims.better(_FOUR, _ONE)),))
+  cells = _cells(sweep, tmp_path, without=(4,))
+  header, rows = figures.table_of(sweep, cells)
+  page = figures.markdown(sweep, cells, header, rows, 'the command')
+  assert 'the best 2 (or all, if fewer) finished runs' in page and 'chosen by test/top1' in page
+  assert '| More views are better. | 75.5 | 8 of 16 runs are done | not run |' in page
+  assert 'multiplicity 1, epochs 16' in page and 'still lies on an edge' in page
+  assert page.count(': missing') == 8
+  # n = 4 has all its runs of 16 epochs, none diverged, and of 32 epochs one.
+  _, rows = figures.table_of(sweep, _cells(sweep, tmp_path))
+  assert [row[-1] for row in rows] == ['finished', 'finished', 'finished', '1 diverged']
+
+
+def test_points_are_the_best_of_their_grid_or_all_of_it(tmp_path):
+  sweep = _sweep()
+  cells = _cells(sweep, tmp_path)
+  lines = panels.points(sweep, cells, paper.Panel('', 'epochs'))
+  assert lines[1, 0] == [(16, pytest.approx(62), 0), (32, pytest.approx(71), pytest.approx(1))]
+  by_updates = panels.points(sweep, cells, paper.Panel('', 'updates'))
+  assert [x for x, *_ in by_updates[4, 0]] == [320, 640]
+  lines = panels.points(sweep, cells, paper.Panel(
+      '', 'temperature', where={'epochs': 16}, tuned=False))
+  assert [x for x, *_ in lines[4, 0]] == [pytest.approx(0.4), pytest.approx(0.8)]
+  assert not panels.points(sweep, cells, paper.Panel('', 'epochs', where={'epochs': 99}))
+  # A growing batch has no temperature.
+  for cell in cells:
+    for run in cell.runs:
+      run.derived['temperature'] = None
+  assert not panels.points(sweep, cells, paper.Panel('', 'temperature', tuned=False))
+  assert math.isnan(reduction.quantity_of(cells[0], 'nothing'))
+
+
+def test_a_figure_is_drawn_with_and_without_runs(tmp_path):
+  sweep = _sweep(
+      panels=(paper.Panel('(a)', 'epochs'), paper.Panel('(b)', 'peak', 'train/loss', tuned=False,
+                                                        log_y=True),
+              paper.Panel('(c)', 'updates', dashed='epochs')),
+      numbers=(_number(75.5),))
+  for name, without in (('all', ()), ('none', (1, 4))):
+    folder = tmp_path / name
+    folder.mkdir()
+    figures.picture(sweep, _cells(sweep, folder, without), folder / 'report.png')
+    assert (folder / 'report.png').stat().st_size > 10_000
+
+
+def test_a_bad_file_of_numbers_is_refused(tmp_path):
+  from nfnets_am.core import errors
+  path = tmp_path / 'paper.json'
+  path.write_text(json.dumps({'numbers': {'table1': [{'cell': {}}]}}))
+  assert paper.read_numbers(path, 'table2') == ()
+  with pytest.raises(errors.ConfigError, match='paper.json is not a file'):
+    paper.read_numbers(path, 'table1')

@@ -1,0 +1,74 @@
+"""The run's folder: one config, one process, a status that is whole."""
+
+import json
+
+import pytest
+
+from nfnets_am.config import schema
+from nfnets_am.core import errors
+from nfnets_am.storage import run_folder
+
+
+def test_another_config_is_refused_with_the_key(tmp_path):
+  config = schema.get_default()
+  first = run_folder.RunFolder(tmp_path)
+  first.open(config)
+  first.close()
+  config.data.data_dir = '/elsewhere'
+  second = run_folder.RunFolder(tmp_path)
+  second.open(config)
+  second.close()
+  config.seed = 3
+  with pytest.raises(errors.UserError, match='seed=0, this config says 3'):
+    run_folder.RunFolder(tmp_path).open(config)
+
+
+def test_a_run_of_older_code_has_the_default_of_a_key_that_is_new(tmp_path):
+  config = schema.get_default()
+  folder = run_folder.RunFolder(tmp_path)
+  folder.open(config)
+  folder.close()
+  flat = json.loads((tmp_path / 'config.json').read_text())
+  del flat['data.double_transpose']
+  (tmp_path / 'config.json').write_text(json.dumps(flat))
+  again = run_folder.RunFolder(tmp_path)
+  again.open(config)
+  again.close()
+  config.data.double_transpose = True
+  with pytest.raises(errors.UserError, match='data.double_transpose=False, this config says True'):
+    run_folder.RunFolder(tmp_path).open(config)
+
+
+def test_two_processes_cannot_hold_one_folder(tmp_path):
+  first = run_folder.RunFolder(tmp_path)
+  first.open(schema.get_default())
+  with pytest.raises(errors.UserError, match='in use'):
+    run_folder.RunFolder(tmp_path).open(schema.get_default())
+  first.close()
+  run_folder.RunFolder(tmp_path).open(schema.get_default())
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(errors.UserError, match='cannot be written'):
+    run_folder.RunFolder(tmp_path / 'file' / 'run').open(schema.get_default())
+
+
+def test_every_start_is_recorded(tmp_path):
+  folder = run_folder.RunFolder(tmp_path)
+  folder.open(schema.get_default())
+  folder.record_start({'unique': 16}, 0)
+  folder.record_start({'unique': 16}, 40)
+  told = json.loads((tmp_path / 'run.json').read_text())
+  assert told['derived'] == {'unique': 16}
+  assert [start['update'] for start in told['starts']] == [0, 40]
+  assert 'jax' in told['starts'][0]['versions']
+
+
+def test_a_reader_writes_nothing(tmp_path):
+  folder = run_folder.RunFolder(tmp_path / 'run', writer=False)
+  folder.open(schema.get_default())
+  folder.set_status('running', update=0)
+  folder.record_start({}, 0)
+  assert not (tmp_path / 'run').exists()
+  assert folder.status() == {'status': 'missing'}

@@ -1,0 +1,77 @@
+"""Experiment files: what a run is called, and that two experiments share it."""
+
+import pytest
+
+from nfnets_am.config import identity
+from nfnets_am.config import schema
+from nfnets_am.core import errors
+from nfnets_am.sweeps import experiment_file
+
+_FILE = """
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import identity
+from nfnets_am.config import schema
+from nfnets_am.sweeps import experiment_file
+
+
+def get_config(cell=''):
+  cell = cells_lib.parse_cell(cell, {'multiplicity': 1, 'seed': 0})
+  config = schema.get_default()
+  config.unique = 16
+  config.multiplicity = cell['multiplicity']
+  config.seed = cell['seed']
+  return config
+
+
+def get_sweep():
+  return experiment_file.Sweep(title='By hand', cells=CELLS)
+"""
+
+
+def _runs(path, cells, **overrides):
+  path.write_text(_FILE.replace('CELLS', repr(cells)))
+  return experiment_file.get_runs(path, experiment_file.get_sweep(path), overrides)
+
+
+def test_two_experiments_that_ask_for_one_run_share_its_folder(tmp_path):
+  first = _runs(tmp_path / 'one.py', ({'multiplicity': 1}, {'multiplicity': 4}))
+  second = _runs(tmp_path / 'two.py', ({'seed': 0, 'multiplicity': 4}, {'seed': 1}))
+  assert first[1].name == second[0].name
+  assert len({run.name for run in (*first, *second)}) == 3
+  assert first[0].flags == (f'--config={tmp_path / "one.py"}:multiplicity=1',)
+
+
+def test_where_the_data_lie_is_no_part_of_the_name_and_what_a_run_does_is(tmp_path):
+  cells = ({'multiplicity': 2},)
+  (plain,) = _runs(tmp_path / 'one.py', cells)
+  (moved,) = _runs(tmp_path / 'one.py', cells, **{'data.data_dir': '/elsewhere'})
+  (longer,) = _runs(tmp_path / 'one.py', cells, budget='7 epochs')
+  assert moved.name == plain.name and longer.name != plain.name
+  assert moved.flags[1:] == ('--config.data.data_dir=/elsewhere',)
+
+
+def test_a_run_that_is_named_twice_is_refused(tmp_path):
+  with pytest.raises(errors.ConfigError, match='the same run'):
+    _runs(tmp_path / 'one.py', ({'multiplicity': 1}, {'seed': 0}))
+  with pytest.raises(errors.ConfigError, match="no key 'bugdet'.*budget"):
+    _runs(tmp_path / 'one.py', ({'multiplicity': 1},), bugdet='1 epochs')
+
+
+def test_a_key_that_is_new_in_the_code_changes_no_name(tmp_path, monkeypatch):
+  (before,) = _runs(tmp_path / 'one.py', ({'multiplicity': 2},))
+
+  def with_a_new_key():
+    config = default()
+    with config.unlocked():
+      config.data.new = 0
+    return config
+
+  default = schema.get_default
+  monkeypatch.setattr(schema, 'get_default', with_a_new_key)
+  (same,) = _runs(tmp_path / 'one.py', ({'multiplicity': 2},))
+  (other,) = _runs(tmp_path / 'one.py', ({'multiplicity': 2},), **{'data.new': 1})
+  assert same.name == before.name != other.name
+
+
+def test_every_key_that_is_no_part_of_the_name_exists():
+  assert set(identity.MACHINE_KEYS) < set(dict(identity.flatten(schema.get_default())))

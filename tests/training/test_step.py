@@ -1,0 +1,207 @@
+"""The step: what a mean over views and devices must mean (pitfalls P3, P6, P33).
+
+Devices are played by vmap with the axis name of the real ones; test_devices.py uses real ones.
+"""
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+
+from nfnets_am.config import derived as derived_lib
+from nfnets_am.config import reading
+from nfnets_am.config import schema
+from nfnets_am.data import ops
+from nfnets_am.training import step as step_lib
+from tests import commands
+
+_SHAPE = (12, 12, 1)
+
+
+def _experiment(*, views=8, model=None, devices=1, **values):
+  config = schema.get_default()
+  config.views = views
+  config.budget = '10 updates'
+  config.data.augment = 'normalise()'
+  config.model = ml_collections.ConfigDict(model or {'name': 'wide_resnet_tiny'})
+  config.optimizer.momentum = 0.0
+  config.update_from_flattened_dict(values)
+  schema.validate(config)
+  read = reading.ReadConfig(config)
+  derived = derived_lib.derive(read, train_images=1000, devices=devices)
+  return step_lib.make_experiment(
+      read, derived, num_classes=7, image_shape=_SHAPE, mean=(0.5,), std=(0.25,),
+      augmentation=ops.parse(config.data.augment))
+
+
+def _batch(rows, seed=0):
+  rng = np.random.default_rng(seed)
+  return {'image': rng.integers(0, 256, (rows, *_SHAPE), dtype=np.uint8),
+          'label': rng.integers(0, 7, rows).astype(np.int32), 'draws': {}}
+
+
+def _step(experiment, state, batch, devices=1):
+  """One update with the batch cut over `devices`; all devices must return the same."""
+  batch = jax.tree.map(lambda x: x.reshape((devices, -1) + x.shape[1:]), batch)
+  state, metrics = jax.jit(jax.vmap(
+      experiment.train_step, in_axes=(None, None, 0), axis_name='data'))(state, None, batch)
+  for x in jax.tree.leaves((state, metrics)):
+    np.testing.assert_array_equal(x, np.broadcast_to(x[:1], x.shape))
+  return jax.tree.map(lambda x: x[0], (state, metrics))
+
+
+def _named(state):
+  return {jax.tree_util.keystr(path): np.asarray(x)
+          for path, x in jax.tree_util.tree_leaves_with_path(state)}
+
+
+def _warm(experiment, updates=2):
+  """A state whose skip gains have left zero, so that every weight has a gradient."""
+  state = experiment.init()
+  for k in range(updates):
+    state, _ = _step(experiment, state, _batch(8, seed=k))
+  return state
+
+
+@pytest.mark.parametrize('scheme', ['unique', 'views'])
+@pytest.mark.parametrize('n', [0, 1, 4, 16])
+def test_the_multiplicity_leaves_the_learning_rate_alone(scheme, n):
+  values = {'views': 0, 'unique': 16} if scheme == 'unique' else {'views': 16}
+  experiment = _experiment(multiplicity=n, **values, **{'schedule.peak': 0.1})
+  assert float(experiment.schedule(0)) == pytest.approx(0.1)
+
+
+def test_n_equal_copies_have_the_gradient_of_one():
+  one, many = _experiment(views=8), _experiment(views=32)
+  state = _warm(one)
+  batch = _batch(8)
+  copies = jax.tree.map(lambda x: np.repeat(x, 4, axis=0), batch)
+  a, metrics_a = _step(one, state, batch)
+  b, metrics_b = _step(many, state, copies)
+  commands.assert_same(_named(a.params), _named(b.params), rtol=1e-5)
+  assert float(metrics_b['loss']) == pytest.approx(float(metrics_a['loss']), rel=1e-6)
+  assert any((_named(state.params)[key] != value).any() for key, value in _named(a.params).items())
+
+
+@pytest.mark.parametrize('devices', [2, 8])
+def test_the_mean_over_devices_is_the_mean_over_views(devices):
+  experiment = _experiment()
+  state, batch = _warm(experiment), _batch(8)
+  a, metrics_a = _step(experiment, state, batch)
+  b, metrics_b = _step(experiment, state, batch, devices=devices)
+  commands.assert_same(_named(a.params), _named(b.params), rtol=1e-5)
+  for key in metrics_a:
+    assert float(metrics_b[key]) == pytest.approx(float(metrics_a[key]), rel=1e-5)
+
+
+@pytest.mark.parametrize('parts', [2, 4])
+@pytest.mark.parametrize('rho', [0.0, 0.05])
+def test_micro_batches_give_the_same_update(parts, rho):
+  whole, cut = _experiment(**{'sam.rho': rho}), _experiment(accumulate=parts, **{'sam.rho': rho})
+  state, batch = _warm(whole), _batch(8)
+  a, metrics_a = _step(whole, state, batch)
+  b, metrics_b = _step(cut, state, batch)
+  commands.assert_same(_named(a.params), _named(b.params), rtol=1e-5)
+  assert float(metrics_b['loss']) == pytest.approx(float(metrics_a['loss']), rel=1e-5)
+
+
+def test_l2_in_the_loss_is_coupled_decay_under_plain_sgd():
+  loss, decay = (_experiment(**{f'optimizer.{key}': 0.01}) for key in ('l2', 'weight_decay'))
+  state, batch = _warm(loss), _batch(8)
+  a, metrics_a = _step(loss, state, batch)
+  b, metrics_b = _step(
+      decay, state._replace(opt_state=decay.optimizer.init(state.params)), batch)
+  commands.assert_same(_named(a.params), _named(b.params), rtol=1e-5)
+  # What is reported is the cross-entropy alone.
+  assert float(metrics_a['loss']) == pytest.approx(float(metrics_b['loss']), rel=1e-6)
+
+
+def test_noise_differs_by_update_and_device_and_comes_back():
+  experiment = _experiment(model={'name': 'wide_resnet_tiny', 'dropout': 0.5})
+  state = _warm(experiment)
+  batch = jax.tree.map(lambda x: np.repeat(x[:1], 8, axis=0), _batch(1))
+  again = [float(_step(experiment, state, batch)[1]['loss']) for _ in range(2)]
+  assert again[0] == again[1]
+  later = state._replace(update=state.update + 1)
+  assert float(_step(experiment, later, batch)[1]['loss']) != again[0]
+  # Two devices with the same rows: with one mask on both, the loss would be that of one device.
+  single = jax.tree.map(lambda x: x[:4], batch)
+  assert (float(_step(experiment, state, batch, devices=2)[1]['loss'])
+          != float(_step(experiment, state, single)[1]['loss']))
+  other = _experiment(model={'name': 'wide_resnet_tiny', 'dropout': 0.5}, **{'seeds.noise': 1})
+  commands.assert_same(_named(experiment.init()), _named(other.init()))
+  assert float(_step(other, state, batch)[1]['loss']) != again[0]
+
+
+def test_dropout_masks_have_the_mean_gradient_of_as_many_networks(monkeypatch):
+  model = {'name': 'wide_resnet_tiny', 'dropout': 0.4}
+  many, one = _experiment(model={**model, 'dropout_masks': 3}), _experiment(model=model)
+  state, rows = _warm(one), jax.tree.map(lambda x: x[None], _batch(8))
+  key = jax.random.key(7)
+
+  def gradient(experiment, key):
+    monkeypatch.setattr(hk, 'next_rng_key', lambda: key)
+    return jax.jit(jax.vmap(
+        experiment.gradient, in_axes=(None, None, 0), axis_name='data'))(state, None, rows)
+
+  grads, _, metrics = gradient(many, key)
+  parts = [(grads, metrics) for grads, _, metrics in (
+      gradient(one, part) for part in jax.random.split(key, 3))]
+  assert any(jax.tree.leaves(jax.tree.map(lambda a, b: np.any(a != b), parts[0], parts[1])))
+  mean = jax.tree.map(lambda *x: sum(x) / 3, *parts)
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
+               (grads, metrics), mean)
+
+
+def test_the_init_seed_alone_makes_the_weights():
+  a, b, c = (_experiment(seed=s, **({'seeds.init': i} if i is not None else {})).init()
+             for s, i in ((0, None), (5, 0), (1, None)))
+  commands.assert_same(_named(a.params), _named(b.params))
+  assert any((_named(a.params)[k] != v).any() for k, v in _named(c.params).items())
+
+
+def test_ema_starts_at_the_parameters_and_follows():
+  experiment = _experiment(ema=0.9999)
+  state = experiment.init()
+  commands.assert_same(_named(state.params), _named(state.ema))
+  after, _ = _step(experiment, state, _batch(8))
+  # At t = 0 the decay is (1 + 0) / (10 + 0).
+  expected = jax.tree.map(lambda old, new: 0.1 * old + 0.9 * new, state.params, after.params)
+  commands.assert_same(_named(expected), _named(after.ema), rtol=1e-6)
+
+
+def test_everything_composes():
+  experiment = _experiment(
+      model={'name': 'wide_resnet_tiny', 'dropout': 0.1}, views=16, multiplicity=2, devices=2,
+      accumulate=2, ema=0.999, dtype='bfloat16',
+      **{'sam.rho': 0.05, 'sam.fraction': 0.5, 'optimizer.agc_clip': 0.01,
+         'optimizer.weight_decay': 2e-5, 'optimizer.momentum': 0.9, 'optimizer.nesterov': True,
+         'optimizer.decay_mask': 'no_gain_bias'})
+  batch = _batch(16)
+  batch['partner_label'] = np.roll(batch['label'], 2)
+  batch['weight'] = np.linspace(0, 1, 16, dtype=np.float32)
+  state = experiment.init()
+  for _ in range(3):
+    state, metrics = _step(experiment, state, batch, devices=2)
+  for name, value in _named(state).items():
+    assert np.isfinite(value).all(), name
+    assert value.dtype == (np.int32 if value.shape == () and 'int' in str(value.dtype)
+                           else np.float32), name
+  assert np.isfinite(float(metrics['loss']))
+
+
+def test_evaluation_does_not_count_padding():
+  experiment = _experiment()
+  state, batch = experiment.init(), _batch(6)
+  del batch['draws']
+  mask = np.array([1, 1, 1, 1, 0, 0], np.float32)
+  evaluate = jax.vmap(experiment.eval_step, in_axes=(None, None, 0), axis_name='data')
+  cut = lambda batch, n: jax.tree.map(lambda x: jnp.reshape(x, (n, -1) + x.shape[1:]), batch)
+  whole = evaluate(state.params, state.state, cut(
+      jax.tree.map(lambda x: x[:4], {**batch, 'mask': mask}), 1))
+  padded = evaluate(state.params, state.state, cut({**batch, 'mask': mask}, 2))
+  assert float(padded['examples'][0]) == 4
+  for key in whole:
+    np.testing.assert_allclose(padded[key][0], whole[key][0], rtol=1e-5)
