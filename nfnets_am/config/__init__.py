@@ -1,0 +1,1 @@
+"""What a run is asked to be: keys and defaults, names, cells, the numbers that follow."""

@@ -1,0 +1,1 @@
+"""Weights to numbers, and to predictions, on whole splits."""

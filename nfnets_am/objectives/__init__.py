@@ -1,0 +1,1 @@
+"""Scalars of a batch; each owns its forward passes."""

@@ -1,0 +1,1 @@
+"""Cells to claims, tables, pictures and pages."""

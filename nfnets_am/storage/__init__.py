@@ -1,0 +1,1 @@
+"""What a run keeps, on a disk or in a bucket."""

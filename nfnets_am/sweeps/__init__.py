@@ -1,0 +1,1 @@
+"""Experiment files, their runs, and what the runs' folders say."""

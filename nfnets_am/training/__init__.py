@@ -1,0 +1,1 @@
+"""One run: the step, its gradient, the loop, starts and restarts."""

@@ -1,0 +1,1 @@
+"""Small sets that are kept in memory, as they are."""

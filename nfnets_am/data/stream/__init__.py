@@ -1,0 +1,1 @@
+"""Sets of encoded images, streamed from shards and decoded once a visit."""

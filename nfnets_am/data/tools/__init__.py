@@ -1,0 +1,1 @@
+"""What is made beside training: sets, pictures of views, the stages of an input."""
