@@ -2,12 +2,34 @@
 
 import ast
 from typing import Any
+from typing import NamedTuple
 
 from nfnets_am.core import errors
 
 
-def calls(text: str) -> list[tuple[str, dict[str, Any]]]:
+class Language(NamedTuple):
+  """What a text is called in errors.
+
+  Attributes:
+    what: the whole text ('augmentation').
+    item: one call of it, with its article ('an op').
+    example: a text that is right.
+  """
+
+  what: str
+  item: str
+  example: str
+
+
+_AUGMENTATION = Language('augmentation', 'an op', 'pad_crop(pad=4) | flip() | normalise()')
+
+
+def calls(text: str, language: Language = _AUGMENTATION) -> list[tuple[str, dict[str, Any]]]:
   """Returns (name, keyword arguments) of every call in `text`, left to right.
+
+  Args:
+    text: calls joined by `|`.
+    language: for the errors.
 
   Raises:
     errors.ConfigError: anything but calls by name with literal keyword arguments, joined by `|`.
@@ -16,29 +38,29 @@ def calls(text: str) -> list[tuple[str, dict[str, Any]]]:
     # One line, so that a config may break the text where it likes.
     node = ast.parse(' '.join(text.split()), mode='eval').body
   except (AttributeError, SyntaxError, ValueError) as e:
-    raise _error(text, getattr(e, 'msg', None) or e) from e
+    raise _error(text, language, getattr(e, 'msg', None) or e) from e
   nodes = []
   while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
     nodes.append(node.right)
     node = node.left
-  return [_call(text, n) for n in [node, *reversed(nodes)]]
+  return [_call(text, language, n) for n in [node, *reversed(nodes)]]
 
 
-def _call(text: str, node: ast.expr) -> tuple[str, dict[str, Any]]:
+def _call(text: str, language: Language, node: ast.expr) -> tuple[str, dict[str, Any]]:
   part = ast.unparse(node)
   if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
     hint = f'; write {part}()' if isinstance(node, ast.Name) else ''
-    raise _error(text, f'{part!r} is not the call of an op{hint}')
+    raise _error(text, language, f'{part!r} is not the call of {language.item}{hint}')
   kwargs = {k.arg: k.value for k in node.keywords}
   if node.args or None in kwargs:
-    raise _error(text, f'the arguments of {part!r} need their names, as in pad_crop(pad=4)')
+    raise _error(text, language, f'the arguments of {part!r} need their names, as in f(x=4)')
   try:
     return node.func.id, {key: ast.literal_eval(value) for key, value in kwargs.items()}
   except ValueError as e:
-    raise _error(text, f'the arguments of {part!r} are not all literal values') from e
+    raise _error(text, language, f'the arguments of {part!r} are not all literal values') from e
 
 
-def _error(text: Any, why: Any) -> errors.ConfigError:
+def _error(text: Any, language: Language, why: Any) -> errors.ConfigError:
   return errors.ConfigError(
-      f'the augmentation {text!r} cannot be read: {why}; '
-      "allowed: op calls joined by |, such as 'pad_crop(pad=4) | flip() | normalise()'")
+      f'the {language.what} {text!r} cannot be read: {why}; '
+      f'allowed: calls joined by |, such as {language.example!r}')

@@ -1,4 +1,4 @@
-"""Moving average of the parameters, which is what NFNets are evaluated with."""
+"""Moving average of parameters and model state, which is what NFNets are evaluated with."""
 
 from typing import Any
 
@@ -7,12 +7,16 @@ import jax.numpy as jnp
 import optax
 
 
-def init_ema(params: Any) -> Any:
-  """Returns a float32 copy of `params`: the average starts at them.
+def init_ema(tree: Any) -> Any:
+  """Returns a copy of `tree`, floats as float32: the average starts at them.
 
   A copy, because a training step that donates its state may not hold one buffer twice.
+
+  Args:
+    tree: any pytree of arrays: parameters, or parameters and the state that is averaged with them.
   """
-  return jax.tree.map(lambda w: jnp.array(w, jnp.float32, copy=True), params)
+  return jax.tree.map(
+      lambda w: jnp.array(w, jnp.float32 if _is_float(w) else w.dtype, copy=True), tree)
 
 
 def decay_at(update: jax.typing.ArrayLike, decay: float) -> jax.Array:
@@ -32,13 +36,22 @@ def decay_at(update: jax.typing.ArrayLike, decay: float) -> jax.Array:
   return jnp.minimum(jnp.float32(decay), (1 + t) / (10 + t))
 
 
-def update_ema(ema: Any, params: Any, update: jax.typing.ArrayLike, decay: float) -> Any:
-  """Returns d * ema + (1 - d) * params with d = `decay_at(update, decay)`.
+def update_ema(ema: Any, tree: Any, update: jax.typing.ArrayLike, decay: float) -> Any:
+  """Returns d * ema + (1 - d) * tree with d = `decay_at(update, decay)`.
+
+  What is no float, such as a counter in the state, is taken from `tree`: a mean of it has no sense.
 
   Args:
-    ema: average so far, float32.
-    params: parameters after the update, same structure.
+    ema: average so far, see `init_ema`.
+    tree: what is averaged, after the update; same structure.
     update: t, the number of the update that was just done; the first is 0.
     decay: upper limit of d.
   """
-  return optax.incremental_update(params, ema, 1 - decay_at(update, decay))
+  step = 1 - decay_at(update, decay)
+  return jax.tree.map(
+      lambda new, old: optax.incremental_update(new, old, step) if _is_float(new) else new,
+      tree, ema)
+
+
+def _is_float(x: jax.Array) -> bool:
+  return jnp.issubdtype(x.dtype, jnp.floating)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import fractions
 import math
 from typing import Any
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +19,63 @@ import optax
 
 from nfnets_am.core import errors
 from nfnets_am.core import registry
+from nfnets_am.optim import checks
 
 GradFn = Callable[[Any, Any], tuple[Any, Any]]
+# (grad_fn, params, batch, axis_name) -> (this device's gradient, aux).
+Rule = Callable[[GradFn, Any, Any, str | None], tuple[Any, Any]]
+
+
+class RowsOfDevice(NamedTuple):
+  """How the rows of a device's batch lie, for rules that take a part of them.
+
+  Attributes:
+    views_per_device: B, rows of one device.
+    multiplicity: n, views per unique image; 0 (raw images) counts as 1.
+    layout: key of `IMAGE_OF_ROW`.
+    accumulate: micro-batches that `grad_fn` splits its rows into.
+  """
+
+  views_per_device: int
+  multiplicity: int
+  layout: str
+  accumulate: int
+
+
+def none(rows: RowsOfDevice) -> Rule:
+  """The gradient at the parameters themselves."""
+  del rows
+  return lambda grad_fn, params, batch, axis_name: grad_fn(params, batch)
+
+
+def sam(rows: RowsOfDevice, *, rho: float, synchronised: bool = False,
+        fraction: float = 1.0) -> Rule:
+  """Sharpness-aware minimisation; see `sam_gradient`, which the rule calls.
+
+  Args:
+    rows: of a device.
+    rho: length of the step up, in the units of the parameters, over 0.
+    synchronised: whether all devices climb the mean of their gradients, else each its own.
+    fraction: part of a device's unique images that the ascent's gradient is taken on, in (0, 1].
+
+  Returns:
+    A rule, with the gradient not yet averaged over devices and the aux of the first pass.
+
+  Raises:
+    ConfigError: a value out of range, a fraction that is no whole image, or one whose rows the
+      micro-batches do not divide.
+  """
+  checks.number(f'ascent.rho={rho!r}', rho, 'a number over 0')
+  checks.number(f'ascent.fraction={fraction!r}', fraction, 'more than 0 to 1')
+  part = None
+  if fraction < 1:
+    part = ascent_rows(rows.views_per_device, rows.multiplicity, rows.layout, fraction)
+    if len(part) % rows.accumulate:
+      raise errors.ConfigError(
+          f'accumulate={rows.accumulate} does not divide the {len(part)} views of '
+          f'ascent.fraction={fraction}')
+  return lambda grad_fn, params, batch, axis_name: sam_gradient(
+      grad_fn, params, batch, rho=rho, rows=part, axis_name=axis_name, synchronised=synchronised)
 
 
 def sam_gradient(
@@ -110,4 +166,10 @@ def ascent_rows(views_per_device: int, multiplicity: int, layout: str,
 IMAGE_OF_ROW = registry.Registry('layout', {
     'image_major': lambda row, views, unique: row // views,
     'view_major': lambda row, views, unique: row % unique,
+})
+
+# rows -> the rule that makes an update's gradient from a function that gives gradients.
+ASCENTS = registry.Registry('ascent', {
+    'none': none,
+    'sam': sam,
 })
