@@ -4,9 +4,9 @@ Printed when a run starts and written beside its results.
 """
 
 import dataclasses
-import math
 
-from nfnets_am.config import reading
+import ml_collections
+
 from nfnets_am.core import durations
 from nfnets_am.core import errors
 
@@ -35,8 +35,9 @@ class Derived:
     unique_per_device: unique images of one device; a fraction if an image's views lie on two.
     copies_per_host: views of a unique image that one host makes in an update.
     accumulate: micro-batches that a device's rows are cut into.
-    eval_batch: examples in an evaluation step over all devices.
-    log_every, eval_every, checkpoint_every: in updates, at least 1.
+    log_every, eval_every, checkpoint_every: in updates, at least 1; an evaluation may have another
+      interval.
+    checkpoint_at: updates whose checkpoints stay.
   """
 
   scheme: str
@@ -57,15 +58,19 @@ class Derived:
   unique_per_device: float
   copies_per_host: int
   accumulate: int
-  eval_batch: int
   log_every: int
   eval_every: int
   checkpoint_every: int
+  checkpoint_at: tuple[int, ...]
 
   def to_updates(self, key: str, text: str) -> float:
     """Turns a duration of the config into updates, not rounded (see durations.to_updates)."""
     return durations.to_updates(key, text, updates_per_epoch=self.updates_per_epoch,
                                 views=self.views, budget=self.updates)
+
+  def interval(self, key: str, text: str) -> int:
+    """Returns a duration of the config in whole updates, at least 1."""
+    return max(1, round(self.to_updates(key, text)))
 
   def epochs_at(self, update: int) -> float:
     """Returns how many epochs `update` updates are."""
@@ -73,12 +78,12 @@ class Derived:
 
 
 def derive(
-    config: reading.ReadConfig, *, train_images: int, devices: int = 1, hosts: int = 1,
+    config: ml_collections.ConfigDict, *, train_images: int, devices: int = 1, hosts: int = 1,
 ) -> Derived:
   """Computes the derived numbers.
 
   Args:
-    config: validated (config.validate).
+    config: complete and validated.
     train_images: N, after validation images were carved out.
     devices: over all hosts; at least 1.
     hosts: at least 1.
@@ -100,7 +105,7 @@ def derive(
     raise errors.ConfigError(
         f'an update holds {unique} unique images, the training set {train_images}; allowed: at '
         'most as many as there are')
-  group = config.data.host_group
+  group = config.data.get('host_group', 1)
   if hosts % group or copies % group:
     raise errors.ConfigError(
         f'data.host_group={group} with {hosts} hosts and {copies} views of an image in an update; '
@@ -150,8 +155,8 @@ def derive(
       unique_per_device=unique * group / devices,
       copies_per_host=copies // group,
       accumulate=accumulate,
-      eval_batch=math.ceil(config.eval.batch / devices) * devices,
       log_every=every('log_every', config.log_every),
-      eval_every=every('eval.every', config.eval.every),
+      eval_every=every('eval_every', config.eval_every),
       checkpoint_every=every('checkpoint.every', config.checkpoint.every),
+      checkpoint_at=tuple(every('checkpoint.at', text) for text in config.checkpoint.at),
   )

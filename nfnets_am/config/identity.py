@@ -8,8 +8,6 @@ from typing import Any
 
 import ml_collections
 
-from nfnets_am.config import schema
-
 # Where a run finds its data and what it writes beside its results: another value is the same run.
 MACHINE_KEYS = ('data.cache', 'data.data_dir', 'data.download', 'tensorboard')
 
@@ -29,34 +27,47 @@ def to_json(config: ml_collections.ConfigDict) -> dict[str, Any]:
   return json.loads(json.dumps(dict(flatten(config))))
 
 
-def from_json(flat: Mapping[str, Any]) -> ml_collections.ConfigDict:
-  """Returns the config of `to_json`; a section or another key that is missing has its default."""
-  config = schema.get_default()
-  with config.unlocked():
-    for section in {key.split('.')[0] for key in flat} & {'model', 'loss', 'schedule'}:
-      config[section] = ml_collections.ConfigDict()
-    config.update_from_flattened_dict({
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in flat.items() if value is not None})
-  return config
+def rows(flat: Mapping[str, Any]) -> tuple[int, int, bool]:
+  """Returns (U, B, whether neighbouring): the rows of an update, however the config says them.
+
+  `unique=64` and `views=64` are the same training at n = 1, and so are `unique=64` and `views=1024`
+  at n = 16, and neighbouring updates with one view.
+
+  Args:
+    flat: dotted key -> value; `neighbouring` may be missing.
+  """
+  n = max(flat['multiplicity'], 1)
+  neighbouring = bool(flat.get('neighbouring')) and n > 1
+  copies = 1 if neighbouring else n
+  unique = flat.get('unique') or flat.get('views', 0) // copies
+  return unique, unique * copies, neighbouring
 
 
-def content(config: ml_collections.ConfigDict) -> dict[str, Any]:
+def content(config: ml_collections.ConfigDict, defaults: Mapping[str, Any]) -> dict[str, Any]:
   """Returns what a run is, as JSON values: dotted key -> value, without MACHINE_KEYS.
 
   Keys at their default are left out, so that a key which is new in the code changes no run that was
-  there before it.
+  there before it. The rows of an update are said in one way.
+
+  Args:
+    config: of the run.
+    defaults: dotted key -> JSON value of the keys of this config, see training/sections.py.
   """
-  defaults = to_json(schema.get_default())
-  return {key: value for key, value in to_json(config).items() if key not in MACHINE_KEYS
-          and (key not in defaults or value != defaults[key])}
+  found = {key: value for key, value in to_json(config).items() if key not in MACHINE_KEYS
+           and (key not in defaults or value != defaults[key] or key == 'multiplicity')}
+  unique, _, neighbouring = rows(found)
+  said = {'multiplicity', 'unique', 'views', 'neighbouring'}
+  found = {key: value for key, value in found.items() if key not in said}
+  return found | {'multiplicity': config.multiplicity, 'unique': unique,
+                  'neighbouring': neighbouring}
 
 
-def run_name(config: ml_collections.ConfigDict) -> str:
+def run_name(config: ml_collections.ConfigDict, defaults: Mapping[str, Any]) -> str:
   """Returns the name of a run's folder in a sweep, 'wide_resnet-n4-seed0-1f3a9c0d2b'.
 
-  Two experiments that ask for the same run get the same name, so it is trained once.
+  Two experiments that ask for the same run get the same name, so it is trained once. Arguments as
+  of `content`.
   """
-  text = json.dumps(content(config), sort_keys=True)
+  text = json.dumps(content(config, defaults), sort_keys=True)
   digest = hashlib.sha256(text.encode()).hexdigest()[:10]
   return f'{config.model.name}-n{config.multiplicity}-seed{config.seed}-{digest}'

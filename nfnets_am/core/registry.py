@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from collections.abc import Mapping
 import difflib
+import functools
 import inspect
 from typing import Any
 
 from nfnets_am.core import errors
+
+# Stands for the default of an argument that has none.
+REQUIRED = inspect.Parameter.empty
 
 
 class Registry(Mapping):
@@ -42,6 +46,15 @@ class Registry(Mapping):
     check_kwargs(f'{self.what} {name!r}', factory, kwargs)
     return factory(*args, **kwargs)
 
+  def build(self, section: Any, *args: Any) -> Any:
+    """Calls the factory that a config's section names, with the section's other keys."""
+    keys = section.to_dict()
+    return self.make(keys.pop('name'), *args, **keys)
+
+  def keys_of(self, name: str) -> dict[str, Any]:
+    """Returns an entry's keyword-only arguments with their defaults, or REQUIRED."""
+    return keywords(self[name])
+
 
 def did_you_mean(name: str, allowed) -> str:
   """Returns ' (did you mean X?)' when something close to `name` is allowed, else ''."""
@@ -49,14 +62,25 @@ def did_you_mean(name: str, allowed) -> str:
   return f' (did you mean {close[0]!r}?)' if close else ''
 
 
+@functools.cache
+def _keywords(fn: Callable[..., Any]) -> tuple[tuple[str, Any], ...]:
+  return tuple((key, parameter.default) for key, parameter in
+               inspect.signature(fn).parameters.items() if parameter.kind == parameter.KEYWORD_ONLY)
+
+
+def keywords(fn: Callable[..., Any]) -> dict[str, Any]:
+  """Returns the keyword-only arguments of a function with their defaults, or REQUIRED."""
+  return dict(_keywords(fn))
+
+
 def check_kwargs(what: str, fn: Callable[..., Any], kwargs: Mapping[str, Any]) -> None:
   """Raises ConfigError if `fn` has no keyword-only argument for one of `kwargs`, or misses one."""
-  keywords = {k: p for k, p in inspect.signature(fn).parameters.items() if p.kind == p.KEYWORD_ONLY}
+  known = keywords(fn)
   for key in kwargs:
-    if key not in keywords:
+    if key not in known:
       raise errors.ConfigError(
-          f'{what} has no key {key!r}{did_you_mean(key, keywords)}; '
-          f'allowed: {", ".join(keywords) or "none"}')
-  for key, parameter in keywords.items():
-    if parameter.default is parameter.empty and key not in kwargs:
+          f'{what} has no key {key!r}{did_you_mean(key, known)}; '
+          f'allowed: {", ".join(known) or "none"}')
+  for key, default in known.items():
+    if default is REQUIRED and key not in kwargs:
       raise errors.ConfigError(f'{what} needs the key {key!r}')

@@ -14,9 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nfnets_am.config import reading
 from nfnets_am.core import errors
 from nfnets_am.data import ops
+
+HAND_OVERS = ('uint8', 'bfloat16')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,24 +63,26 @@ class HandOver:
 
 
 def make_hand_over(
-    config: reading.ReadConfig, augmentation: ops.Augmentation, *, dtype: str,
+    augmentation: ops.Augmentation, *, hand_over: str, double_transpose: bool, dtype: str,
     mean: tuple[float, ...], std: tuple[float, ...],
 ) -> HandOver:
-  """Reads data.hand_over and data.double_transpose.
+  """Returns the way of the images of data.hand_over and data.double_transpose.
 
   Args:
-    config: the section `data`.
     augmentation: what normalises.
+    hand_over: 'uint8' or 'bfloat16'.
+    double_transpose: whether images travel as [H, W, C, B].
     dtype: that the model computes in.
     mean, std: per channel, in [0, 1].
 
   Raises:
-    ConfigError: normalised bfloat16 is not what the model would see.
+    ConfigError: an unknown way, or normalised bfloat16 is not what the model would see.
   """
-  if config.apply == 'device':
-    return HandOver()
+  if hand_over not in HAND_OVERS:
+    raise errors.ConfigError(
+        f'data.hand_over={hand_over!r}; allowed: {" or ".join(map(repr, HAND_OVERS))}')
   table = None
-  if config.hand_over == 'bfloat16':
+  if hand_over == 'bfloat16':
     if dtype != 'bfloat16' or augmentation.float_ops:
       raise errors.ConfigError(
           f"data.hand_over='bfloat16' with dtype={dtype!r} and data.augment={augmentation.text!r}; "
@@ -89,4 +92,4 @@ def make_hand_over(
                              (256, 1, 1, len(mean)))
     table = np.asarray(
         augmentation.finish(jnp.asarray(levels), {}, mean, std).astype(jnp.bfloat16))[:, 0, 0]
-  return HandOver(table, config.double_transpose)
+  return HandOver(table, double_transpose)

@@ -15,6 +15,7 @@ import numpy as np
 
 from nfnets_am.core import errors
 from nfnets_am.data import draws
+from nfnets_am.data import orders
 
 LAYOUTS = ('image_major', 'view_major')
 
@@ -45,6 +46,7 @@ class ViewPlan:
     hosts: how many there are. The order of images does not depend on it.
     host_group: neighbouring hosts that read the same images and draw different views of them
       (distributed batch augmentation, Hoffer et al. 2020 sec. 4.5); 1 is none.
+    ordering: of the images of a pass, see orders.py; None is shuffled passes.
   """
   examples: int
   unique: int
@@ -55,6 +57,7 @@ class ViewPlan:
   host: int = 0
   hosts: int = 1
   host_group: int = 1
+  ordering: orders.Order | None = None
 
   def __post_init__(self):
     if not 1 <= self.unique <= self.examples:
@@ -118,15 +121,25 @@ class ViewPlan:
     ids = self.order(epoch)[start:start + share]
     views = np.arange(self.copies, dtype=np.int32)
     views += np.int32(step % self._visits + self.host % self.host_group * self.copies)
+    # Of an image that the order brings again in the same pass, further views are drawn.
+    before = self.before(epoch)[start:start + share] * np.int32(max(self.multiplicity, 1))
     if self.layout == 'image_major':
-      example, view = np.repeat(ids, len(views)), np.tile(views, share)
+      example, view = np.repeat(ids, len(views)), np.add.outer(before, views).ravel()
     else:
-      example, view = np.tile(ids, len(views)), np.repeat(views, share)
+      example, view = np.tile(ids, len(views)), np.add.outer(views, before).ravel()
     return Rows(example, np.full(len(example), epoch, np.int32), view)
 
   def order(self, epoch: int) -> np.ndarray:
     """Returns the images of a pass in the order in which updates take them: int32 [at most N]."""
-    return _permutation(self.examples, self.shuffle_seed, epoch)
+    return _ordered(self._ordering, self.shuffle_seed, epoch)[0]
+
+  def before(self, epoch: int) -> np.ndarray:
+    """Returns how often each image of `order` was there before in its pass: int32, same shape."""
+    return _ordered(self._ordering, self.shuffle_seed, epoch)[1]
+
+  @functools.cached_property
+  def _ordering(self) -> orders.Order:
+    return self.ordering or orders.shuffled(np.zeros(self.examples, np.int32), self.unique)
 
   @property
   def _all_views(self) -> int:
@@ -140,13 +153,13 @@ class ViewPlan:
 
 
 @functools.lru_cache(maxsize=4)
-def _permutation(examples: int, seed: int, epoch: int) -> np.ndarray:
-  """The order of the images in a pass: int32 [N], read-only.
-
-  Sorted random keys, and not `Generator.permutation`: numpy promises the raw stream of Philox for
-  ever, the algorithms on top of it may change between versions.
-  """
-  keys = np.random.Philox(key=np.array([seed, epoch], np.uint64)).random_raw(examples)
-  order = np.argsort(keys, kind='stable').astype(np.int32)
-  order.flags.writeable = False
-  return order
+def _ordered(ordering: orders.Order, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+  """The images of a pass, and how often each was there before in it: int32, read-only."""
+  order = ordering(seed, epoch)
+  before = np.zeros_like(order)
+  if np.bincount(order).max() > 1:
+    ranked = np.argsort(order, kind='stable')
+    first = np.searchsorted(order[ranked], order[ranked])
+    before[ranked] = np.arange(len(order)) - first
+  order.flags.writeable = before.flags.writeable = False
+  return order, before

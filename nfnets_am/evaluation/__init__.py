@@ -1,1 +1,12 @@
-"""Weights to numbers, and to predictions, on whole splits."""
+"""Weights to numbers, and to predictions. To add an evaluation, write a file and a line here."""
+
+from nfnets_am.core import registry
+from nfnets_am.evaluation import accuracy
+from nfnets_am.evaluation.evaluation import COMMON
+
+__all__ = ('COMMON', 'EVALUATIONS')
+
+# Each entry takes its keys and returns what evaluates a batch, see evaluation.py.
+EVALUATIONS = registry.Registry('evaluation', {
+    'accuracy': accuracy.accuracy,
+})

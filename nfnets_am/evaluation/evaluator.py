@@ -1,70 +1,113 @@
-"""Evaluation: every example of a split exactly once, for any batch size and number of devices."""
+"""Runs evaluations: every example of a split exactly once, for any batch size and device count."""
 
 from collections.abc import Callable
 from collections.abc import Mapping
 import itertools
+import math
 from typing import Any
+from typing import NamedTuple
+import zlib
 
 import jax
 import numpy as np
 
 from nfnets_am.core import parallel
 from nfnets_am.data import inputs
+from nfnets_am.evaluation import evaluation as evaluation_lib
+from nfnets_am.evaluation import predictions as predictions_lib
+from nfnets_am.models import model as model_lib
+
+
+class Weights(NamedTuple):
+  """Both kinds of weights.
+
+  Attributes:
+    params: {module: {name: float32 array}}.
+    averages: the model's averages, see models/model.py.
+  """
+
+  params: Any
+  averages: Any
+
+
+def eval_step(evaluation: evaluation_lib.Evaluation, model: model_lib.Model, preparation: Any,
+              seed: int) -> Callable[..., Any]:
+  """Returns one device's evaluation of a batch.
+
+  Args:
+    evaluation: what is evaluated.
+    model: of the weights.
+    preparation: of the input.
+    seed: of what an evaluation draws.
+
+  Returns:
+    (weights, number of the batch, batch) -> (sums, predictions): over all devices' rows whose
+    'mask' is 1, float32 scalars of each metric and their number 'examples'; and what is predicted
+    of each row of this device, {} unless it is kept.
+  """
+  def step(weights: Weights, number: jax.Array, batch: Mapping[str, Any]):
+    rows = preparation.prepare_stored(batch)
+    rng = jax.random.key(zlib.crc32(f'{evaluation.name} {seed}'.encode()))
+    rng = jax.random.fold_in(jax.random.fold_in(rng, number), jax.lax.axis_index(parallel.AXIS))
+    state = model_lib.State(weights.averages, model.init_carry(len(batch['mask'])))
+    values, predicted = evaluation.evaluate(model.apply, weights.params, state, rng, rows)
+    sums = {name: (batch['mask'] * value).sum() for name, value in values.items()}
+    sums['examples'] = batch['mask'].sum()
+    return jax.lax.psum(sums, parallel.AXIS), predicted if evaluation.keep else {}
+
+  return step
 
 
 class Evaluator:
-  """Evaluates weights on whole splits."""
+  """One evaluation of a run, compiled once for all its weights."""
 
-  def __init__(self, eval_step: Callable[..., Any], dataset: inputs.Input, *, batch: int,
-               backend: str):
-    """Compiles nothing yet.
+  def __init__(self, evaluation: evaluation_lib.Evaluation, model: model_lib.Model,
+               dataset: inputs.Input, *, backend: str, seed: int):
+    """Compiles nothing yet; arguments as of `eval_step`, and 'pmap' or 'shard_map'."""
+    self._evaluation, self._dataset, self._backend = evaluation, dataset, backend
+    self._step = parallel.map_step(
+        eval_step(evaluation, model, dataset.preparation, seed), backend,
+        in_axes=(None, None, 0), out_axes=(None, 0))
 
-    Args:
-      eval_step: Experiment.eval_step.
-      dataset: its splits.
-      batch: examples in a step over all devices, a multiple of them.
-      backend: 'pmap' or 'shard_map'.
-    """
-    self._step = parallel.map_step(eval_step, backend, replicated=2)
-    self._dataset = dataset
-    self._batch = batch
-    self._backend = backend
-
-  def evaluate(self, split: str, weights: Mapping[str, Any], state: Any) -> dict[str, float]:
-    """Evaluates several sets of weights in one pass over a split.
+  def evaluate(self, weights: Mapping[str, Weights]
+               ) -> tuple[dict[str, float], predictions_lib.Predictions | None]:
+    """Evaluates several sets of weights in one pass over the split.
 
     Args:
-      split: 'train' (without augmentation), 'minibatch' (its first batch alone), 'validation' or
-        'test'.
-      weights: prefix -> params, such as {'': params, 'ema_': ema}.
-      state: the model's state.
+      weights: prefix -> weights on all devices, such as {'': raw, 'ema_': average}.
 
     Returns:
-      'images' (how many were counted) and, for each prefix, 'loss' (mean cross-entropy in nats),
-      'top1' and, where K > 5, 'top5' (shares).
+      'images' (how many were counted) and, for each prefix, the mean of each metric; and the
+      predictions, if they are kept.
     """
     sums: dict[str, dict[str, float]] = {prefix: {} for prefix in weights}
-    hosts = jax.process_count()
-    stored, most = ('train', 1) if split == 'minibatch' else (split, None)
+    kept = predictions_lib.Collector() if self._evaluation.keep else None
+    hosts, devices = jax.process_count(), jax.device_count()
+    size = math.ceil(self._evaluation.batch / devices) * devices
     batches = self._dataset.eval_batches(
-        stored, self._batch // hosts, host=jax.process_index(), hosts=hosts)
-    for batch in itertools.islice(batches, most):
-      batch = parallel.shard(batch, self._backend)
-      for prefix, params in weights.items():
+        self._evaluation.split, size // hosts, host=jax.process_index(), hosts=hosts)
+    for number, batch in enumerate(itertools.islice(batches, self._evaluation.most or None)):
+      placed = parallel.shard(batch, self._backend)
+      for prefix, one in weights.items():
         # float() waits for the step: an unblocked loop of collectives can hang on the CPU.
-        for key, value in self._step(params, state, batch).items():
+        totals, predicted = self._step(one, np.int32(number), placed)
+        for key, value in totals.items():
           sums[prefix][key] = sums[prefix].get(key, 0.0) + float(np.asarray(value))
+        if kept:
+          kept.add(prefix, predicted)
+      if kept:
+        kept.add_rows(batch)
     result = {}
     for prefix, totals in sums.items():
       examples = totals.pop('examples')
       result['images'] = int(examples)
       result.update({prefix + key: total / examples for key, total in totals.items()})
-    return result
+    return result, kept.gather() if kept else None
 
 
-def weights_of(train_state: Any) -> dict[str, Any]:
+def weights_of(train_state: Any) -> dict[str, Weights]:
   """Returns what an evaluation compares: raw weights and, where there is one, their average."""
-  weights = {'': train_state.params}
+  weights = {'': Weights(train_state.params, train_state.averages)}
   if train_state.ema is not None:
     weights['ema_'] = train_state.ema
   return weights

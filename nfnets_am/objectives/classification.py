@@ -1,14 +1,15 @@
-"""Losses: a loss is a named function of the model's outputs and the batch."""
+"""Cross-entropy of class labels, of mixed rows too."""
 
-from collections.abc import Callable
 from collections.abc import Mapping
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 
-from nfnets_am.core import registry
-
-Loss = Callable[[jax.Array, Mapping[str, jax.Array]], jax.Array]
+from nfnets_am.core import errors
+from nfnets_am.models import model
+from nfnets_am.objectives import objective
 
 
 def targets(batch: Mapping[str, jax.Array], num_classes: int) -> jax.Array:
@@ -29,15 +30,36 @@ def targets(batch: Mapping[str, jax.Array], num_classes: int) -> jax.Array:
   return weight * own + (1 - weight) * jax.nn.one_hot(batch['partner_label'], num_classes)
 
 
-def _cross_entropy(*, label_smoothing: float = 0.0) -> Loss:
-  """Cross-entropy; smoothing (1 - s) y + s / K comes after mixing (Brock et al. 2021)."""
+def cross_entropy(*, label_smoothing: float = 0.0, auxiliary: float = 0.0) -> objective.Objective:
+  """Mean cross-entropy; smoothing (1 - s) y + s / K comes after mixing (Brock et al. 2021).
 
-  def loss(logits: jax.Array, batch: Mapping[str, jax.Array]) -> jax.Array:
-    labels = optax.losses.smooth_labels(targets(batch, logits.shape[-1]), label_smoothing)
-    return optax.losses.softmax_cross_entropy(logits, labels)
+  Args:
+    label_smoothing: s in [0, 1).
+    auxiliary: weight of the cross-entropy of each of the model's auxiliary logits, from 0 up.
 
-  return loss
+  Returns:
+    An objective of one forward pass, with the metrics 'loss' (without auxiliary terms) and 'top1'.
 
+  Raises:
+    ConfigError: a value out of its range.
+  """
+  if not 0 <= label_smoothing < 1:
+    raise errors.ConfigError(
+        f'objective.label_smoothing={label_smoothing}; allowed: from 0 to below 1')
+  if not 0 <= auxiliary < float('inf'):
+    raise errors.ConfigError(f'objective.auxiliary={auxiliary}; allowed: 0 or more')
 
-# Each entry takes its options and returns loss(logits [..., B, K], batch) -> float32 [..., B].
-LOSSES = registry.Registry('loss', {'cross_entropy': _cross_entropy})
+  def compute(apply: objective.Apply, params: Any, state: model.State, rng: jax.Array,
+              batch: objective.Batch, progress: jax.Array) -> objective.Result:
+    outputs, state = apply(params, state, rng, batch['inputs'], model.Mode(True, progress))
+    labels = targets(batch, outputs.logits.shape[-1])
+    labels = optax.losses.smooth_labels(labels, label_smoothing)
+    loss = optax.losses.softmax_cross_entropy(outputs.logits, labels).mean()
+    top1 = (outputs.logits.argmax(axis=-1) == batch['label']).mean(dtype=jnp.float32)
+    total = loss
+    if auxiliary:
+      for logits in outputs.auxiliary.values():
+        total += auxiliary * optax.losses.softmax_cross_entropy(logits, labels).mean()
+    return total, (state, {'loss': loss, 'top1': top1})
+
+  return compute

@@ -4,6 +4,7 @@ A checkpoint is the train state and a few numbers of the loop. One that was bein
 process died leaves a temporary folder, which orbax never reads and the next start removes.
 """
 
+from collections.abc import Sequence
 import os
 from typing import Any
 
@@ -13,7 +14,6 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from nfnets_am.core import errors
-from nfnets_am.core import parallel
 from nfnets_am.storage import leases
 
 
@@ -27,7 +27,7 @@ class Checkpoints:
   """The checkpoints of one run; every host calls every method at the same update."""
 
   def __init__(self, folder: str | os.PathLike, *, keep: int = 1, best: str = '',
-               read_only: bool = False):
+               at: Sequence[int] = (), read_only: bool = False):
     """Opens a folder of checkpoints.
 
     Args:
@@ -35,6 +35,7 @@ class Checkpoints:
       keep: how many of the last checkpoints stay; at least 1.
       best: an evaluation metric ('test/top1') whose best checkpoint stays too, or ''. Metrics whose
         name ends in 'loss' are best when low.
+      at: updates whose checkpoints stay too.
       read_only: for evaluation; saves nothing and removes nothing.
     """
     self.folder = epath.Path(folder)
@@ -43,6 +44,8 @@ class Checkpoints:
     options = {}
     if not read_only:
       policies = [checkpoint_managers.LatestN(keep)]
+      if at:
+        policies.append(checkpoint_managers.CustomSteps(steps=list(at)))
       if best:
         mode = 'min' if best.endswith('loss') else 'max'
         options = {'best_fn': lambda metrics: metrics[best], 'best_mode': mode}
@@ -72,7 +75,7 @@ class Checkpoints:
 
     Args:
       update: updates done.
-      train_state: placed on all devices.
+      train_state: arrays over every device of every host, see parallel.over_all_hosts.
       loop: JSON values.
       metrics: of an evaluation at this update, {'test/top1': 0.9}.
 
@@ -86,7 +89,7 @@ class Checkpoints:
       self._manager.save(
           update, metrics=metrics,
           args=ocp.args.Composite(
-              train_state=ocp.args.StandardSave(parallel.over_all_hosts(train_state)),
+              train_state=ocp.args.StandardSave(train_state),
               loop=ocp.args.JsonSave(loop)))
     except Exception as e:  # orbax and tensorstore raise many types; all mean that it is not saved.
       raise self._not_saved(e) from e
@@ -107,7 +110,7 @@ class Checkpoints:
 
     Args:
       update: one of `all()`.
-      abstract_state: the train state's shapes and dtypes (jax.eval_shape of its init).
+      abstract_state: the train state's shapes, dtypes and shardings, see parallel.shardings.
 
     Returns:
       The train state, placed on all devices, and the loop's numbers.
@@ -115,13 +118,10 @@ class Checkpoints:
     Raises:
       UserError: the files are damaged or of another model.
     """
-    sharding = jax.sharding.NamedSharding(parallel.mesh(), jax.sharding.PartitionSpec())
-    target = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), abstract_state)
     try:
       restored = self._manager.restore(
           update, args=ocp.args.Composite(
-              train_state=ocp.args.StandardRestore(target), loop=ocp.args.JsonRestore()))
+              train_state=ocp.args.StandardRestore(abstract_state), loop=ocp.args.JsonRestore()))
     except Exception as e:
       before = [u for u in self.all() if u < update]
       way_on = f'go on from update {before[-1]}' if before else 'begin again'

@@ -18,25 +18,33 @@ import numpy as np
 from nfnets_am.core import errors
 from nfnets_am.core import parallel
 from nfnets_am.evaluation import evaluator as evaluator_lib
+from nfnets_am.evaluation import predictions
 from nfnets_am.storage import checkpoints as checkpoints_lib
 from nfnets_am.storage import metrics as metrics_lib
 from nfnets_am.storage import progress as progress_lib
 from nfnets_am.storage import run_folder
 from nfnets_am.training import feed
 from nfnets_am.training import run as run_lib
+from nfnets_am.training import sections
 from nfnets_am.training import signals
+from nfnets_am.training import starts
+from nfnets_am.training import step as step_lib
+from nfnets_am.training import sums as sums_lib
 
 # What collectives and the coordination service say when a host does not answer any more.
 _LOST = re.compile('gloo|connection (closed|reset|refused)|heartbeat|unavailable|DEADLINE_EXCEEDED',
                    re.IGNORECASE)
 
 
-def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict[str, Any]:
+def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike, *, until: str = ''
+          ) -> dict[str, Any]:
   """Trains a run to its end, or from where it stands.
 
   Args:
-    config: see config.get_default.
+    config: see schema.get_default.
     workdir: the run's folder; the same config there resumes.
+    until: a duration after which the run is saved and left as 'stopped'; '' goes on to the end. No
+      part of what the run is.
 
   Returns:
     The status: {'status': 'finished' | 'stopped' | 'diverged', ...}.
@@ -45,14 +53,19 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict
     UserError: bad input, or a file that cannot be read or written; status.json says 'failed'.
     LostHostError: another host is gone; status.json says 'stopped'.
   """
+  if config.measure:
+    raise errors.ConfigError(
+        f'measure={config.measure!r}: this is measured and not trained, by '
+        'python -m nfnets_am.measure with the same flags')
   folder = run_folder.RunFolder(workdir, writer=jax.process_index() == 0)
   run = run_lib.build(config, begins=not checkpoints_lib.exist(folder.path / 'checkpoints'))
-  folder.open(config)
+  last = run.derived.interval('until', until) if until else run.derived.updates
+  folder.open(run.config, sections.defaults(run.config))
   try:
     status = folder.status()
     if status['status'] in run_folder.DONE:
       return status
-    return _Loop(run, folder).run()
+    return _Loop(run, folder, last).run()
   except Exception as e:
     if jax.process_count() > 1 and _LOST.search(str(e)):
       reason = f'another host is gone ({str(e).strip().splitlines()[0][:200]})'
@@ -70,19 +83,26 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict
 class _Loop:
   """The moving parts of one start of a run."""
 
-  def __init__(self, run: run_lib.Run, folder: run_folder.RunFolder):
+  def __init__(self, run: run_lib.Run, folder: run_folder.RunFolder, last: int):
     self._run = run
     self._derived = run.derived
+    self._last = min(last, run.derived.updates)
     self._folder = folder
     self._writer = jax.process_index() == 0
     self._checkpoints = checkpoints_lib.Checkpoints(
-        folder.path / 'checkpoints', keep=run.keep, best=run.best)
+        folder.path / 'checkpoints', keep=run.config.checkpoint.keep,
+        best=run.config.checkpoint.best, at=run.derived.checkpoint_at)
     self._step = parallel.map_step(
-        run.experiment.train_step, run.backend, replicated=2, donate=(0,))
-    self._evaluator = evaluator_lib.Evaluator(
-        run.experiment.eval_step, run.dataset, batch=run.derived.eval_batch, backend=run.backend)
+        run.experiment.train_step, run.backend, in_axes=(step_lib.AXES, None, 0),
+        out_axes=(step_lib.AXES, None), donate=(0,))
+    # Each with the updates after which it is due.
+    self._evaluations = [
+        (one, run.derived.interval(f'evals.{one.name}.every', one.every),
+         evaluator_lib.Evaluator(one, run.experiment.model, run.dataset, backend=run.backend,
+                                 seed=run.seeds.noise))
+        for one in run.evaluations]
     # Sums over the updates since the last line of training metrics.
-    self._sums: dict[str, float] = {}
+    self._sums = sums_lib.Sums()
     self._sinks: list[Any] = []
     self._progress: progress_lib.Progress | None = None
 
@@ -96,7 +116,7 @@ class _Loop:
     self._folder.set_status('running', update=start, updates=derived.updates)
     if self._writer:
       self._sinks.append(metrics_lib.MetricsFile(self._folder.path / 'metrics.jsonl', update=start))
-      if self._run.tensorboard:
+      if self._run.config.tensorboard:
         self._sinks.append(metrics_lib.TensorBoard(self._folder.path / 'tensorboard', update=start))
     self._progress = progress_lib.Progress(
         updates=derived.updates, start=start, views=derived.views, show=self._writer)
@@ -113,17 +133,20 @@ class _Loop:
 
   def _start(self) -> tuple[Any, int]:
     """Returns the placed train state and its update: of the newest checkpoint, or the first."""
-    init = self._run.experiment.init
     update = self._checkpoints.latest()
     if update is None:
-      return parallel.replicate(jax.jit(init)(self._run.weights)), 0
-    train_state, loop = self._checkpoints.restore(update, jax.eval_shape(init))
-    self._sums = loop['sums']
+      train_state = self._run.start(self._run.backend)
+      return train_state, int(train_state.update)
+    train_state, loop = starts.restore(
+        self._checkpoints, update, self._run.experiment, self._run.backend)
+    self._sums = sums_lib.Sums(loop['sums'])
     return train_state, update
 
   def _updates(self, train_state: Any, start: int, stop: signals.StopSignal) -> dict[str, Any]:
     """Runs the updates after `start`; returns the status that they end in."""
     derived = self._derived
+    if start >= self._last < derived.updates:
+      return self._stopped(start, 'until')
     pool = feed.place_pool(self._run)
     batches = feed.placed_batches(self._run, start)
     # The metrics of update k are read while update k + 1 computes: the device never waits for the
@@ -136,61 +159,65 @@ class _Loop:
         return self._diverged(waiting[0])
       waiting = update, scalars
       stopping = stop.requested(update)
-      at_end = stopping or update == derived.updates
-      if not (at_end or any(update % every == 0 for every in (
-          derived.log_every, derived.eval_every, derived.checkpoint_every))):
+      leaving = stopping or update == self._last
+      if not (leaving or self._is_due(update)):
         continue
       if not self._count(*waiting):
         return self._diverged(update)
       waiting = None
-      evaluated = self._milestone(update, train_state, stopping)
-      if stopping and update < derived.updates:
-        return {'status': 'stopped', 'update': update, 'updates': derived.updates,
-                'reason': 'a signal; the same command goes on'}
+      evaluated = self._milestone(update, train_state, leaving)
+      if leaving and update < derived.updates:
+        return self._stopped(update, 'a signal' if stopping else 'until')
     # What the last update did to the weights, no later loss of training shows.
-    for split in self._run.eval_splits:
-      if not math.isfinite(evaluated.get(f'{split}/loss', 0.0)):
-        return self._diverged(derived.updates, f'on the split {split!r} ')
+    for name, loss in evaluated.items():
+      if name.endswith('/loss') and not math.isfinite(loss):
+        return self._diverged(derived.updates, f'on the split {name.removesuffix("/loss")!r} ')
     return {'status': 'finished', 'update': derived.updates, 'updates': derived.updates}
+
+  def _is_due(self, update: int) -> bool:
+    """Whether anything is written after an update."""
+    derived = self._derived
+    return update in derived.checkpoint_at or any(update % every == 0 for every in (
+        derived.log_every, derived.checkpoint_every, *(every for _, every, _ in self._evaluations)))
 
   def _count(self, update: int, scalars: dict[str, jax.Array]) -> bool:
     """Adds an update's metrics to the sums; returns whether its loss is finite."""
     values = {key: float(np.asarray(value)) for key, value in scalars.items()}
-    self._sums['updates'] = self._sums.get('updates', 0) + 1
-    for key in ('loss', 'top1'):
-      self._sums[key] = self._sums.get(key, 0.0) + values[key]
-    self._sums['learning_rate'] = values['learning_rate']
+    self._sums.add(values)
     self._progress.show(update, values['loss'])
     return math.isfinite(values['loss'])
 
-  def _milestone(self, update: int, train_state: Any, stopping: bool) -> dict[str, float]:
+  def _milestone(self, update: int, train_state: Any, leaving: bool) -> dict[str, float]:
     """Writes what is due after an update: training metrics, a checkpoint, and what it returns.
 
     Returns:
-      'SPLIT/METRIC' -> value of the evaluation; {} if none is due.
+      'NAME/METRIC' -> value of the evaluations; {} if none is due.
     """
     derived = self._derived
     last = update == derived.updates
     if last or update % derived.log_every == 0:
-      updates = self._sums['updates']
-      self._write(update, 'train_views', {
-          'loss': self._sums['loss'] / updates, 'top1': self._sums['top1'] / updates,
-          'learning_rate': self._sums['learning_rate'], **self._left_out()})
-      self._sums = {}
+      self._write(update, 'train_views', {**self._sums.means(), **self._left_out()})
+      self._sums = sums_lib.Sums()
     evaluated = {}
-    if last or update % derived.eval_every == 0:
-      for split in self._run.eval_splits:
-        result = self._evaluator.evaluate(
-            split, evaluator_lib.weights_of(train_state), train_state.state)
-        self._write(update, split, result)
-        evaluated.update({f'{split}/{key}': value for key, value in result.items()})
-        self._progress.say(f'update {update}: {split} ' + ', '.join(
-            f'{key} {value:.4g}' for key, value in result.items()))
-    if last or stopping or update % derived.checkpoint_every == 0:
+    for one, every, evaluator in self._evaluations:
+      if last or update % every == 0:
+        evaluated |= self._evaluate(update, one, evaluator, train_state)
+    if last or leaving or update % derived.checkpoint_every == 0 or update in derived.checkpoint_at:
       for sink in self._sinks:
         sink.sync()
-      self._checkpoints.save(update, train_state, {'sums': self._sums}, evaluated)
+      self._checkpoints.save(update, parallel.over_all_hosts(train_state, step_lib.AXES),
+                             {'sums': self._sums.state()}, evaluated)
     return evaluated
+
+  def _evaluate(self, update: int, one: Any, evaluator: evaluator_lib.Evaluator,
+                train_state: Any) -> dict[str, float]:
+    result, predicted = evaluator.evaluate(evaluator_lib.weights_of(train_state))
+    self._write(update, one.name, result)
+    self._progress.say(f'update {update}: {one.name} ' + ', '.join(
+        f'{key} {value:.4g}' for key, value in result.items()))
+    if predicted and self._writer:
+      predictions.write(self._folder.path / 'predictions' / f'{one.name}.npz', predicted)
+    return {f'{one.name}/{key}': value for key, value in result.items()}
 
   def _left_out(self) -> dict[str, int]:
     """Returns how many bad records of the training set are left out, if any are."""
@@ -201,6 +228,10 @@ class _Loop:
     line = {'update': update, 'epochs': self._derived.epochs_at(update), 'split': split, **values}
     for sink in self._sinks:
       sink.write(line)
+
+  def _stopped(self, update: int, why: str) -> dict[str, Any]:
+    return {'status': 'stopped', 'update': update, 'updates': self._derived.updates,
+            'reason': f'{why}; the same command goes on'}
 
   def _diverged(self, update: int, where: str = '') -> dict[str, Any]:
     return {'status': 'diverged', 'update': update, 'updates': self._derived.updates,

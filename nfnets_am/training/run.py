@@ -1,19 +1,25 @@
-"""From a config to a run that is ready to go: data, derived numbers and experiment."""
+"""From a config to a run that is ready to go: input, derived numbers and experiment."""
 
 import dataclasses
+import functools
+from typing import Any
 
 import jax
 import ml_collections
 from rich import console
 from rich import table
 
+from nfnets_am import evaluation
 from nfnets_am.config import derived as derived_lib
-from nfnets_am.config import reading
 from nfnets_am.config import schema
+from nfnets_am.config import seeds as seeds_lib
+from nfnets_am.core import errors
 from nfnets_am.data import inputs
-from nfnets_am.data import ops
+from nfnets_am.data import orders
 from nfnets_am.data import views
-from nfnets_am.models import pretrained
+from nfnets_am.evaluation import evaluation as evaluation_lib
+from nfnets_am.training import sections
+from nfnets_am.training import starts
 from nfnets_am.training import step as step_lib
 
 
@@ -22,79 +28,75 @@ class Run:
   """What a config describes, built and checked; no device has computed anything yet.
 
   Attributes:
-    dataset: what is read, in memory or streamed.
+    config: complete.
+    dataset: what is read.
     derived: the derived numbers.
     experiment: the pure part.
-    plan: which images and views an update holds.
-    seeds: the four seeds.
-    backend: 'pmap' or 'shard_map'.
-    eval_splits: what is evaluated.
-    keep, best: checkpoints that stay, see checkpoints.Checkpoints.
-    tensorboard: whether to write events too.
-    weights: to start from, {module: {name: array}}, or None.
+    plan: which examples and views an update holds.
+    seeds: see config/seeds.py.
+    evaluations: what is evaluated, in order.
+    start: places the first state; None for a run that goes on from its own checkpoint.
   """
 
+  config: ml_collections.ConfigDict
   dataset: inputs.Input
   derived: derived_lib.Derived
   experiment: step_lib.Experiment
   plan: views.ViewPlan
-  seeds: dict[str, int]
-  backend: str
-  eval_splits: tuple[str, ...]
-  keep: int
-  best: str
-  tensorboard: bool
-  weights: pretrained.Params | None
+  seeds: seeds_lib.Seeds
+  evaluations: tuple[evaluation_lib.Evaluation, ...]
+  start: Any
+
+  @property
+  def backend(self) -> str:
+    """'pmap' or 'shard_map'."""
+    return self.config.backend
 
 
 def build(config: ml_collections.ConfigDict, *, begins: bool = True) -> Run:
   """Builds a run; everything that is wrong with a config is refused here.
 
   Args:
-    config: see config.get_default.
-    begins: whether the run starts at its first update. From a checkpoint it needs no `init_from`,
-      whose file may be gone by then.
+    config: see schema.get_default.
+    begins: whether the run starts at its first update. From a checkpoint it needs no start, whose
+      file may be gone by then.
 
   Raises:
     ConfigError: one sentence with the key, its value and what is allowed.
-    UserError: the data set or the weights file is missing or unreadable, or the weights are those
-      of another model.
+    UserError: the data set or what it starts from is missing or unreadable, or the weights are
+      those of another model.
   """
+  config = sections.complete(config)
   schema.validate(config)
-  read = reading.ReadConfig(config)
-  seeds = reading.seeds(read)
-  augmentation = ops.parse(read.data.augment)
-  dataset = inputs.open_input(read.data, augmentation)
+  evaluations = evaluation_lib.of(config, evaluation.EVALUATIONS)
+  for one in evaluations:
+    if one.split == 'validation' and not config.data.get('validation'):
+      raise errors.ConfigError(
+          f"evals.{one.name}.split='validation', but data.validation is 0; allowed: held-out "
+          'training images')
+  dataset = inputs.INPUTS.build(config.data, config.dtype)
   derived = derived_lib.derive(
-      read, train_images=dataset.train_images, devices=jax.device_count(),
+      config, train_images=dataset.facts.train_examples, devices=jax.device_count(),
       hosts=jax.process_count())
-  experiment = step_lib.make_experiment(
-      read, derived, num_classes=dataset.num_classes, image_shape=dataset.image_shape,
-      mean=dataset.mean, std=dataset.std, augmentation=augmentation)
-  weights = None
-  if read.init_from and begins:
-    weights = pretrained.load(read.init_from)
-    pretrained.adapt(weights, jax.eval_shape(experiment.init).params,
-                     source=f'init_from={read.init_from!r}')
-  run = Run(
+  for one in evaluations:
+    derived.interval(f'evals.{one.name}.every', one.every)
+  experiment = step_lib.make_experiment(config, derived, dataset.facts, dataset.preparation)
+  seeds = seeds_lib.of(config)
+  order = config.order.to_dict()
+  ordering = functools.partial(orders.ORDERS[order.pop('name')], **order)
+  return Run(
+      config=config,
       dataset=dataset,
       derived=derived,
       experiment=experiment,
       plan=dataset.plan(
-          unique=derived.unique, multiplicity=derived.multiplicity,
-          neighbouring=derived.scheme == 'neighbouring', shuffle_seed=seeds['shuffle'],
-          layout=read.data.layout, host_group=read.data.host_group,
+          ordering, unique=derived.unique, multiplicity=derived.multiplicity,
+          neighbouring=derived.scheme == 'neighbouring', shuffle_seed=seeds.shuffle,
           host=jax.process_index(), hosts=jax.process_count()),
       seeds=seeds,
-      backend=read.backend,
-      eval_splits=tuple(read.eval.splits),
-      keep=read.checkpoint.keep,
-      best=read.checkpoint.best,
-      tensorboard=read.tensorboard,
-      weights=weights,
+      evaluations=evaluations,
+      start=starts.STARTS.build(config.start, experiment) if begins else None,
   )
-  read.refuse_unread()
-  return run
 
 
 def print_derived(derived: derived_lib.Derived) -> None:

@@ -4,14 +4,14 @@ import os
 from typing import Any
 
 from etils import epath
-import jax
 import ml_collections
 
-from nfnets_am.config import identity
 from nfnets_am.core import errors
 from nfnets_am.storage import checkpoints
 from nfnets_am.storage import run_folder
 from nfnets_am.training import run as run_lib
+from nfnets_am.training import sections
+from nfnets_am.training import starts
 
 
 def config_of(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
@@ -24,7 +24,7 @@ def config_of(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
   flat = run_folder.RunFolder(folder).read('config.json')
   if flat is None or not (folder / 'checkpoints').is_dir():
     raise errors.UserError(f'{folder} holds no run: config.json or checkpoints/ is missing')
-  return identity.from_json(flat)
+  return sections.from_json(flat)
 
 
 def build(workdir: str | os.PathLike, *, data_dir: str | None = None, batch: int | None = None
@@ -43,7 +43,9 @@ def build(workdir: str | os.PathLike, *, data_dir: str | None = None, batch: int
   if data_dir is not None:
     config.data.data_dir = data_dir
   if batch is not None:
-    config.eval.batch = batch
+    config.eval_batch = batch
+    for name in config.evals:
+      config.evals[name].batch = 0
   return run_lib.build(config, begins=False)
 
 
@@ -57,5 +59,5 @@ def newest(workdir: str | os.PathLike, run: run_lib.Run) -> tuple[int, Any]:
   update = store.latest()
   if update is None:
     raise errors.UserError(f'{store.folder} holds no finished checkpoint')
-  train_state, _ = store.restore(update, jax.eval_shape(run.experiment.init))
+  train_state, _ = starts.restore(store, update, run.experiment, run.backend)
   return update, train_state

@@ -1,9 +1,10 @@
-"""The pure part of training: init, train_step and eval_step; no files, no clocks, no TensorFlow.
+"""The pure part of training: init and one update; no files, no clocks, no TensorFlow.
 
-The steps are written for one device. `parallel.map_step` maps them over all devices; what a device
+The step is written for one device. `parallel.map_step` maps it over all devices; what a device
 needs of the others it takes through collectives over the axis 'data'.
 """
 
+from collections.abc import Callable
 from collections.abc import Mapping
 import dataclasses
 from typing import Any
@@ -11,23 +12,24 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 import optax
 
 from nfnets_am import models
+from nfnets_am import objectives
 from nfnets_am.config import derived as derived_lib
-from nfnets_am.config import reading
-from nfnets_am.core import errors
+from nfnets_am.config import seeds as seeds_lib
 from nfnets_am.core import parallel
-from nfnets_am.data import hand_over as hand_over_lib
-from nfnets_am.data import ops
-from nfnets_am.data.memory import batches as memory_batches
-from nfnets_am.evaluation import sums
-from nfnets_am.models import pretrained
-from nfnets_am.objectives import classification
+from nfnets_am.data import facts as facts_lib
+from nfnets_am.evaluation import evaluator
+from nfnets_am.models import model as model_lib
+from nfnets_am.optim import clips
 from nfnets_am.optim import ema as ema_lib
-from nfnets_am.optim import optimizer as optimizer_lib
-from nfnets_am.optim import sam as sam_lib
+from nfnets_am.optim import optimizers
+from nfnets_am.optim import penalties
+from nfnets_am.optim import sam
 from nfnets_am.optim import schedules
+from nfnets_am.training import gradient as gradient_lib
 
 Batch = Mapping[str, Any]
 
@@ -38,71 +40,70 @@ class TrainState(NamedTuple):
   Attributes:
     update: int32 scalar, updates done.
     params: float32 weights, {module: {name: array}}.
-    state: the model's state (batch statistics; empty for the models without normalisers).
+    averages: the model's averages, such as batch statistics; {} for models without.
+    carry: what the model carries from update to update for each row, [B, ...]; {} for models
+      without. The only part that each device has its own of.
     opt_state: of the optax chain.
-    ema: average of the parameters, or None.
+    ema: Weights, the average of params and averages, or None.
   """
 
   update: jax.Array
   params: Any
-  state: Any
+  averages: Any
+  carry: Any
   opt_state: Any
   ema: Any
 
 
+# Which part of a TrainState each device has its own rows of, see parallel.map_step.
+AXES = TrainState(None, None, None, 0, None, None)
+
+
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-  """A model, its loss and its optimiser, ready to be stepped.
+  """What a device does in an update.
 
   Attributes:
-    model: see models.create_model.
+    model: see models/model.py.
+    preparation: the device's end of the input, see data/preparation.py.
+    facts: of the input.
+    gradient: (params, state, rng, rows, progress) -> (gradient, (state, metrics)), see gradient.py.
     optimizer: an optax chain; its learning rate follows `schedule`.
     schedule: update -> learning rate.
-    loss: per row, see classification.LOSSES.
-    augmentation: its ops from `normalise` on run in the step.
-    hand_over: how images come from the host.
-    mean, std: of the data set, per channel, in [0, 1].
-    image_shape: (H, W, C).
-    dtype: of images and activations; weights stay float32.
-    l2, l2_mask: coefficient and mask name of the penalty in the loss.
-    sam: options of sam.sam_gradient, or None.
     ema: cap of the average's decay; 0 is off.
-    accumulate: micro-batches of a step.
-    seeds: {'init', 'noise'} are used here.
+    gradient_norm: whether the gradient's norm is among the metrics.
+    updates: of the run.
+    seeds: 'init' and 'noise' are used here.
+    reseed_at: update from which on the noise has its second seed.
+    rows: of one device.
   """
 
-  model: models.Model
+  model: model_lib.Model
+  preparation: Any
+  facts: facts_lib.Facts
+  gradient: gradient_lib.Gradient
   optimizer: optax.GradientTransformation
-  schedule: optax.Schedule
-  loss: classification.Loss
-  augmentation: ops.Augmentation
-  hand_over: hand_over_lib.HandOver
-  mean: tuple[float, ...]
-  std: tuple[float, ...]
-  image_shape: tuple[int, int, int]
-  dtype: Any
-  l2: float
-  l2_mask: str
-  sam: Mapping[str, Any] | None
+  schedule: Callable[[jax.typing.ArrayLike], jax.Array]
   ema: float
-  accumulate: int
-  seeds: Mapping[str, int]
+  gradient_norm: bool
+  updates: int
+  seeds: seeds_lib.Seeds
+  reseed_at: int
+  rows: int
 
-  def init(self, weights: Any = None) -> TrainState:
-    """Returns the first state; depends on the init seed and `weights` alone.
+  def init(self) -> TrainState:
+    """Returns one device's first state with new weights; depends on the init seed alone."""
+    rng = jax.random.key(self.seeds.init)
+    inputs = jnp.zeros((1, *self.facts.row_shape), _init_dtype(self.facts.row_dtype))
+    params, state = self.model.init(rng, inputs, model_lib.TRAINING)
+    return self.begin(params, state.averages)
 
-    Args:
-      weights: to start from instead of new ones, see pretrained.adapt.
-    """
-    rng = jax.random.key(self.seeds['init'])
-    images = jnp.zeros((1,) + self.image_shape, jnp.float32)
-    params, state = self.model.init(rng, images, is_training=True)
-    if weights is not None:
-      params = pretrained.adapt(weights, params)
+  def begin(self, params: Any, averages: Any) -> TrainState:
+    """Returns one device's first state with these weights."""
+    ema = ema_lib.init_ema(evaluator.Weights(params, averages)) if self.ema else None
     return TrainState(
-        update=jnp.zeros((), jnp.int32), params=params, state=state,
-        opt_state=self.optimizer.init(params),
-        ema=ema_lib.init_ema(params) if self.ema else None)
+        update=jnp.zeros((), jnp.int32), params=params, averages=averages,
+        carry=self.model.init_carry(self.rows), opt_state=self.optimizer.init(params), ema=ema)
 
   def train_step(
       self, train_state: TrainState, pool: jax.Array | None, batch: Batch,
@@ -110,159 +111,101 @@ class Experiment:
     """One update, as one device sees it.
 
     Args:
-      train_state: the same on all devices.
-      pool: the training images uint8 [N, H, W, C] if views are drawn on the device, else None.
-      batch: this device's rows, see data.pipeline, as hand_over.pack left them.
+      train_state: the same on all devices, but for its carry.
+      pool: what rows are gathered from on the device, or None.
+      batch: this device's rows, as the preparation's `pack` left them.
 
     Returns:
-      The next state and float32 scalars, both the same on all devices: 'loss' (cross-entropy as
-      trained on, without L2) and 'top1' over the update's views, 'learning_rate'.
+      The next state, and float32 scalars, the same on all devices: the objective's metrics and
+      'learning_rate'.
     """
-    grads, state, metrics = self.gradient(train_state, pool, batch)
+    grads, state, metrics = self.update_gradient(train_state, pool, batch)
+    if self.gradient_norm:
+      metrics['gradient_norm'] = optax.tree.norm(grads)
     updates, opt_state = self.optimizer.update(grads, train_state.opt_state, train_state.params)
     params = optax.apply_updates(train_state.params, updates)
     ema = train_state.ema
     if self.ema:
-      ema = ema_lib.update_ema(ema, params, train_state.update, self.ema)
+      ema = ema_lib.update_ema(
+          ema, evaluator.Weights(params, state.averages), train_state.update, self.ema)
     metrics['learning_rate'] = jnp.asarray(self.schedule(train_state.update), jnp.float32)
-    return TrainState(train_state.update + 1, params, state, opt_state, ema), metrics
+    return TrainState(
+        train_state.update + 1, params, state.averages, state.carry, opt_state, ema), metrics
 
-  def gradient(
+  def update_gradient(
       self, train_state: TrainState, pool: jax.Array | None, batch: Batch,
-  ) -> tuple[Any, Any, dict[str, jax.Array]]:
+  ) -> tuple[Any, model_lib.State, dict[str, jax.Array]]:
     """The gradient of an update, before clipping; arguments as of train_step.
 
     Returns:
-      The gradient like the parameters, the model's next state, and 'loss' and 'top1': means over
-      all devices.
+      The gradient like the parameters, the model's next state, and the objective's metrics: means
+      over all devices, but for the carry and for integers.
     """
-    if pool is not None:
-      batch = memory_batches.apply_on_device(self.augmentation, pool, batch)
-    images = self.hand_over.unpack(batch['image'])
-    if not self.hand_over.normalised:
-      images = self.augmentation.finish(images, batch['draws'], self.mean, self.std)
-    rows = {key: value for key, value in batch.items() if key not in ('image', 'draws', 'example')}
-    rows['image'] = images.astype(self.dtype)
-
-    rng = jax.random.fold_in(jax.random.key(self.seeds['noise']), train_state.update)
+    rows = self.preparation.prepare(pool, batch)
+    rng = jax.random.fold_in(self._noise(train_state.update), train_state.update)
     rng = jax.random.fold_in(rng, jax.lax.axis_index(parallel.AXIS))
-    params = train_state.params
+    progress = train_state.update.astype(jnp.float32) / self.updates
+    state = model_lib.State(train_state.averages, train_state.carry)
+    grads, (state, metrics) = self.gradient(train_state.params, state, rng, rows, progress)
+    grads, metrics = jax.lax.pmean((grads, metrics), parallel.AXIS)
+    return grads, state._replace(averages=parallel.mean_over_devices(state.averages)), metrics
 
-    def gradient(params, rows):
-      return self._gradient(params, train_state.state, rng, rows)
+  def _noise(self, update: jax.Array) -> jax.Array:
+    first, again = (self.seeds.at('noise', epoch) for epoch in (-1, self.seeds.again_from))
+    if first == again:
+      return jax.random.key(first)
+    return jax.random.key(jnp.where(update < self.reseed_at, first, again))
 
-    if self.sam is None:
-      grads, (state, metrics) = gradient(params, rows)
-    else:
-      grads, (state, metrics) = sam_lib.sam_gradient(
-          gradient, params, rows, axis_name=parallel.AXIS, **self.sam)
-    return jax.lax.pmean((grads, state, metrics), parallel.AXIS)
 
-  def eval_step(self, params: Any, state: Any, batch: Batch) -> dict[str, jax.Array]:
-    """Sums over all devices' examples that count; see sums.evaluation_sums.
-
-    Args:
-      params: raw or averaged weights.
-      state: the model's state.
-      batch: this device's 'image' uint8 [B, H, W, C], 'label' int32 [B], 'mask' float32 [B].
-    """
-    images = self.augmentation.finish(batch['image'], {}, self.mean, self.std).astype(self.dtype)
-    logits, _ = self.model.apply(params, state, None, images, is_training=False)
-    return jax.lax.psum(sums.evaluation_sums(logits, batch), parallel.AXIS)
-
-  def _gradient(self, params, state, rng, rows):
-    """Mean gradient over a device's rows, and (model state, metrics); in micro-batches if asked."""
-
-    def loss_fn(params, state, rng, rows):
-      logits, state = self.model.apply(params, state, rng, rows['image'], is_training=True)
-      loss = self.loss(logits, rows).mean()
-      top1 = (logits.argmax(axis=-1) == rows['label']).mean(dtype=jnp.float32)
-      penalty = self.l2 * optimizer_lib.l2_penalty(params, self.l2_mask) if self.l2 else 0.0
-      return loss + penalty, (state, {'loss': loss, 'top1': top1})
-
-    gradient = jax.grad(loss_fn, has_aux=True)
-    if self.accumulate == 1:
-      return gradient(params, state, rng, rows)
-
-    def add(carry, part):
-      state, sums = carry
-      index, rows = part
-      grads, (state, metrics) = gradient(params, state, jax.random.fold_in(rng, index), rows)
-      return (state, jax.tree.map(jnp.add, sums, (grads, metrics))), None
-
-    parts = self.accumulate
-    rows = jax.tree.map(lambda x: x.reshape((parts, x.shape[0] // parts) + x.shape[1:]), rows)
-    zeros = (jax.tree.map(jnp.zeros_like, params), {'loss': jnp.zeros(()), 'top1': jnp.zeros(())})
-    (state, sums), _ = jax.lax.scan(add, (state, zeros), (jnp.arange(parts), rows))
-    grads, metrics = jax.tree.map(lambda x: x / parts, sums)
-    return grads, (state, metrics)
+def _init_dtype(dtype: Any) -> Any:
+  """Weights are made in float32, whatever the model computes in; tokens stay integers."""
+  dtype = jnp.dtype(dtype)
+  return jnp.float32 if jnp.issubdtype(dtype, jnp.floating) else dtype
 
 
 def make_experiment(
-    config: reading.ReadConfig, derived: derived_lib.Derived, *, num_classes: int,
-    image_shape: tuple[int, int, int], mean: tuple[float, ...], std: tuple[float, ...],
-    augmentation: ops.Augmentation,
-) -> Experiment:
+    config: ml_collections.ConfigDict, derived: derived_lib.Derived, facts: facts_lib.Facts,
+    preparation: Any) -> Experiment:
   """Builds what a config describes; touches no device.
 
   Args:
-    config: validated.
+    config: complete (training/sections.py) and validated.
     derived: the derived numbers.
-    num_classes: K.
-    image_shape: (H, W, C) of a view.
-    mean, std: per channel, in [0, 1].
-    augmentation: parsed from config.data.augment.
+    facts: of the input.
+    preparation: of the input.
 
   Raises:
-    ConfigError: an unknown name or argument of a model, a loss or a schedule.
+    ConfigError: an unknown name or argument, or a value out of its range.
   """
-  schedule_kwargs = config.schedule.kwargs()
-  for key, value in schedule_kwargs.items():
-    if isinstance(value, str) and key != 'name':
-      schedule_kwargs[key] = derived.to_updates(f'schedule.{key}', value)
-  schedule = schedules.SCHEDULES.make(
-      schedule_kwargs.pop('name'), schedule_kwargs.pop('peak'), derived.updates, **schedule_kwargs)
+  model = models.MODELS.build(config.model, facts.outputs)
+  objective = objectives.OBJECTIVES.build(config.objective)
+  keys = config.schedule.to_dict()
+  name, peak = keys.pop('name'), keys.pop('peak')
+  keys = {key: _in_updates(derived, f'schedule.{key}', value) for key, value in keys.items()}
+  schedule = schedules.SCHEDULES.make(name, peak, derived.updates, **keys)
+  penalty = penalties.parse(config.penalty)
 
-  decay_mask = 'all'
-  if config.optimizer.l2 or config.optimizer.weight_decay:
-    decay_mask = config.optimizer.decay_mask
-  agc = {}
-  if config.optimizer.agc_clip:
-    agc = {'agc_clip': config.optimizer.agc_clip, 'agc_eps': config.optimizer.agc_eps}
-  optimizer = optimizer_lib.make_optimizer(
-      schedule, momentum=config.optimizer.momentum, nesterov=config.optimizer.nesterov,
-      weight_decay=config.optimizer.weight_decay, decay_mask=decay_mask, **agc)
+  def loss(params, state, rng, rows, progress):
+    value, aux = objective(model.apply, params, state, rng, rows, progress)
+    return (value + penalty(params) if penalty else value), aux
 
-  ascent = None
-  if config.sam.rho:
-    ascent = {'rho': config.sam.rho, 'synchronised': config.sam.synchronised}
-    if config.sam.fraction < 1:
-      ascent['rows'] = sam_lib.ascent_rows(
-          derived.views_per_device, derived.copies_per_host, config.data.layout,
-          config.sam.fraction)
-      if len(ascent['rows']) % derived.accumulate:
-        raise errors.ConfigError(
-            f'accumulate={derived.accumulate} does not divide the {len(ascent["rows"])} views of '
-            f'sam.fraction={config.sam.fraction}')
-
-  model_kwargs = config.model.kwargs()
-  loss_kwargs = config.loss.kwargs()
+  rows = sam.RowsOfDevice(
+      derived.views_per_device, derived.copies_per_host, config.data.get('layout', 'image_major'),
+      derived.accumulate)
+  gradient = gradient_lib.of(
+      loss, accumulate=derived.accumulate, ascent=sam.ASCENTS.build(config.ascent, rows))
+  clip = clips.CLIPS.build(config.clip, model.head)
+  optimizer = optimizers.OPTIMIZERS.build(config.optimizer, schedule)
+  seeds = seeds_lib.of(config)
   return Experiment(
-      model=models.create_model(model_kwargs.pop('name'), num_classes, **model_kwargs),
-      optimizer=optimizer,
-      schedule=schedule,
-      loss=classification.LOSSES.make(loss_kwargs.pop('name'), **loss_kwargs),
-      augmentation=augmentation,
-      hand_over=hand_over_lib.make_hand_over(
-          config.data, augmentation, dtype=config.dtype, mean=mean, std=std),
-      mean=mean,
-      std=std,
-      image_shape=image_shape,
-      dtype=jnp.dtype(config.dtype),
-      l2=config.optimizer.l2,
-      l2_mask=decay_mask,
-      sam=ascent,
-      ema=config.ema,
-      accumulate=derived.accumulate,
-      seeds=reading.seeds(config),
-  )
+      model=model, preparation=preparation, facts=facts, gradient=gradient,
+      optimizer=optax.chain(clip, optimizer) if clip else optimizer, schedule=schedule,
+      ema=config.ema, gradient_norm=config.gradient_norm, updates=derived.updates, seeds=seeds,
+      reseed_at=seeds.again_from * derived.updates_per_pass, rows=derived.views_per_device)
+
+
+def _in_updates(derived: derived_lib.Derived, key: str, value: Any) -> Any:
+  """Turns the durations among a schedule's arguments into updates, also inside tuples."""
+  if isinstance(value, tuple):
+    return tuple(_in_updates(derived, key, one) for one in value)
+  return derived.to_updates(key, value) if isinstance(value, str) else value

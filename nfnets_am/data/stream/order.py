@@ -80,6 +80,10 @@ class StreamPlan(views.ViewPlan):
     _, shuffled = self._lanes(epoch)
     return shuffled.reshape(self.lanes, -1, self.per_lane).swapaxes(0, 1).reshape(-1)
 
+  def before(self, epoch: int) -> np.ndarray:
+    """As ViewPlan.before: no image comes twice in a pass."""
+    return np.zeros(self.examples // self.unique * self.unique, np.int32)
+
   def blocks(self, lane: int, update: int, stop: int) -> Iterator[Block]:
     """Yields the Blocks of one lane that hold the images of updates `update` .. stop - 1.
 

@@ -1,0 +1,22 @@
+"""What the rest of the project knows of an input: how much there is, and what a row looks like."""
+
+from collections.abc import Sequence
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+  """Facts of an input.
+
+  Attributes:
+    train_examples: N, examples to train on.
+    outputs: K, classes (or tokens) that a model tells apart.
+    row_shape: of one row as the model takes it, (H, W, C) for images.
+    row_dtype: of it: a float dtype for images, which is the one that the model computes in.
+  """
+
+  train_examples: int
+  outputs: int
+  row_shape: Sequence[int]
+  row_dtype: Any = 'float32'

@@ -1,0 +1,191 @@
+"""The input of a set of encoded images in shards: decoded once a visit, cropped to one size."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from absl import logging
+import numpy as np
+
+from nfnets_am.config import schema
+from nfnets_am.core import calls as calls_lib
+from nfnets_am.core import errors
+from nfnets_am.core import registry
+from nfnets_am.data import facts
+from nfnets_am.data import hand_over as hand_over_lib
+from nfnets_am.data import ops
+from nfnets_am.data import orders
+from nfnets_am.data import preparation
+from nfnets_am.data import views
+from nfnets_am.data.ops import crops
+from nfnets_am.data.ops import mixing as mixing_lib
+from nfnets_am.data.ops import randaugment as randaugment_lib
+from nfnets_am.data.stream import batches as stream_batches
+from nfnets_am.data.stream import evaluation as stream_evaluation
+from nfnets_am.data.stream import order as stream_order
+from nfnets_am.data.stream import records as records_lib
+from nfnets_am.data.stream import visits
+
+# Of the training images of ImageNet, in units of [0, 1]; also for every other streamed set.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+ON_BAD_RECORD = ('raise', 'skip')
+
+
+class StreamInput:
+  """A set of encoded images in shards; attributes as MemoryInput.
+
+  Attributes:
+    splits: split -> records; 'validation' where images are held out, see `hold_out`.
+    recipe: crop, mixing and RandAugment.
+    bad: training images that are left out, since their records are bad.
+  """
+
+  pool = None
+
+  def __init__(self, name: str, splits: dict[str, records_lib.Records],
+               recipe: stream_batches.Recipe, prepare: preparation.ImagePreparation, *,
+               bad: tuple[int, ...], lanes: int, window: int, layout: str, host_group: int,
+               method: str, eval_size: int):
+    self.name, self.splits, self.recipe, self.preparation = name, splits, recipe, prepare
+    self.augmentation, self.bad = prepare.augmentation, bad
+    self._lanes, self._window, self._layout, self._host_group = lanes, window, layout, host_group
+    self._method, self._eval_size = method, eval_size
+    train = splits['train']
+    self.facts = facts.Facts(
+        train.total - len(bad), train.num_classes, prepare.image_shape, prepare.dtype)
+
+  def plan(self, order: Any, **kwargs: Any) -> stream_order.StreamPlan:
+    """Returns the rows of every update; arguments as of MemoryInput.plan.
+
+    Raises:
+      ConfigError: another order than shuffled passes, or the images of an update cannot be shared
+        out over lanes, or lack partners.
+    """
+    if getattr(order, 'func', order) is not orders.shuffled:
+      raise errors.ConfigError(
+          "a streamed set is read in its own shuffled order; allowed: order.name='shuffled'")
+    train = self.splits['train']
+    plan = stream_order.StreamPlan(
+        examples=self.facts.train_examples, lengths=train.lengths, bad=self.bad, lanes=self._lanes,
+        window=self._window, layout=self._layout, host_group=self._host_group, **kwargs)
+    stream_batches.check(train, plan, self.recipe)
+    return plan
+
+  def train_batches(self, plan: stream_order.StreamPlan, augment_seed: int, start: int, stop: int
+                    ) -> Iterator[dict[str, Any]]:
+    """Yields this host's part of updates start .. stop - 1; see stream_batches.host_batches."""
+    return stream_batches.host_batches(
+        self.splits['train'], plan, self.recipe, augment_seed, start, stop)
+
+  def eval_batches(self, split: str, batch: int, *, host: int, hosts: int
+                   ) -> Iterator[dict[str, np.ndarray]]:
+    """Yields every image of a split once, at the test resolution; see stream/evaluation.py."""
+    return stream_evaluation.eval_batches(
+        self.splits[split], batch, method=self._method, size=self._eval_size, host=host,
+        hosts=hosts)
+
+
+def create(
+    dtype: str, *, set: str = 'imagenet2012', data_dir: str = '', download: bool = False,
+    validation: int = 0, crop: int = 224, mix: str = '', partners: str = 'fresh',
+    randaugment: str = '', test_split: str = 'validation', eval_crop: str = 'resize_crop_32',
+    eval_size: int = 0, lanes: int = 8, window: int = 8192, window_megabytes: int = 3000,
+    cache: str = '', on_bad_record: str = 'raise', bad_fraction: float = 0.001,
+    layout: str = 'image_major', host_group: int = 1, hand_over: str = 'uint8',
+    double_transpose: bool = False) -> StreamInput:
+  """Opens a set of encoded images.
+
+  Args:
+    dtype: that the model computes in.
+    set: the name of a TFDS set.
+    data_dir: where TFDS finds its prepared sets; '' is its own default folder.
+    download: whether to fetch and prepare the set if the folder does not hold it.
+    validation: images held out of the training split as 'validation', the first as stored.
+    crop: side in pixels of the random crops.
+    mix: two-image methods in equal shares, "mixup(alpha=0.2) | cutmix()"; '' is none.
+    partners: from the update ('batch') or from as many further unique images ('fresh').
+    randaugment: acts on the mixed image, "randaugment(num_ops=4, magnitude=15, contrast='fixed')";
+      '' is none.
+    test_split: stored split that is tested on.
+    eval_crop: a name in crops.EVALUATION.
+    eval_size: side in pixels of a test image; 0 is `crop`.
+    lanes: parts of a pass that hosts share out: the order and the pairs depend on them, not on the
+      hosts.
+    window: images that are shuffled among each other.
+    window_megabytes: fewer images, if they would take more memory (over all hosts).
+    cache: a folder of this host that keeps the shards it has read; '' is none.
+    on_bad_record: 'raise' ends the run and names a bad training record when it is met; 'skip' looks
+      for all of them at the start (1 ms of a core per image), leaves them out by name, and ends the
+      run if they are more than `bad_fraction`. A bad record of a test split always ends the run.
+    bad_fraction: share of the training records.
+    layout, host_group, hand_over, double_transpose: as for sets in memory.
+
+  Raises:
+    ConfigError: an unknown name, or a value out of its range.
+    UserError: the set is missing, unreadable or not of this kind.
+  """
+  for key, value in (('lanes', lanes), ('window', window), ('window_megabytes', window_megabytes),
+                     ('host_group', host_group)):
+    schema.require(value >= 1, f'data.{key}', value, 'a whole number from 1 up')
+  for key, value in (('validation', validation), ('eval_size', eval_size)):
+    schema.require(value >= 0, f'data.{key}', value, '0 or more')
+  for key, value, allowed in (('on_bad_record', on_bad_record, ON_BAD_RECORD),
+                              ('layout', layout, views.LAYOUTS)):
+    schema.require(value in allowed, f'data.{key}', value, ' or '.join(map(repr, allowed)))
+  recipe = make_recipe(crop=crop, mix=mix, partners=partners, randaugment=randaugment)
+  crops.EVALUATION[eval_crop]  # Refuses an unknown name before anything is opened.
+  augmentation = ops.parse('normalise()')
+  way = hand_over_lib.make_hand_over(
+      augmentation, hand_over=hand_over, double_transpose=double_transpose, dtype=dtype,
+      mean=IMAGENET_MEAN, std=IMAGENET_STD)
+  prepare = preparation.ImagePreparation(
+      augmentation, way, IMAGENET_MEAN, IMAGENET_STD, (crop, crop, 3), dtype,
+      mixed=recipe.mixing is not None)
+  name = set.removeprefix('tfds:')
+  splits = {split: records_lib.open_split(name, stored, data_dir, download, cache=cache)
+            for split, stored in (('train', 'train'), ('test', test_split))}
+  if validation:
+    splits |= hold_out(splits['train'], validation)
+  bad: tuple[int, ...] = ()
+  if on_bad_record == 'skip':
+    bad = records_lib.find_bad(splits['train'], bad_fraction)
+    for example in bad:
+      fault = records_lib.find_fault(splits['train'], np.array([example]))
+      logging.warning('left out: %s', fault)
+  return StreamInput(
+      name, splits, recipe, prepare, bad=bad, lanes=lanes,
+      window=visits.window(splits['train'], window, window_megabytes), layout=layout,
+      host_group=host_group, method=eval_crop, eval_size=eval_size or crop)
+
+
+def hold_out(train: records_lib.Records, count: int) -> dict[str, records_lib.Records]:
+  """Splits off the first images as stored: {'train': the others, 'validation': them}.
+
+  The public code of NFNets holds out the first 10,000 of ImageNet so. TFDS shuffles a set before it
+  stores it, so they are a sample of all; they lie in the first shards, so that an evaluation reads
+  no others; and they are the same for any seed and any number of hosts.
+
+  Raises:
+    ConfigError: so many images leave none to train on.
+  """
+  if count >= train.total:
+    raise errors.ConfigError(
+        f'data.validation={count}; allowed: 0 to {train.total - 1}, fewer than the {train.total} '
+        'training images')
+  return {'train': train.part(count, train.total), 'validation': train.part(0, count)}
+
+
+def make_recipe(*, crop: int, mix: str, partners: str, randaugment: str) -> stream_batches.Recipe:
+  """Returns what happens to an image; arguments as of `create`."""
+  mixing, augment = None, None
+  if mix:
+    mixing = mixing_lib.Mixing(mix, partners)
+  if randaugment:
+    found = calls_lib.calls(randaugment)
+    if [name for name, _ in found] != ['randaugment']:
+      raise errors.ConfigError(
+          f'data.randaugment={randaugment!r}; allowed: one call, such as '
+          "randaugment(num_ops=4, magnitude=15, contrast='fixed')")
+    registry.check_kwargs('randaugment', randaugment_lib.RandAugment, found[0][1])
+    augment = randaugment_lib.RandAugment(**found[0][1])
+  return stream_batches.Recipe(size=crop, mixing=mixing, randaugment=augment)

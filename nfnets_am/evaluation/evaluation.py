@@ -1,0 +1,82 @@
+"""What an evaluation is: weights to numbers, and to predictions, row by row."""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+import dataclasses
+from typing import Any
+
+import jax
+import ml_collections
+
+from nfnets_am.config import schema
+from nfnets_am.core import errors
+from nfnets_am.core import registry
+from nfnets_am.models import model
+
+# (what each row counts, name -> [B]; predictions that can be kept, name -> [B, ...]).
+Rows = tuple[dict[str, jax.Array], dict[str, jax.Array]]
+# (apply, params, state, rng, batch) -> Rows of one device. `batch` has 'inputs', 'label' and what
+# else the input gives; rows that only fill the batch are left out afterwards. The value of a metric
+# is the mean over all examples of the split.
+Evaluate = Callable[[Any, Any, model.State, jax.Array, Mapping[str, Any]], Rows]
+
+# The keys that every evaluation has beside its own, with their defaults.
+COMMON = {
+    'split': 'test',
+    # A duration; '' is the config's eval_every.
+    'every': '',
+    # Examples in a step over all devices; 0 is the config's eval_batch.
+    'batch': 0,
+    # Steps; 0 is the whole split. 1 is "a single minibatch" (Fort et al. 2021, Figure 3b).
+    'most': 0,
+    # Whether predictions/NAME.npz keeps what was predicted the last time.
+    'keep': False,
+}
+SPLITS = ('train', 'validation', 'test')
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+  """An entry of `evals`.
+
+  Attributes:
+    name: of its metrics, 'NAME/top1'.
+    evaluate: see Evaluate.
+    split: of the input.
+    every: a duration.
+    batch: examples in a step over all devices, before it is rounded up to a multiple of them.
+    most: steps; 0 is the whole split.
+    keep: whether predictions are kept.
+  """
+
+  name: str
+  evaluate: Evaluate
+  split: str
+  every: str
+  batch: int
+  most: int
+  keep: bool
+
+
+def of(config: ml_collections.ConfigDict, entries: registry.Registry) -> tuple[Evaluation, ...]:
+  """Returns the evaluations of a complete config, in the order of their names in it.
+
+  Args:
+    config: complete.
+    entries: EVALUATIONS.
+
+  Raises:
+    ConfigError: an unknown split, or a value out of its range.
+  """
+  found = []
+  for name, part in config.evals.items():
+    keys = part.to_dict()
+    entry, split = keys.pop('name'), keys.pop('split')
+    every, batch = keys.pop('every') or config.eval_every, keys.pop('batch') or config.eval_batch
+    most, keep = keys.pop('most'), keys.pop('keep')
+    for key, value in (('batch', batch), ('most', most)):
+      schema.require(value >= 0, f'evals.{name}.{key}', value, '0 or more')
+    if split not in SPLITS:
+      raise errors.ConfigError(f'evals.{name}.split={split!r}; allowed: {", ".join(SPLITS)}')
+    found.append(Evaluation(name, entries.make(entry, **keys), split, every, batch, most, keep))
+  return tuple(found)

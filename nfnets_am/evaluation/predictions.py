@@ -1,0 +1,88 @@
+"""What a run predicts of every example of a split, kept in a file: predictions/NAME.npz.
+
+Ensembles, disagreement and similarity of runs are functions of such files. A file holds 'label'
+[N], and what the evaluation predicts by name, such as 'logits' float32 [N, K], of the raw weights
+and, with the prefix 'ema_', of their average: in the order in which the examples are stored.
+"""
+
+from collections.abc import Mapping
+import io
+import os
+from typing import Any
+
+from etils import epath
+import jax
+from jax.experimental import multihost_utils
+import numpy as np
+
+from nfnets_am.core import errors
+from nfnets_am.core import parallel
+
+Predictions = dict[str, np.ndarray]
+
+
+class Collector:
+  """Gathers predictions batch by batch; in memory, as a test split's logits fit there."""
+
+  def __init__(self):
+    self._parts: dict[str, list[np.ndarray]] = {}
+
+  def add(self, prefix: str, predicted: Mapping[str, jax.Array]) -> None:
+    """Adds what was predicted of a batch: arrays [devices, B, ...] of which this host has some."""
+    for name, value in predicted.items():
+      rows = parallel.local_rows(value)
+      self._parts.setdefault(prefix + name, []).append(rows)
+
+  def add_rows(self, batch: Mapping[str, np.ndarray]) -> None:
+    """Adds the labels of this host's batch, and which rows count."""
+    for name in ('label', 'mask'):
+      self._parts.setdefault(name, []).append(batch[name])
+
+  def gather(self) -> Predictions:
+    """Returns the rows of all hosts that count, in the stored order of the examples."""
+    found = {name: self._of_all_hosts(parts) for name, parts in self._parts.items()}
+    counts = found.pop('mask') > 0
+    return {name: rows[counts] for name, rows in found.items()}
+
+  @staticmethod
+  def _of_all_hosts(parts: list[np.ndarray]) -> np.ndarray:
+    """Batch by batch, host by host, as eval_batches shares a split out: [N, ...]."""
+    mine = np.stack(parts)
+    if jax.process_count() == 1:
+      return mine.reshape((-1, *mine.shape[2:]))
+    every = multihost_utils.process_allgather(mine)  # [hosts, batches, rows, ...]
+    return np.moveaxis(every, 0, 1).reshape((-1, *mine.shape[2:]))
+
+
+def write(path: str | os.PathLike, predictions: Predictions) -> None:
+  """Writes a file of predictions, whole or not at all.
+
+  Raises:
+    UserError: it cannot be written.
+  """
+  path = epath.Path(path)
+  data = io.BytesIO()
+  np.savez_compressed(data, **predictions)
+  partial = path.with_name(f'.{path.name}.tmp')
+  try:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial.write_bytes(data.getvalue())
+    partial.replace(path)
+  except OSError as e:
+    raise errors.UserError(f'{path} cannot be written: {e.strerror}') from None
+
+
+def read(path: str | os.PathLike) -> Predictions:
+  """Returns the arrays of a file of predictions.
+
+  Raises:
+    UserError: there is none, or it is damaged.
+  """
+  try:
+    with np.load(io.BytesIO(epath.Path(path).read_bytes()), allow_pickle=False) as found:
+      return {name: found[name] for name in found.files}
+  except FileNotFoundError:
+    raise errors.UserError(
+        f'{path} is missing; an evaluation keeps its predictions with keep=True') from None
+  except (OSError, ValueError, EOFError, KeyError) as e:
+    raise errors.UserError(f'{path} cannot be read: {e}') from None

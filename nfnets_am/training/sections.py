@@ -1,0 +1,248 @@
+"""The sections of a config: registries, whose entries' arguments are the section's keys.
+
+An experiment says what it sets. `complete` gives the rest its default and refuses what the named
+entry does not take, so that every key can be shown, overridden and compared.
+"""
+
+import ast
+from collections.abc import Mapping
+import re
+from typing import Any
+
+import ml_collections
+
+from nfnets_am import evaluation
+from nfnets_am import models
+from nfnets_am import objectives
+from nfnets_am.config import identity
+from nfnets_am.config import schema
+from nfnets_am.core import durations
+from nfnets_am.core import errors
+from nfnets_am.core import registry
+from nfnets_am.data import inputs
+from nfnets_am.data import orders
+from nfnets_am.optim import clips
+from nfnets_am.optim import optimizers
+from nfnets_am.optim import sam
+from nfnets_am.optim import schedules
+from nfnets_am.training import starts
+
+SECTIONS = {
+    'data': inputs.INPUTS,
+    'order': orders.ORDERS,
+    'model': models.MODELS,
+    'start': starts.STARTS,
+    'objective': objectives.OBJECTIVES,
+    'ascent': sam.ASCENTS,
+    'clip': clips.CLIPS,
+    'optimizer': optimizers.OPTIMIZERS,
+    'schedule': schedules.SCHEDULES,
+}
+
+# Keys that every entry of a section has beside its own.
+_COMMON = {'schedule': {'peak': 0.1}}
+# Sections whose numbers may be said as durations, '5 epochs'.
+_DURATIONS = ('schedule',)
+
+
+def keys_of(section: str, name: str) -> dict[str, Any]:
+  """Returns the keys of a section's entry with their defaults; of an evaluation, too.
+
+  Args:
+    section: 'model', or 'evals.test'.
+    name: of the entry.
+
+  Raises:
+    ConfigError: the registry has no such entry.
+  """
+  if section.startswith('evals.'):
+    return evaluation.COMMON | evaluation.EVALUATIONS.keys_of(name)
+  return _COMMON.get(section, {}) | SECTIONS[section].keys_of(name)
+
+
+def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+  """Gives the sections of a config the keys of the entries that they name; returns the config.
+
+  Raises:
+    ConfigError: a section names no entry, has a key that its entry does not take, lacks one, or a
+      value is of another type than the default.
+  """
+  for section in _sections(config):
+    part = _get(config, section)
+    if not isinstance(part, ml_collections.ConfigDict) or 'name' not in part:
+      raise errors.ConfigError(
+          f'{section} names no entry; allowed: a section with the key name, one of '
+          f'{", ".join(_registry(section))}')
+    keys = keys_of(section, part.name)
+    for key in part:
+      if key != 'name' and key not in keys:
+        raise errors.ConfigError(
+            f'{section}.{key}={part[key]!r}: the {_registry(section).what} {part.name!r} has no key '
+            f'{key!r}{registry.did_you_mean(key, keys)}; allowed: {", ".join(keys) or "none"}')
+    with part.unlocked(), part.ignore_type():
+      for key, default in keys.items():
+        if key not in part:
+          if default is registry.REQUIRED:
+            raise errors.ConfigError(
+                f'{section}.{key} is missing; the {_registry(section).what} {part.name!r} needs it')
+          part[key] = default
+        elif default is not registry.REQUIRED:
+          part[key] = _fitting(f'{section}.{key}', default, part[key])
+  return config
+
+
+def defaults(config: ml_collections.ConfigDict) -> dict[str, Any]:
+  """Returns dotted key -> default, as JSON values, of all keys of a complete config."""
+  found = identity.to_json(schema.get_default())
+  for section in _sections(config):
+    name = _get(config, section).name
+    found |= identity.to_json({section: {
+        key: value for key, value in keys_of(section, name).items()
+        if value is not registry.REQUIRED}})
+  return found
+
+
+def run_name(config: ml_collections.ConfigDict) -> str:
+  """Returns the name of a run's folder; see identity.run_name."""
+  return identity.run_name(config, defaults(config))
+
+
+def from_json(flat: Mapping[str, Any]) -> ml_collections.ConfigDict:
+  """Returns the complete config of identity.to_json; a key that is missing has its default.
+
+  Raises:
+    ConfigError: a section is not one of this code.
+  """
+  config = schema.get_default()
+  if any(key.startswith('evals.') for key in flat):
+    config.evals = ml_collections.ConfigDict()
+  for key, value in flat.items():
+    if value is not None:
+      _set(config, key, tuple(value) if isinstance(value, list) else value)
+  return complete(config)
+
+
+def override(config: ml_collections.ConfigDict, changes: Mapping[str, Any]
+             ) -> ml_collections.ConfigDict:
+  """Changes keys of a config, and returns it complete.
+
+  Args:
+    config: of an experiment.
+    changes: dotted key -> value; a text is read as the type of its key's default. A section whose
+      `name` changes keeps the keys that the new entry has, too.
+
+  Raises:
+    ConfigError: a key that the config does not have, or a value that does not fit it.
+  """
+  for key, value in changes.items():
+    section, _, last = key.rpartition('.')
+    if last == 'name' and (section in SECTIONS or section.startswith('evals.')):
+      _rename(config, section, value)
+  complete(config)
+  for key, value in changes.items():
+    check_key(config, key)
+    section, _, last = key.rpartition('.')
+    if last == 'name':
+      continue
+    default = _default(config, section, last)
+    if isinstance(value, str):
+      value = _read_as(key, default, value)
+    _set(config, key, _fitting(key, default, value))
+  return complete(config)
+
+
+def check_key(config: ml_collections.ConfigDict, key: str) -> None:
+  """Raises ConfigError if a complete config has no leaf with this dotted name."""
+  keys = dict(identity.flatten(config))
+  if key not in keys:
+    section = key.rpartition('.')[0]
+    near = [k for k in keys if k.rpartition('.')[0] == section] or list(keys)
+    raise errors.ConfigError(
+        f'the config has no key {key!r}{registry.did_you_mean(key, keys)}; allowed'
+        f'{f" in {section}" if section else ""}: {", ".join(near)}')
+
+
+def _sections(config: ml_collections.ConfigDict) -> list[str]:
+  return [*SECTIONS, *(f'evals.{name}' for name in config.evals)]
+
+
+def _registry(section: str) -> registry.Registry:
+  return evaluation.EVALUATIONS if section.startswith('evals.') else SECTIONS[section]
+
+
+def _rename(config: ml_collections.ConfigDict, section: str, name: str) -> None:
+  """Lets a section name another entry; what both take stays as it is."""
+  keys = keys_of(section, name)
+  parent, _, last = section.rpartition('.')
+  holder = _get(config, parent)
+  old = holder.get(last, ml_collections.ConfigDict())
+  with config.unlocked():
+    holder[last] = ml_collections.ConfigDict(
+        {'name': name, **{key: value for key, value in old.items() if key in keys}})
+
+
+def _default(config: ml_collections.ConfigDict, section: str, key: str) -> Any:
+  if section in SECTIONS or section.startswith('evals.'):
+    return keys_of(section, _get(config, section).name)[key]
+  return _get(schema.get_default(), section)[key]
+
+
+def _get(config: ml_collections.ConfigDict, dotted: str) -> Any:
+  for key in filter(None, dotted.split('.')):
+    config = config[key]
+  return config
+
+
+def _set(config: ml_collections.ConfigDict, dotted: str, value: Any) -> None:
+  *sections, last = dotted.split('.')
+  for key in sections:
+    if key not in config:
+      try:
+        config[key] = ml_collections.ConfigDict()
+      except KeyError:
+        raise errors.ConfigError(f'the config has no section {key!r} for {dotted!r}') from None
+    config = config[key]
+  try:
+    config[last] = value
+  except (KeyError, AttributeError):
+    raise errors.ConfigError(f'the config has no key {dotted!r}') from None
+
+
+def _read_as(key: str, default: Any, text: str) -> Any:
+  """Reads a text of the command line as the type of a default."""
+  if isinstance(default, str) or _is_duration(key, default, text):
+    return text
+  try:
+    return ast.literal_eval({'true': 'True', 'false': 'False'}.get(text, text))
+  except (SyntaxError, ValueError):
+    if default is registry.REQUIRED:
+      return text
+    raise errors.ConfigError(f'{key}={text!r}; allowed: {_kind(default)}') from None
+
+
+def _fitting(key: str, default: Any, value: Any) -> Any:
+  """Returns a value as the type of its default, if it is one; None stands for an unset number."""
+  if (default is registry.REQUIRED or type(value) is type(default)
+      or _is_duration(key, default, value)):
+    return value
+  if isinstance(default, float) and type(value) is int:
+    return float(value)
+  if isinstance(default, tuple) and isinstance(value, list):
+    return tuple(value)
+  if default is None and (value is None or type(value) is int):
+    return value
+  raise errors.ConfigError(f'{key}={value!r}; allowed: {_kind(default)}')
+
+
+def _is_duration(key: str, default: Any, value: Any) -> bool:
+  if key.partition('.')[0] not in _DURATIONS or type(default) not in (int, float):
+    return False
+  if not (isinstance(value, str) and re.search('[a-z]', value)):
+    return False
+  durations.parse(key, value)
+  return True
+
+
+def _kind(default: Any) -> str:
+  return {bool: 'True or False', int: 'a whole number', float: 'a number', str: 'a text',
+          tuple: 'a tuple, such as (1, 2)'}.get(type(default), 'a whole number, or None')
