@@ -12,7 +12,7 @@ U = 16 unique images in every update, with 1 and with 4 views each, for the same
 
 The paper prints no number for this. The learning rate was chosen at n = 1 and seed 0 from 0.025,
 0.05, 0.1 and 0.2, by the accuracy on 2,000 validation images (--config.data.validation=2000
---config.eval.splits="('validation',)" --config.schedule.peak=0.1 and so on), and is the same for
+--config.evals.test.split=validation --config.schedule.peak=0.1 and so on), and is the same for
 n = 4, as the paper finds for a growing batch. The schedule is the paper's: constant, then halved
 ten times. The scale 'smoke' does all of it in 40 updates.
 """
@@ -44,14 +44,14 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   config.unique = 16
   config.seed = cell['seed']
   config.budget = '40 updates' if smoke else '2000 updates'
-  config.data.name = 'fashion_mnist_small'
+  config.data.set = 'fashion_mnist_small'
   config.data.train_images = 200 if smoke else 2000
   config.data.augment = 'pad_crop(pad=2) | flip() | normalise()'
   config.model = ml_collections.ConfigDict({'name': 'wide_resnet', 'depth': 10, 'width': 1})
   config.schedule = ml_collections.ConfigDict({'name': 'halving', 'peak': 0.05})
-  config.optimizer.l2 = 5e-4
-  config.eval.splits = ('test', 'train')
-  config.eval.every = '20 percent'
+  config.penalty = 'l2(coefficient=5e-4)'
+  config.evals.train = ml_collections.ConfigDict({'name': 'accuracy', 'split': 'train'})
+  config.eval_every = '20 percent'
   config.log_every = '5 updates' if smoke else '50 updates'
   return config
 

@@ -89,8 +89,7 @@ def counted(step: aot.Step, chip: chips.Chip) -> Estimate:
   """
   macs, state_bytes, kept, kept_least = _counts(json.dumps(dataclasses.asdict(step)))
   passes = 1 + _BACKWARD + _REMAT * bool(step.sections.get('model.remat'))
-  if step.sections.get('sam.rho'):
-    passes *= 1 + step.sections.get('sam.fraction', 1.0)
+  passes *= 1 + step.sections.get('ascent.fraction', 0)
   tflop = 2 * passes * macs * step.per_device / 1e12
   rows = step.per_device / step.sections.get('accumulate', 1)
   width = 2 if step.sections.get('dtype') == 'float32' else 1
@@ -132,7 +131,7 @@ def input_ms(data: Any, unique: int, views: int) -> float:
     data: the config's section `data`.
     unique, views: in the update.
   """
-  if not data.crop:
+  if 'crop' not in data:
     return views * (_DEVICE_MS if data.apply == 'device' else _HOST_MS)
   decoded, made = unique, views
   if data.mix and data.partners == 'fresh':
@@ -150,7 +149,8 @@ def _counts(request: str) -> tuple[int, int, int, int]:
   state = jax.eval_shape(experiment.init)
   tree_bytes = lambda tree: sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(tree))
   # The gradient, and with SAM the weights at the end of the ascent too.
-  state_bytes = tree_bytes(state) + tree_bytes(state.params) * (1 + (experiment.sam is not None))
+  state_bytes = tree_bytes(state) + tree_bytes(state.params) * (
+      2 if step.sections['ascent.name'] != 'none' else 1)
   kept = counting.activation_bytes(experiment.model, size, channels)
   least = kept
   try:

@@ -16,6 +16,7 @@ from nfnets_am.sweeps import tuning
 
 # What launchers note about a run in its folder.
 _RECORD = 'launch.json'
+TRAIN, MEASURE = ((sys.executable, '-m', f'nfnets_am.{name}') for name in ('train', 'measure'))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,14 +26,14 @@ class Job:
   Attributes:
     name: of its cell.
     folder: of the run, on a disk or in a bucket.
-    flags: of nfnets_am.train, but for the workdir.
+    flags: of the program, but for the workdir.
     program: that takes these flags.
   """
 
   name: str
   folder: epath.Path
   flags: tuple[str, ...]
-  program: tuple[str, ...] = (sys.executable, '-m', 'nfnets_am.train')
+  program: tuple[str, ...] = TRAIN
 
   def command(self, *extra: str) -> list[str]:
     """Returns the argument list that trains it; no shell reads it."""
@@ -125,5 +126,7 @@ def jobs_of(experiment: str, workdir: str, scale: str = '', overrides: list[str]
   """
   changes = experiment_file.parse_overrides(overrides or [])
   _, runs = tuning.read(experiment, scale, workdir, changes)
-  return [Job(cells_lib.cell_name(run.cell), epath.Path(workdir) / run.name, run.flags)
-          for run in runs]
+  # Cells that are the same training in two ways are one job.
+  once = {run.name: run for run in runs}.values()
+  return [Job(cells_lib.cell_name(run.cell), epath.Path(workdir) / run.name, run.flags,
+              MEASURE if run.config.measure else TRAIN) for run in once]

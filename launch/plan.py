@@ -24,14 +24,12 @@ from launch import costs
 from launch import states
 from nfnets_am.config import cells as cells_lib
 from nfnets_am.config import derived as derived_lib
-from nfnets_am.config import reading
 from nfnets_am.config import schema
 from nfnets_am.core import cli
 from nfnets_am.core import errors
 from nfnets_am.costs import aot
 from nfnets_am.data import inputs
 from nfnets_am.data import known
-from nfnets_am.data import ops
 from nfnets_am.sweeps import experiment_file
 
 _EXPERIMENT = flags.DEFINE_string('experiment', None, 'Experiment file with a get_sweep().')
@@ -67,6 +65,12 @@ class Row:
     return self.derived.updates * self.estimate.ms / 3.6e6
 
 
+def _open(config: Any) -> known.Known:
+  """Opens a set that is not known, for its sizes."""
+  facts = inputs.INPUTS.build(config.data, config.dtype).facts
+  return known.Known(facts.train_examples, tuple(facts.row_shape), facts.outputs)
+
+
 def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: bool, cache: str = ''
          ) -> list[Row]:
   """Estimates the runs of a sweep, each different one once.
@@ -83,9 +87,8 @@ def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: boo
     try:
       schema.validate(config)
       # A set that is known need not be here.
-      images = known.training_set(config.data) or inputs.open_input(
-          config.data, ops.parse(config.data.augment))
-      derived = derived_lib.derive(reading.ReadConfig(config), train_images=images.train_images,
+      images = known.training_set(config.data) or _open(config)
+      derived = derived_lib.derive(config, train_images=images.train_images,
                                    devices=tpu.devices, hosts=tpu.hosts)
       step = aot.step_of(config, topology=tpu.chip.topology, per_device=derived.views_per_device,
                          image_shape=images.image_shape, num_classes=images.num_classes)

@@ -11,7 +11,6 @@ import pathlib
 import time
 
 from absl import flags
-from ml_collections import config_flags
 from rich import console
 from rich import table
 
@@ -19,13 +18,12 @@ from nfnets_am.core import cli
 from nfnets_am.data import inputs
 from nfnets_am.data.tools import contact_sheet
 from nfnets_am.data.tools import stages as stages_lib
-from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import config_flag
 from nfnets_am.training import run as run_lib
 
 # No input makes so many updates ahead of their use.
 _AHEAD = 8
-_CONFIG = config_flags.DEFINE_config_file(
-    'config', None, 'Experiment file, with a cell behind a colon if it has several.')
+_CONFIG = config_flag.ConfigFlag()
 _UPDATES = flags.DEFINE_integer('updates', 20, 'Updates to time, after the first.', lower_bound=1)
 _STEP_MS = flags.DEFINE_float('step_ms', None, 'Time of a training step that is to be fed.')
 _CORES = flags.DEFINE_integer('cores', None, 'Cores of a host; by default those of this one.')
@@ -75,4 +73,4 @@ def main() -> None:
 
 if __name__ == '__main__':
   flags.mark_flags_as_required(['config'])
-  cli.run(main, check=experiment_file.check_overrides)
+  cli.run(main, take=_CONFIG.take)

@@ -7,6 +7,7 @@ The images of imagenet2012, and of other sets of encoded images, are cropped to 
 size or to --size; those of a set in memory, such as cifar100 or tfds:NAME, are taken as stored.
 """
 
+import dataclasses
 import json
 
 from absl import flags
@@ -21,7 +22,10 @@ from nfnets_am.core import cli
 from nfnets_am.core import errors
 from nfnets_am.core import parallel
 from nfnets_am.data.memory import sources
-from nfnets_am.evaluation import evaluator as evaluator_lib
+from nfnets_am.evaluation import accuracy
+from nfnets_am.evaluation import evaluation as evaluation_lib
+from nfnets_am.evaluation import evaluator
+from nfnets_am.evaluation import predictions
 from nfnets_am.models import pretrained
 from nfnets_am.training import run as run_lib
 from nfnets_am.training import saved
@@ -36,6 +40,10 @@ _SIZE = flags.DEFINE_integer(
 _EVAL_CROP = flags.DEFINE_string(
     'eval_crop', None, 'With --weights and encoded images: see config.data.eval_crop.')
 _SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'], 'What to evaluate.')
+_EVAL = flags.DEFINE_string(
+    'eval', None, "One of the run's evaluations by its name, instead of --split.")
+_PREDICTIONS = flags.DEFINE_string(
+    'predictions', None, 'A .npz file for what is predicted of every image.')
 _DATA_DIR = flags.DEFINE_string(
     'data_dir', None, "Where the data set is; by default where the run had it, or TFDS' folder.")
 _BATCH = flags.DEFINE_integer(
@@ -50,25 +58,27 @@ def main() -> None:
       if flag.value is not None:
         raise errors.UserError(f'--{flag.name} goes with --weights; a run has its own')
     run = saved.build(_WORKDIR.value, data_dir=_DATA_DIR.value, batch=_BATCH.value)
-    _check_split(run)
+    evaluation = _evaluation(run)
     update, train_state = saved.newest(_WORKDIR.value, run)
     title, found = f'{_WORKDIR.value}, update {update}', {'update': update}
-    weights, state = evaluator_lib.weights_of(train_state), train_state.state
+    weights = evaluator.weights_of(train_state)
   else:
     config = _config_of_weights()
-    params = pretrained.load(_WEIGHTS.value)
+    params, averages = pretrained.load(_WEIGHTS.value)
     run = run_lib.build(config)
-    _check_split(run)
+    evaluation = _evaluation(run)
     expected = jax.eval_shape(run.experiment.init)
-    pretrained.check(params, expected.params, source=f'weights={_WEIGHTS.value!r}')
+    pretrained.check(params, averages, expected.params, expected.averages,
+                     source=f'weights={_WEIGHTS.value!r}')
     title, found = _WEIGHTS.value, {'weights': _WEIGHTS.value}
-    # The state of the models here is empty: a weights file has none.
-    weights, state = {'': parallel.replicate(params)}, expected.state
-  evaluator = evaluator_lib.Evaluator(
-      run.experiment.eval_step, run.dataset, batch=run.derived.eval_batch, backend=run.backend)
-  result = evaluator.evaluate(_SPLIT.value, weights, state)
-  show(f'{title}, {result["images"]} images of {_SPLIT.value}', result)
-  print(json.dumps({**found, 'split': _SPLIT.value, **result}))
+    weights = {'': parallel.replicate(evaluator.Weights(params, averages))}
+  result, predicted = evaluator.Evaluator(
+      evaluation, run.experiment.model, run.dataset, backend=run.backend,
+      seed=run.seeds.noise).evaluate(weights)
+  show(f'{title}, {result["images"]} images of {evaluation.name}', result)
+  if _PREDICTIONS.value:
+    predictions.write(_PREDICTIONS.value, predicted)
+  print(json.dumps({**found, 'split': evaluation.name, **result}))
 
 
 def _config_of_weights() -> ml_collections.ConfigDict:
@@ -77,30 +87,39 @@ def _config_of_weights() -> ml_collections.ConfigDict:
     raise errors.UserError('--weights needs --model too')
   config = schema.get_default()
   config.unique = jax.device_count()
-  config.data.name = _DATA.value or 'imagenet2012'
-  config.data.data_dir = _DATA_DIR.value or ''
-  config.data.augment = 'normalise()'
   config.model.name = _MODEL.value
   if _BATCH.value is not None:
-    config.eval.batch = _BATCH.value
-  if sources.in_memory(config.data.name):
+    config.eval_batch = _BATCH.value
+  name, data_dir = _DATA.value or 'imagenet2012', _DATA_DIR.value or ''
+  if sources.in_memory(name):
     for flag in (_SIZE, _EVAL_CROP):
       if flag.value is not None:
-        raise errors.UserError(
-            f'--{flag.name} is for encoded images; {config.data.name!r} is taken as stored')
+        raise errors.UserError(f'--{flag.name} is for encoded images; {name!r} is taken as stored')
+    config.data = ml_collections.ConfigDict(
+        {'name': 'memory', 'set': name, 'data_dir': data_dir, 'augment': 'normalise()'})
     return config
-  config.data.crop = config.data.eval_size = (
-      _SIZE.value or models.create_model(_MODEL.value, 1000).test_size)
-  config.data.lanes = 1
+  size = _SIZE.value or models.create_model(_MODEL.value, 1000).test_size
+  config.data = ml_collections.ConfigDict(
+      {'name': 'stream', 'set': name, 'data_dir': data_dir, 'crop': size, 'lanes': 1})
   if _EVAL_CROP.value is not None:
     config.data.eval_crop = _EVAL_CROP.value
   return config
 
 
-def _check_split(run: run_lib.Run) -> None:
+def _evaluation(run: run_lib.Run) -> evaluation_lib.Evaluation:
+  """Returns the run's evaluation that --eval names, or the accuracy on --split."""
+  keep = bool(_PREDICTIONS.value)
+  if _EVAL.value is not None:
+    own = {one.name: one for one in run.evaluations}
+    if _EVAL.value not in own:
+      raise errors.UserError(f'eval={_EVAL.value!r}; this run has: {", ".join(own)}')
+    return dataclasses.replace(own[_EVAL.value], keep=keep)
   if _SPLIT.value not in run.dataset.splits:
     raise errors.UserError(
         f'split={_SPLIT.value!r}; this run has: {", ".join(run.dataset.splits)}')
+  return evaluation_lib.Evaluation(
+      _SPLIT.value, accuracy.accuracy(), _SPLIT.value, every='', batch=run.config.eval_batch,
+      most=0, keep=keep)
 
 
 def show(title: str, result: dict[str, float]) -> None:

@@ -7,6 +7,7 @@ from absl import flags
 
 from nfnets_am.core import cli
 from nfnets_am.core import errors
+from nfnets_am.evaluation import evaluator
 from nfnets_am.models import pretrained
 from nfnets_am.training import saved
 
@@ -22,8 +23,8 @@ def main() -> None:
     raise errors.UserError(
         f'--weights=ema, but the run in {_WORKDIR.value} keeps no average; allowed: raw')
   update, train_state = saved.newest(_WORKDIR.value, run)
-  params = train_state.ema if _WEIGHTS.value == 'ema' else train_state.params
-  pretrained.export(params, _OUT.value)
+  weights = evaluator.weights_of(train_state)['ema_' if _WEIGHTS.value == 'ema' else '']
+  pretrained.export(weights.params, weights.averages, _OUT.value)
   print(f'weights {_OUT.value}, {_WEIGHTS.value} of update {update}')
 
 

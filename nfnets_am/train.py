@@ -16,16 +16,16 @@ import sys
 from absl import flags
 from absl import logging
 import jax
-from ml_collections import config_flags
 
 from nfnets_am.core import cli
 from nfnets_am.core import errors
-from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import config_flag
 from nfnets_am.training import loop
 
-_CONFIG = config_flags.DEFINE_config_file(
-    'config', None, 'Experiment file, with a cell behind a colon if it has several.')
+_CONFIG = config_flag.ConfigFlag()
 _WORKDIR = flags.DEFINE_string('workdir', None, "The run's folder.")
+_UNTIL = flags.DEFINE_string(
+    'until', '', "A duration, '5 epochs', after which the run is saved and left; '' is its end.")
 _COORDINATOR = flags.DEFINE_string(
     'coordinator', '', "'' is one host; 'auto' asks the TPU slice; else HOST:PORT of process 0.")
 _NUM_PROCESSES = flags.DEFINE_integer('num_processes', None, 'With --coordinator=HOST:PORT.')
@@ -43,7 +43,7 @@ def main() -> int:
     jax.distributed.initialize(
         _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value, **times)
   try:
-    status = loop.train(_CONFIG.value, _WORKDIR.value)
+    status = loop.train(_CONFIG.value, _WORKDIR.value, until=_UNTIL.value)
   except errors.LostHostError as e:
     print(f'error: {e}', file=sys.stderr, flush=True)
     # An orderly end would wait for the host that is gone.
@@ -55,4 +55,4 @@ def main() -> int:
 
 if __name__ == '__main__':
   flags.mark_flags_as_required(['config', 'workdir'])
-  cli.run(main, check=experiment_file.check_overrides)
+  cli.run(main, take=_CONFIG.take)

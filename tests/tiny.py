@@ -22,10 +22,9 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   config.data.augment = 'pad_crop(pad=2) | flip() | normalise()'
   config.model = ml_collections.ConfigDict({'name': 'wide_resnet_tiny', 'dropout': 0.1})
   config.schedule = ml_collections.ConfigDict({'name': 'halving', 'peak': 0.05})
-  config.optimizer.l2 = 5e-4
+  config.penalty = 'l2(coefficient=5e-4)'
   config.ema = 0.9999
-  config.eval.splits = ('test',)
-  config.eval.every = '8 updates'
+  config.eval_every = '8 updates'
   config.log_every = '3 updates'
   config.checkpoint.every = '4 updates'
   return config

@@ -16,15 +16,14 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   config.data.apply = 'device'
   config.model = ml_collections.ConfigDict({
       'name': 'nfnet_tiny', 'dropout': 0.2, 'stochastic_depth': 0.25, 'remat': True})
-  config.loss = ml_collections.ConfigDict({'name': 'cross_entropy', 'label_smoothing': 0.1})
+  config.objective = ml_collections.ConfigDict({'name': 'cross_entropy', 'label_smoothing': 0.1})
   config.schedule = ml_collections.ConfigDict(
       {'name': 'warmup_cosine', 'peak': 0.1, 'warmup': '2.5 updates'})
   config.optimizer.nesterov = True
   config.optimizer.weight_decay = 2e-5
   config.optimizer.decay_mask = 'no_gain_bias'
-  config.optimizer.agc_clip = 0.01
-  config.sam.rho = 0.05
-  config.sam.fraction = 0.5
+  config.clip = ml_collections.ConfigDict({'name': 'agc', 'clip': 0.01})
+  config.ascent = ml_collections.ConfigDict({'name': 'sam', 'rho': 0.05, 'fraction': 0.5})
   config.ema = 0.99999
   config.accumulate = 2
   config.dtype = 'bfloat16'

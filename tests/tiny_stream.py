@@ -12,16 +12,14 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   config.multiplicity = 2
   config.unique = 8
   config.budget = '6 updates'
-  config.data.name = 'photographs'
-  config.data.augment = 'normalise()'
-  config.data.crop = 16
+  config.data = ml_collections.ConfigDict({'name': 'stream', 'set': 'photographs', 'crop': 16})
   config.data.eval_size = 24
   config.data.mix = 'mixup(alpha=0.2) | cutmix()'
   config.data.randaugment = "randaugment(num_ops=2, magnitude=5, contrast='as_published')"
   config.data.lanes = 4
   config.data.window = 24
   config.model = ml_collections.ConfigDict({'name': 'wide_resnet_tiny'})
-  config.eval.batch = 4
+  config.eval_batch = 4
   config.log_every = '2 updates'
   config.checkpoint.every = '2 updates'
   return config

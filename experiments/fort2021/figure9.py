@@ -60,11 +60,11 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   config['views' if cell['scheme'] == 'fixed' else 'unique'] = 16
   config.seed = cell['seed']
   config.budget = f'{minibatches} updates'
-  config.data.name = name
+  config.data.set = name
   config.data.augment = f'pad_crop(pad={pad}) | flip() | normalise()'
   config.data.apply = 'device'
   config.model = ml_collections.ConfigDict(model)
-  config.optimizer.l2 = 0.0
+  config.measure = 'gradient_variance()'
   return config
 
 

@@ -7,7 +7,7 @@ code of the models (google-deepmind/deepmind-research, nfnets), [C] a choice.
 Wide-ResNet-16-4 on CIFAR-100 (section 2):
   - Which way the halvings are read [C]: the first at m/2, ten in all (schedule.first_at_start).
   - Momentum [C]: heavy ball, not Nesterov (optimizer.nesterov).
-  - Weight decay [C]: on all weights, as L2 in the loss, which appendix A speaks of (optimizer.l2).
+  - Weight decay [C]: on all weights, as L2 in the loss, which appendix A speaks of (penalty).
   - Padding [C]: 4 zero pixels (data.augment).
   - Normalising: the CIFAR-10 statistics that jax_privacy takes for all CIFAR sets.
   - Learning rates [C]: by factors of 2 around 2^-4, 3 to each side, 5 where a curve over the rate
@@ -22,7 +22,7 @@ NF-ResNet-50 on ImageNet (section 2):
   - Images: 224 pixels, tested on the middle of 256 [R] (data.crop, data.eval_crop).
   - Learning rates [C]: around 0.1 B / 256 (of U when the batch grows), the rule of [R], 2 to each
     side, 3 where a curve is drawn, and on; one run each [as the paper].
-  - Training loss of Figure 3(b): 'a single minibatch' [C]: the first eval.batch = 1,024 training
+  - Training loss of Figure 3(b): 'a single minibatch' [C]: the first eval_batch = 1,024 training
     images as stored (TFDS shuffles them), without augmentation and label smoothing.
   - Precision [C]: float32 (dtype).
 NFNets (section 5, 'for all other details' Brock et al. 2021b):
@@ -31,7 +31,7 @@ NFNets (section 5, 'for all other details' Brock et al. 2021b):
     further images as the update has (data.partners='fresh', the published 2B images).
   - RandAugment as published, its contrast quirk included [R] (data.randaugment).
   - SAM [C]: rho 0.05 (Foret et al. 2021), on the whole batch of a device, since the paper says that
-    it doubles the cost; each device has its own ascent (sam.rho, sam.fraction, sam.synchronised).
+    it doubles the cost; each device has its own ascent (the section `ascent`).
   - bfloat16 images and activations, float32 weights [R]; 1 run each [C].
 
 Held-out images: at the scale 'validation' learning rates are chosen on training images that are not
@@ -86,24 +86,25 @@ def tuned(cell: str, **defaults: Any) -> ml_collections.ConfigDict:
   config.seed = cell['seed']
   _TUNED[cell['model']](config, cell)
   if cell['scale'] == 'validation':
-    config.data.validation = _HELD_OUT[config.data.name]
-    config.eval.splits = ('validation', *config.eval.splits)
+    config.data.validation = _HELD_OUT[config.data.set]
+    config.evals = ml_collections.ConfigDict(
+        {'validation': {'name': 'accuracy', 'split': 'validation'}, **config.evals.to_dict()})
   return config
 
 
 def _wide_resnet(config: ml_collections.ConfigDict, cell: Mapping[str, Any]) -> None:
-  config.data.name = 'cifar100'
+  config.data.set = 'cifar100'
   config.data.augment = 'pad_crop(pad=4) | flip() | normalise()'
   config.data.apply = 'device'
   config.model = ml_collections.ConfigDict({'name': 'wide_resnet', 'depth': 16, 'width': 4})
   config.schedule = ml_collections.ConfigDict(
       {'name': 'halving', 'peak': cell['peak'], 'start': 0.5, 'every': 0.05,
        'first_at_start': True})
-  config.optimizer.l2 = 5e-4
-  config.eval.splits = ('test', 'train')
+  config.penalty = 'l2(coefficient=5e-4)'
+  config.evals.train = ml_collections.ConfigDict({'name': 'accuracy', 'split': 'train'})
   config.log_every = '2 percent'
   if cell['scale'] == 'smoke':
-    config.data.name = 'fashion_mnist_small'
+    config.data.set = 'fashion_mnist_small'
     config.data.train_images = 160
     config.model = ml_collections.ConfigDict({'name': 'wide_resnet_tiny'})
 
@@ -112,13 +113,14 @@ def _nf_resnet50(config: ml_collections.ConfigDict, cell: Mapping[str, Any]) -> 
   _imagenet(config, crop=224, eval_size=224, eval_crop='crop_resize')
   config.model = ml_collections.ConfigDict(
       {'name': 'nf_resnet50', 'dropout': 0.25, 'stochastic_depth': 0.1})
-  config.loss = ml_collections.ConfigDict({'name': 'cross_entropy', 'label_smoothing': 0.1})
+  config.objective = ml_collections.ConfigDict({'name': 'cross_entropy', 'label_smoothing': 0.1})
   config.schedule = ml_collections.ConfigDict(
       {'name': 'warmup_cosine', 'peak': cell['peak'], 'warmup': '5 epochs'})
   config.optimizer.nesterov = True
   config.optimizer.weight_decay = 5e-5
   config.optimizer.decay_mask = 'no_gain_bias'
-  config.eval.splits = ('test', 'minibatch')
+  config.evals.minibatch = ml_collections.ConfigDict(
+      {'name': 'accuracy', 'split': 'train', 'most': 1})
   if cell['scale'] == 'smoke':
     _imagenet_smoke(config)
     config.model.name = 'nf_resnet_tiny'
@@ -150,7 +152,7 @@ def nfnet(cell: str, **defaults: Any) -> ml_collections.ConfigDict:
   config.model = ml_collections.ConfigDict({
       'name': cell['model'], 'dropout': model_lib.VARIANTS[cell['model']].dropout,
       'stochastic_depth': 0.25})
-  config.loss = ml_collections.ConfigDict({'name': 'cross_entropy', 'label_smoothing': 0.1})
+  config.objective = ml_collections.ConfigDict({'name': 'cross_entropy', 'label_smoothing': 0.1})
   # 1.6 is 0.1 B / 256 (Brock et al. 2021b); section 5 halves it for every multiplicity above 1.
   config.schedule = ml_collections.ConfigDict({
       'name': 'warmup_cosine', 'peak': 1.6 if cell['multiplicity'] <= 1 else 0.8,
@@ -158,8 +160,9 @@ def nfnet(cell: str, **defaults: Any) -> ml_collections.ConfigDict:
   config.optimizer.nesterov = True
   config.optimizer.weight_decay = 2e-5
   config.optimizer.decay_mask = 'no_gain_bias'
-  config.optimizer.agc_clip = 0.01
-  config.sam.rho = cell['rho']
+  config.clip = ml_collections.ConfigDict({'name': 'agc', 'clip': 0.01})
+  if cell['rho']:
+    config.ascent = ml_collections.ConfigDict({'name': 'sam', 'rho': cell['rho']})
   config.ema = 0.99999
   config.dtype = 'bfloat16'
   config.checkpoint.every = '2 percent'
@@ -172,25 +175,23 @@ def nfnet(cell: str, **defaults: Any) -> ml_collections.ConfigDict:
 
 def _imagenet(
     config: ml_collections.ConfigDict, *, crop: int, eval_size: int, eval_crop: str) -> None:
-  config.data.name = 'imagenet2012'
-  config.data.augment = 'normalise()'
-  config.data.crop = crop
-  config.data.eval_size = eval_size
-  config.data.eval_crop = eval_crop
-  config.eval.batch = 1024
-  config.eval.every = '5 percent'
+  config.data = ml_collections.ConfigDict({
+      'name': 'stream', 'set': 'imagenet2012', 'crop': crop, 'eval_size': eval_size,
+      'eval_crop': eval_crop})
+  config.eval_batch = 1024
+  config.eval_every = '5 percent'
   config.log_every = '100 updates'
   config.checkpoint.every = '5 percent'
 
 
 def _imagenet_smoke(config: ml_collections.ConfigDict) -> None:
   """Pictures of `python -m nfnets_am.data.tools.stand_in --data_dir=runs/data --name=stand_in`."""
-  config.data.name = 'stand_in'
+  config.data.set = 'stand_in'
   config.data.data_dir = 'runs/data'
   config.data.crop = config.data.eval_size = 28
   config.data.lanes = 1
-  config.eval.batch = 16
-  config.eval.every = '50 percent'
+  config.eval_batch = 16
+  config.eval_every = '50 percent'
   config.log_every = '2 updates'
   config.checkpoint.every = '50 percent'
 

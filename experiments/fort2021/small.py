@@ -91,16 +91,17 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
     config.unique = cell['unique']
   config.seed = cell['seed']
   config.budget = f'{cell["epochs"]} epochs'
-  config.data.name = name
+  config.data.set = name
   config.data.train_images = train_images
   config.data.validation = validation
   config.data.augment = 'pad_crop(pad=4) | flip() | normalise()'
   config.data.apply = 'device'
   config.model = ml_collections.ConfigDict(model)
   config.schedule = ml_collections.ConfigDict({'name': 'halving', 'peak': cell['peak']})
-  config.optimizer.l2 = 5e-4
-  config.eval.splits = ('validation', 'test', 'train')
-  config.eval.every = '25 percent'
+  config.penalty = 'l2(coefficient=5e-4)'
+  config.evals = ml_collections.ConfigDict(
+      {split: {'name': 'accuracy', 'split': split} for split in ('validation', 'test', 'train')})
+  config.eval_every = '25 percent'
   config.log_every = '10 percent'
   config.checkpoint.every = '25 percent'
   config.checkpoint.keep = 1

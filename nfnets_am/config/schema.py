@@ -37,10 +37,9 @@ SECTIONS = {
 def get_default() -> ml_collections.ConfigDict:
   """Returns the keys with their defaults; an experiment changes values, and adds keys to sections.
 
-  The registries of the sections: `data` in data/inputs.py (which also says what a set is called:
-  `data.set`), `order` in data/orders.py, `model` in models/, `start` in training/starts.py,
-  `objective` in objectives/, `ascent`, `clip`, `optimizer` and `schedule` in optim/, each of `evals`
-  in evaluation/.
+  The registries of the sections: `data` in data/inputs.py (`data.set` is what a set is called),
+  `order` in data/orders.py, `model` in models/, `start` in training/starts.py, `objective` in
+  objectives/, `ascent`, `clip`, `optimizer` and `schedule` in optim/, `evals` in evaluation/.
   """
   config = ml_collections.ConfigDict()
 

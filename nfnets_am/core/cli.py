@@ -16,12 +16,12 @@ EXIT_DIVERGED = 76
 
 
 def run(main: Callable[[], int | None],
-        check: Callable[[list[str]], None] = lambda argv: None) -> None:
+        take: Callable[[list[str]], list[str]] = lambda argv: argv) -> None:
   """Runs a command: parses the flags, calls main(), and exits with what it returns.
 
   Args:
     main: of the command; returns an exit status.
-    check: looks at the arguments before they are parsed; raises UserError.
+    take: takes arguments before the flags are parsed and returns the others; raises UserError.
   """
 
   def guarded(argv: list[str]) -> int | None:
@@ -46,13 +46,12 @@ def run(main: Callable[[], int | None],
       # No way to the bucket, or no right to it.
       return _fail(f'a file cannot be read or written: {" ".join(str(e).split())[:500]}')
 
-  app.run(guarded, flags_parser=lambda argv: _parse(argv, check))
+  app.run(guarded, flags_parser=lambda argv: _parse(argv, take))
 
 
-def _parse(argv: list[str], check: Callable[[list[str]], None]) -> list[str]:
+def _parse(argv: list[str], take: Callable[[list[str]], list[str]]) -> list[str]:
   try:
-    check(argv)
-    return flags.FLAGS(argv)
+    return flags.FLAGS(take(argv))
   except (errors.UserError, flags.Error) as e:
     sys.exit(_fail(str(e)))
   except (AttributeError, KeyError, TypeError, ValueError, OSError) as e:

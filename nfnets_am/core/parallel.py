@@ -1,9 +1,9 @@
 """The one seam between per-device code and many devices on many hosts.
 
 A step is written for one device, with the axis name 'data' for its collectives. Here it is mapped
-over all devices, by `jax.pmap` or by `jax.shard_map`; both give the same update. What is the same on
-all devices is replicated without a leading device axis, so that nothing outside this file indexes
-`[0]`; what each device has its own rows of has that axis in front.
+over all devices, by `jax.pmap` or by `jax.shard_map`; both give the same update. What is the same
+on all devices is replicated without a leading device axis, so that nothing outside this file
+indexes `[0]`; what each device has its own rows of has that axis in front.
 """
 
 from collections.abc import Callable

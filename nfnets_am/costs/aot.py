@@ -24,7 +24,6 @@ from typing import Any
 import ml_collections
 
 from nfnets_am.config import identity
-from nfnets_am.config import reading
 from nfnets_am.config import schema
 from nfnets_am.core import errors
 
@@ -34,7 +33,8 @@ _ENVIRONMENT = {
     'ALLOW_MULTIPLE_LIBTPU_LOAD': '1'}
 NO_ROOM = 'Ran out of memory'
 # The sections of a config that the program of a step depends on.
-_SECTIONS = ('model', 'loss', 'optimizer', 'sam', 'ema', 'accumulate', 'dtype', 'backend')
+_SECTIONS = ('model', 'objective', 'penalty', 'ascent', 'clip', 'optimizer', 'ema', 'accumulate',
+             'gradient_norm', 'dtype', 'backend')
 # The source that it depends on, for the cache.
 _SOURCE = ('core/parallel.py', 'training', 'objectives', 'models', 'optim')
 # A shape in a program's text, 'f32[3,3,16]'.
@@ -46,8 +46,7 @@ class Step:
   """A step to compile: what its program depends on and nothing else.
 
   Attributes:
-    sections: dotted key -> JSON value of the config's sections model, loss, optimizer, sam, ema,
-      accumulate, dtype and backend.
+    sections: dotted key -> JSON value of the config's keys in _SECTIONS.
     topology: as libtpu names it, 'v3:2x2x1'.
     per_device: views on a device.
     image_shape: (H, W, C).
@@ -178,21 +177,18 @@ def _compile(step: Step) -> Cost:
   # Imported here: the parent only starts processes.
   import jax
   from jax.experimental import topologies
-  import jax.numpy as jnp
 
-  from nfnets_am.core import parallel
+  from nfnets_am.training import step as step_lib
 
   try:
     devices = topologies.get_topology_desc(step.topology, 'tpu').devices
   except RuntimeError as e:
     raise errors.UserError(f'no such topology ({e}); allowed: such as v2:2x2x1, v4:2x2x2') from e
   experiment = experiment_of(step, len(devices))
-  state = jax.eval_shape(experiment.init)
-  rows = (len(devices), step.per_device)
-  batch = {'image': jax.ShapeDtypeStruct(rows + experiment.image_shape, jnp.uint8),
-           'label': jax.ShapeDtypeStruct(rows, jnp.int32), 'draws': {}}
-  mapped = parallel.map_step(
-      experiment.train_step, 'pmap', replicated=2, donate=(0,), devices=devices)
+  state = experiment.placed_shapes(len(devices))
+  batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((len(devices), *x.shape), x.dtype),
+                       experiment.preparation.batch_spec(step.per_device))
+  mapped = step_lib.map_train_step(experiment, 'pmap', devices)
   began = time.perf_counter()
   compiled = mapped.lower(state, None, batch).compile()
   analysis, memory = compiled.cost_analysis(), compiled.memory_analysis()
@@ -208,29 +204,32 @@ def _compile(step: Step) -> Cost:
 def experiment_of(step: Step, devices: int) -> Any:
   """Returns the experiment of a step on so many devices, without its data."""
   from nfnets_am.config import derived as derived_lib
+  from nfnets_am.data import facts as facts_lib
+  from nfnets_am.data import hand_over
   from nfnets_am.data import ops
+  from nfnets_am.data import preparation
+  from nfnets_am.training import sections
   from nfnets_am.training import step as step_lib
 
-  config = identity.from_json(step.sections)
+  config = sections.from_json(step.sections)
   config.views = devices * step.per_device
   config.budget = '1000 updates'
-  config.data.augment = 'normalise()'
   schema.validate(config)
-  read = reading.ReadConfig(config)
   channels = step.image_shape[-1]
-  return step_lib.make_experiment(
-      read, derived_lib.derive(read, train_images=config.views, devices=devices),
-      num_classes=step.num_classes, image_shape=tuple(step.image_shape), mean=(0.5,) * channels,
-      std=(0.25,) * channels, augmentation=ops.parse('normalise()'))
+  prepare = preparation.ImagePreparation(
+      ops.parse('normalise()'), hand_over.HandOver(), (0.5,) * channels, (0.25,) * channels,
+      tuple(step.image_shape), config.dtype)
+  facts = facts_lib.Facts(config.views, step.num_classes, tuple(step.image_shape), config.dtype)
+  derived = derived_lib.derive(config, train_images=config.views, devices=devices)
+  return step_lib.make_experiment(config, derived, facts, prepare)
 
 
 def main() -> None:
-  from nfnets_am.core import cli
-
-  def answer() -> None:
+  """Answers the request on stdin."""
+  try:
     print(json.dumps(dataclasses.asdict(_compile(Step(**json.load(sys.stdin))))))
-
-  cli.run(answer)
+  except errors.UserError as e:
+    sys.exit(f'error: {e}')
 
 
 if __name__ == '__main__':

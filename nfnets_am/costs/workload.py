@@ -8,7 +8,6 @@ import ml_collections
 
 from nfnets_am import models
 from nfnets_am.config import derived as derived_lib
-from nfnets_am.config import reading
 from nfnets_am.config import schema
 from nfnets_am.costs import counting
 from nfnets_am.data import known
@@ -44,11 +43,11 @@ def of(config: ml_collections.ConfigDict) -> Workload | None:
   found = known.training_set(config.data)
   if found is None:
     return None
-  derived = derived_lib.derive(reading.ReadConfig(config), train_images=found.train_images)
+  derived = derived_lib.derive(config, train_images=found.train_images)
   size, _, channels = found.image_shape
   macs = _macs(json.dumps(config.model.to_dict(), sort_keys=True), size, channels,
                found.num_classes)
-  gradients = 1 + (config.sam.fraction if config.sam.rho else 0)
+  gradients = 1 + config.ascent.get('fraction', 0)
   views = derived.views * derived.updates
   return Workload(derived.updates, views, 2.0 * _PASSES * gradients * macs * views)
 

@@ -27,12 +27,12 @@ def training_set(data: Any) -> Known | None:
   """Returns the facts of a config's training images.
 
   Args:
-    data: the config's section.
+    data: the config's section, complete.
 
   Returns:
     How many it trains on, (H, W, C) of a view, K; None for a set that is not known.
   """
-  facts = KNOWN.get(data.name.removeprefix('tfds:'))
+  facts = KNOWN.get(data.set.removeprefix('tfds:'))
   return facts and Known(
-      data.train_images or facts.train_images - data.validation,
+      data.get('train_images') or facts.train_images - data.validation,
       facts.image_shape or (data.crop, data.crop, 3), facts.num_classes)

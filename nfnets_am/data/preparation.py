@@ -1,4 +1,4 @@
-"""The device's end of an input of images: from what arrived to what the model takes, in pure JAX."""
+"""The device's end of an input of images: from what arrived to what the model takes."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence

@@ -32,7 +32,8 @@ COMMON = {
     # Whether predictions/NAME.npz keeps what was predicted the last time.
     'keep': False,
 }
-SPLITS = ('train', 'validation', 'test')
+# In the order in which they are evaluated.
+SPLITS = ('validation', 'test', 'train')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Evaluation:
 
 
 def of(config: ml_collections.ConfigDict, entries: registry.Registry) -> tuple[Evaluation, ...]:
-  """Returns the evaluations of a complete config, in the order of their names in it.
+  """Returns the evaluations of a complete config, by split and name.
 
   Args:
     config: complete.
@@ -79,4 +80,4 @@ def of(config: ml_collections.ConfigDict, entries: registry.Registry) -> tuple[E
     if split not in SPLITS:
       raise errors.ConfigError(f'evals.{name}.split={split!r}; allowed: {", ".join(SPLITS)}')
     found.append(Evaluation(name, entries.make(entry, **keys), split, every, batch, most, keep))
-  return tuple(found)
+  return tuple(sorted(found, key=lambda one: (SPLITS.index(one.split), one.name)))

@@ -8,7 +8,6 @@ and, with the prefix 'ema_', of their average: in the order in which the example
 from collections.abc import Mapping
 import io
 import os
-from typing import Any
 
 from etils import epath
 import jax

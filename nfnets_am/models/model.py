@@ -3,9 +3,30 @@
 from collections.abc import Callable
 import dataclasses
 from typing import Any
+from typing import NamedTuple
 
 import haiku as hk
 import jax
+
+
+class Mode(NamedTuple):
+  is_training: bool
+  progress: Any = 0.0
+  example_weight: Any = 0.0
+
+
+TRAINING, EVALUATION = Mode(True), Mode(False)
+
+
+class Outputs(NamedTuple):
+  logits: jax.Array
+  auxiliary: dict
+  features: dict
+
+
+class State(NamedTuple):
+  averages: Any
+  carry: Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +53,8 @@ class Model:
   train_size: int
   test_size: int
   randaugment: int | None = None
+  init_carry: Any = None
+  head: str = 'wide_resnet/linear'
 
 
 def from_module(
@@ -42,5 +65,9 @@ def from_module(
     build: makes the module; called inside the transform.
     **facts: the other attributes of Model.
   """
-  transformed = hk.transform_with_state(lambda images, is_training: build()(images, is_training))
-  return Model(init=transformed.init, apply=transformed.apply, **facts)
+  transformed = hk.transform_with_state(lambda images, mode: build()(images, mode.is_training))
+  def init(rng, x, mode=TRAINING):
+    p, s = transformed.init(rng, x, mode); return p, State(s, {})
+  def apply(p, s, rng, x, mode):
+    l, a = transformed.apply(p, s.averages, rng, x, mode); return Outputs(l, {}, {}), State(a, s.carry)
+  return Model(init=init, apply=apply, init_carry=lambda rows: {}, **facts)

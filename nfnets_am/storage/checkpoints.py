@@ -9,7 +9,6 @@ import os
 from typing import Any
 
 from etils import epath
-import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 

@@ -7,6 +7,7 @@
     checkpoints/    see checkpoints.py
 """
 
+from collections.abc import Mapping
 import fcntl
 import importlib.metadata
 import json
@@ -21,7 +22,6 @@ from typing import Any
 from etils import epath
 
 from nfnets_am.config import identity
-from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.storage import leases
 
@@ -48,8 +48,12 @@ class RunFolder:
     self._lock = None
     self._lease: leases.Lease | None = None
 
-  def open(self, config: Any) -> None:
+  def open(self, config: Any, defaults: Mapping[str, Any]) -> None:
     """Takes the folder for a run of `config`.
+
+    Args:
+      config: complete.
+      defaults: dotted key -> JSON value of its keys, see training/sections.py.
 
     Raises:
       UserError: the folder cannot be written, holds a run of another config, or is in use.
@@ -67,14 +71,17 @@ class RunFolder:
       raise errors.UserError(f'{self.path} is in use by another training process') from None
     except OSError as e:
       raise errors.UserError(f'workdir {self.path} cannot be written: {e.strerror}') from None
-    flat, defaults = map(identity.to_json, (config, schema.get_default()))
+    flat = identity.to_json(config)
     before = self.read('config.json')
     if before is None:
       self.write('config.json', flat)
       return
     # A key that the code did not have then, had what is its default now.
     before = {key: value for key, value in defaults.items() if key in flat} | before
-    for key in sorted((before.keys() | flat.keys()) - set(identity.MACHINE_KEYS)):
+    free = {*identity.MACHINE_KEYS}
+    if identity.rows(before) == identity.rows(flat):
+      free |= {'unique', 'views', 'neighbouring'}  # The same rows, said in another way.
+    for key in sorted((before.keys() | flat.keys()) - free):
       if before.get(key) != flat.get(key):
         raise errors.UserError(
             f'{self.path} holds a run with {key}={before.get(key)!r}, this config says '

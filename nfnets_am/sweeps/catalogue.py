@@ -38,7 +38,7 @@ def read(path: pathlib.Path, scale: str = '', workdir: str = '') -> Entry:
   sweep, runs = tuning.read(path, scale, workdir)
   return Entry(
       path, sweep.title, tuple(dict.fromkeys(run.config.model.name for run in runs)),
-      tuple(dict.fromkeys(run.config.data.name for run in runs)),
+      tuple(dict.fromkeys(run.config.data.set for run in runs)),
       {run.name: workload.of(run.config) for run in runs})
 
 

@@ -1,6 +1,5 @@
 """Experiment files: `get_config(cell)` says what one run is, `get_sweep()` which runs there are."""
 
-import ast
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
@@ -14,10 +13,9 @@ from typing import Any
 import ml_collections
 
 from nfnets_am.config import cells as cells_lib
-from nfnets_am.config import identity
 from nfnets_am.core import errors
-from nfnets_am.core import registry
 from nfnets_am.sweeps import paper
+from nfnets_am.training import sections
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +111,7 @@ def get_config(path: str, overrides: Mapping[str, Any] | None = None) -> ml_coll
     ConfigError: no such file, cell or key.
   """
   file, _, cell = path.partition(':')
-  return _override(load(file).get_config(cell), overrides)
+  return _complete(load(file).get_config(cell), overrides, file)
 
 
 def get_sweep(path: str | os.PathLike, scale: str = '') -> Sweep:
@@ -162,65 +160,30 @@ def get_runs(path: str | os.PathLike, sweep: Sweep,
   """
   module = load(path)
   runs: dict[str, Run] = {}
+  found = []
   for cell in sweep.cells:
     text = cells_lib.cell_name(cell)
-    config = _override(module.get_config(text), overrides)
-    name = identity.run_name(config)
-    if name in runs:
+    config = _complete(module.get_config(text), overrides, path)
+    name = sections.run_name(config)
+    if name in runs and runs[name].config == config:
       raise errors.ConfigError(
           f'{path}: the cells {text!r} and {cells_lib.cell_name(runs[name].cell)!r} are the same '
           'run; get_sweep must name each run once')
+    # Two cells may say the same training in two ways: they share its folder.
     runs[name] = Run(cell, name, (
         f'--config={path}:{text}',
         *(f'--config.{key}={value}' for key, value in (overrides or {}).items())), config)
-  return list(runs.values())
+    found.append(runs[name])
+  return found
 
 
-def check_key(config: ml_collections.ConfigDict, key: str) -> None:
-  """Raises ConfigError if a config has no leaf with this dotted name."""
-  keys = dict(identity.flatten(config))
-  if key not in keys:
-    section = key.rpartition('.')[0]
-    near = [k for k in keys if k.rpartition('.')[0] == section] or list(keys)
+def _complete(config: Any, overrides: Mapping[str, Any] | None, path: Any
+              ) -> ml_collections.ConfigDict:
+  if not isinstance(config, ml_collections.ConfigDict):
     raise errors.ConfigError(
-        f'the config has no key {key!r}{registry.did_you_mean(key, keys)}; allowed'
-        f'{f" in {section}" if section else ""}: {", ".join(near)}')
-
-
-def check_overrides(argv: list[str]) -> None:
-  """Refuses an override of a key that the config does not have; see cli.run.
-
-  Args:
-    argv: of a command that has the flag --config.
-
-  Raises:
-    ConfigError: the sentence names the key and those that are allowed.
-  """
-  path = None
-  for i, argument in enumerate(argv):
-    if argument == '--config' and i + 1 < len(argv):
-      path = argv[i + 1]
-    elif argument.startswith('--config='):
-      path = argument.partition('=')[2]
-  if path is None:
-    return
-  config = get_config(path)
-  for argument in argv:
-    if argument.startswith('--config.'):
-      check_key(config, argument[len('--config.'):].partition('=')[0])
-
-
-def _override(
-    config: ml_collections.ConfigDict, overrides: Mapping[str, Any] | None,
-) -> ml_collections.ConfigDict:
-  for key, value in (overrides or {}).items():
-    check_key(config, key)
-    old = dict(identity.flatten(config))[key]
-    try:
-      config.update_from_flattened_dict({key: _read_as(old, value)})
-    except (TypeError, ValueError) as e:
-      raise errors.ConfigError(f'{key}={value!r} does not fit this key: {e}') from None
-  return config
+        f'get_config of {path} returns a {type(config).__name__}; allowed: the ConfigDict of '
+        'schema.get_default, with changes')
+  return sections.override(config, overrides or {})
 
 
 def parse_overrides(texts: Sequence[str]) -> dict[str, str]:
@@ -236,13 +199,3 @@ def parse_overrides(texts: Sequence[str]) -> dict[str, str]:
       raise errors.ConfigError(f'{text!r} is no override; allowed: KEY=VALUE')
     found[key] = value
   return found
-
-
-def _read_as(old: Any, value: Any) -> Any:
-  """Reads a text as the type of the value that it replaces; other values stay as they are."""
-  if isinstance(value, str) and not isinstance(old, str):
-    try:
-      return ast.literal_eval(value)
-    except (SyntaxError, ValueError):
-      return value
-  return value

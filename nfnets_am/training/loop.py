@@ -92,9 +92,7 @@ class _Loop:
     self._checkpoints = checkpoints_lib.Checkpoints(
         folder.path / 'checkpoints', keep=run.config.checkpoint.keep,
         best=run.config.checkpoint.best, at=run.derived.checkpoint_at)
-    self._step = parallel.map_step(
-        run.experiment.train_step, run.backend, in_axes=(step_lib.AXES, None, 0),
-        out_axes=(step_lib.AXES, None), donate=(0,))
+    self._step = step_lib.map_train_step(run.experiment, run.backend)
     # Each with the updates after which it is due.
     self._evaluations = [
         (one, run.derived.interval(f'evals.{one.name}.every', one.every),

@@ -77,8 +77,8 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     for key in part:
       if key != 'name' and key not in keys:
         raise errors.ConfigError(
-            f'{section}.{key}={part[key]!r}: the {_registry(section).what} {part.name!r} has no key '
-            f'{key!r}{registry.did_you_mean(key, keys)}; allowed: {", ".join(keys) or "none"}')
+            f'{section}.{key}={part[key]!r}: the {_registry(section).what} {part.name!r} has no '
+            f'key {key!r}{registry.did_you_mean(key, keys)}; allowed: {", ".join(keys) or "none"}')
     with part.unlocked(), part.ignore_type():
       for key, default in keys.items():
         if key not in part:

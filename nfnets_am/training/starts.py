@@ -23,7 +23,8 @@ from nfnets_am.training import step as step_lib
 Start = Callable[[str], step_lib.TrainState]
 
 
-def fresh(experiment: step_lib.Experiment, *, bit_change: int = -1, bit_change_in: str = '') -> Start:
+def fresh(experiment: step_lib.Experiment, *, bit_change: int = -1,
+          bit_change_in: str = '') -> Start:
   """New weights, from the init seed.
 
   Args:
@@ -118,10 +119,8 @@ def restore(store: checkpoints.Checkpoints, update: int, experiment: step_lib.Ex
   Raises:
     UserError: the files are damaged or of another model.
   """
-  one = jax.eval_shape(experiment.init)
-  everywhere = one._replace(carry=jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct((jax.device_count(), *x.shape), x.dtype), one.carry))
-  state, loop = store.restore(update, parallel.shardings(step_lib.AXES, everywhere))
+  shapes = experiment.placed_shapes(jax.device_count())
+  state, loop = store.restore(update, parallel.shardings(step_lib.AXES, shapes))
   return parallel.for_backend(state, step_lib.AXES, backend), loop
 
 
@@ -138,10 +137,9 @@ def change_one_bit(params: Any, seed: int, module: str = '') -> Any:
   sizes = [int(np.prod(params[m][name].shape)) for m, name in leaves]
   words = np.random.Philox(key=np.array([seed, 0], np.uint64)).random_raw(2)
   place = int(words[0] % np.uint64(sum(sizes)))
-  for (where, name), size in zip(leaves, sizes, strict=True):
-    if place < size:
-      break
-    place -= size
+  ends = np.cumsum(sizes)
+  number = int(np.searchsorted(ends, place, side='right'))
+  (where, name), place = leaves[number], place - int(ends[number]) + sizes[number]
   changed = np.array(params[where][name], np.float32)
   towards = np.float32(np.inf if words[1] >> np.uint64(63) else -np.inf)
   changed.flat[place] = np.nextafter(changed.flat[place], towards)

@@ -105,6 +105,12 @@ class Experiment:
         update=jnp.zeros((), jnp.int32), params=params, averages=averages,
         carry=self.model.init_carry(self.rows), opt_state=self.optimizer.init(params), ema=ema)
 
+  def placed_shapes(self, devices: int) -> TrainState:
+    """Returns the shapes of a state that is placed on so many devices; no weight is allocated."""
+    one = jax.eval_shape(self.init)
+    return one._replace(carry=jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct((devices, *x.shape), x.dtype), one.carry))
+
   def train_step(
       self, train_state: TrainState, pool: jax.Array | None, batch: Batch,
   ) -> tuple[TrainState, dict[str, jax.Array]]:
@@ -155,6 +161,14 @@ class Experiment:
     if first == again:
       return jax.random.key(first)
     return jax.random.key(jnp.where(update < self.reseed_at, first, again))
+
+
+def map_train_step(experiment: Experiment, backend: str, devices: Any = None
+                   ) -> Callable[..., tuple[TrainState, dict[str, jax.Array]]]:
+  """Returns an experiment's update over all devices, or those given; see parallel.map_step."""
+  return parallel.map_step(
+      experiment.train_step, backend, in_axes=(AXES, None, 0), out_axes=(AXES, None), donate=(0,),
+      devices=devices)
 
 
 def _init_dtype(dtype: Any) -> Any:

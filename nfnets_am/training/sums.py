@@ -26,7 +26,7 @@ class Sums:
     """Returns the metrics of a line, in the order of the table of quantities."""
     updates = self._sums['updates']
     return {
-        key: self._sums[key] if quantities.of(key).over_updates == 'last' else self._sums[key] / updates
+        key: self._sums[key] / (1 if quantities.of(key).over_updates == 'last' else updates)
         for key in quantities.in_order(self._sums.keys() - {'updates'})}
 
   def state(self) -> dict[str, Any]:

@@ -4,58 +4,48 @@ Nothing is trained: the gradients of a run's first M updates are taken at its fi
 views that its own pipeline makes, and folded into running moments.
 """
 
-import dataclasses
-import os
 from typing import Any
 
+from etils import epath
 import jax
-import ml_collections
 import numpy as np
 
+from nfnets_am.analysis import measures
 from nfnets_am.analysis import moments as moments_lib
 from nfnets_am.core import errors
 from nfnets_am.core import parallel
-from nfnets_am.storage import metrics as metrics_lib
 from nfnets_am.storage import progress as progress_lib
-from nfnets_am.storage import run_folder
 from nfnets_am.sweeps import reduction
 from nfnets_am.training import feed
 from nfnets_am.training import run as run_lib
+from nfnets_am.training import step as step_lib
 
 # What a cell's folder calls its number, and where it has the mean of every layer.
 METRIC = 'init/variance'
 LAYERS = 'layers.json'
 
 
-def measure_cell(config: ml_collections.ConfigDict, path: str | os.PathLike) -> None:
-  """Measures a cell into its folder, unless that was done before.
+def gradient_variance() -> measures.Measure:
+  """The mean over layers of the variance of their gradients, as 'init/variance'.
 
-  Raises:
-    ConfigError: the config cannot run, has an L2 term, or draws fewer than two minibatches.
+  Its cells have no penalty, since the variance is that of the loss without it (Fort et al. 2021,
+  appendix A), and a budget that says how many minibatches are drawn, at least two.
   """
-  folder = run_folder.RunFolder(path)
-  if folder.read(LAYERS) is not None:  # Written last.
-    return
-  if config.optimizer.l2:
+  return _measure
+
+
+def _measure(run: run_lib.Run, folder: epath.Path) -> measures.Found:
+  del folder
+  if run.config.penalty:
     raise errors.ConfigError(
-        f'optimizer.l2={config.optimizer.l2}; allowed: 0, since the variance is that of the loss '
+        f"penalty={run.config.penalty!r}; allowed: '', since the variance is that of the loss "
         'without it (Fort et al. 2021, appendix A)')
-  run = run_lib.build(config)
-  folder.open(config)
-  try:
-    folder.record_start(dataclasses.asdict(run.derived), 0)
-    layers = layer_means(measure(run))
-    lines = metrics_lib.MetricsFile(folder.path / 'metrics.jsonl', update=0)
-    lines.write({'update': run.derived.updates, 'epochs': run.derived.epochs, 'split': 'init',
-                 'variance': float(np.mean(list(layers.values())))})
-    lines.close()
-    folder.set_status('finished', update=run.derived.updates, updates=run.derived.updates)
-    folder.write(LAYERS, layers)
-  finally:
-    folder.close()
+  layers = layer_means(variance(run))
+  mean = float(np.mean(list(layers.values())))
+  return {'init': {'variance': mean}}, {LAYERS: layers}
 
 
-def measure(run: run_lib.Run) -> dict[str, dict[str, np.ndarray]]:
+def variance(run: run_lib.Run) -> dict[str, dict[str, np.ndarray]]:
   """Returns the variance between minibatch gradients of every parameter, at initialisation.
 
   The gradients are folded into running moments on the device: memory does not grow with their
@@ -74,14 +64,15 @@ def measure(run: run_lib.Run) -> dict[str, dict[str, np.ndarray]]:
   if derived.updates < 2:
     raise errors.ConfigError(
         f'budget is {derived.updates} minibatches; allowed: at least 2, for a variance')
-  train_state = parallel.replicate(jax.jit(run.experiment.init)(run.weights))
+  train_state = run.start(run.backend)
   moments = parallel.replicate(moments_lib.start(train_state.params))
 
   def add(moments, train_state, pool, batch):
-    grads, _, metrics = run.experiment.gradient(train_state, pool, batch)
+    grads, _, metrics = run.experiment.update_gradient(train_state, pool, batch)
     return moments_lib.add(moments, grads), metrics['loss']
 
-  add = parallel.map_step(add, run.backend, replicated=3, donate=(0,))
+  add = parallel.map_step(
+      add, run.backend, in_axes=(None, step_lib.AXES, None, 0), donate=(0,))
   pool = feed.place_pool(run)
   progress = progress_lib.Progress(
       updates=derived.updates, start=0, views=derived.views, show=True)

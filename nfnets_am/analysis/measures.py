@@ -1,0 +1,81 @@
+"""What a measure is: numbers of runs that are not training, kept in a folder like a run's."""
+
+from collections.abc import Callable
+import dataclasses
+import os
+from typing import Any
+
+from etils import epath
+import jax
+import ml_collections
+
+from nfnets_am.core import calls
+from nfnets_am.core import errors
+from nfnets_am.core import registry
+from nfnets_am.storage import metrics
+from nfnets_am.storage import run_folder
+from nfnets_am.training import run as run_lib
+from nfnets_am.training import sections
+
+# ('split' of a line -> its metrics, name of a further file -> JSON values).
+Found = tuple[dict[str, dict[str, float]], dict[str, Any]]
+# (run of the cell, its folder) -> Found. Other runs of the sweep are folders beside that one.
+Measure = Callable[[run_lib.Run, epath.Path], Found]
+
+
+def measure(config: ml_collections.ConfigDict, workdir: str | os.PathLike,
+            entries: registry.Registry) -> dict[str, Any]:
+  """Measures a cell into its folder, unless that was done before.
+
+  Args:
+    config: whose key `measure` is a call of one of the entries, "gradient_variance()".
+    workdir: of the cell.
+    entries: MEASURES.
+
+  Returns:
+    The status, {'status': 'finished', ...}.
+
+  Raises:
+    ConfigError: the config names no measure, or cannot run.
+    UserError: a file cannot be read or written; status.json says 'failed'.
+  """
+  found = calls.calls(config.measure) if config.measure else []
+  if len(found) != 1:
+    raise errors.ConfigError(
+        f'measure={config.measure!r}; allowed: one call of {", ".join(entries)}, such as '
+        f"'{next(iter(entries))}()'")
+  ((name, keys),) = found
+  of_run = entries.make(name, **keys)
+  folder = run_folder.RunFolder(workdir, writer=jax.process_index() == 0)
+  run = run_lib.build(config)
+  folder.open(run.config, sections.defaults(run.config))
+  try:
+    if folder.status()['status'] in run_folder.DONE:
+      return folder.status()
+    derived = run.derived
+    folder.record_start(dataclasses.asdict(derived), 0)
+    folder.set_status('running', update=0, updates=derived.updates)
+    lines, files = of_run(run, folder.path)
+    _write(folder, derived, lines, files)
+    status = {'status': 'finished', 'update': derived.updates, 'updates': derived.updates}
+    folder.set_status(**status)
+    return status
+  except Exception as e:
+    folder.set_status('failed', reason=str(e) or type(e).__name__)
+    raise
+  finally:
+    folder.close()
+
+
+def _write(folder: run_folder.RunFolder, derived: Any, lines: dict[str, dict[str, float]],
+           files: dict[str, Any]) -> None:
+  if jax.process_index():
+    return
+  for name, values in files.items():
+    folder.write(name, values)
+  # What was measured before an interruption is measured again.
+  sink = metrics.MetricsFile(folder.path / 'metrics.jsonl', update=0)
+  for split, values in lines.items():
+    sink.write({'update': derived.updates, 'epochs': derived.epochs, 'split': split, **values})
+  sink.sync()
+  sink.close()
