@@ -78,7 +78,8 @@ def test_halving_stretches_in_updates_with_the_fixed_batch(multiplicity, updates
 
 
 @pytest.mark.parametrize('kwargs, key', [
-    ({'start': -0.1}, 'start'), ({'start': 1.5}, 'start'), ({'every': 0.0}, 'every')])
+    ({'start': -0.1}, 'start'), ({'start': 1.5}, 'start'), ({'every': 0.0}, 'every'),
+    ({'every': 39.0}, 'every')])
 def test_halving_refuses(kwargs, key):
   with pytest.raises(errors.ConfigError, match=key):
     SCHEDULES.make('halving', 0.1, 100, **kwargs)
