@@ -1,1 +1,1 @@
-"""From gradients to updates: optimisers, schedules, masks, averages."""
+"""From gradients to updates: ascents, clips, optimisers, schedules, masks, averages, penalties."""

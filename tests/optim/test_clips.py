@@ -35,30 +35,14 @@ def test_agc_clips_a_vector_as_a_whole_and_lets_zeros_move():
   np.testing.assert_allclose(got['net']['skip_gain'], 1e-5, rtol=1e-5)
 
 
-def naive_agc(module, name, w, g, clip, eps):
-  """One unit at a time, in float64."""
-  if (module, name) == (weights.HEAD, 'w'):
-    return g
-  w, g = np.asarray(w, np.float64), np.array(g, np.float64)
-  if g.ndim < 2:
-    units = [...]
-  else:
-    units = [(..., channel) for channel in range(g.shape[-1])]
-  for unit in units:
-    limit = clip * max(np.sqrt(np.sum(w[unit] ** 2)), eps)
-    norm = np.sqrt(np.sum(g[unit] ** 2))
-    if norm > limit:
-      g[unit] *= limit / max(norm, 1e-6)
-  return g
-
-
 @pytest.mark.parametrize('scale', [0.03, 1.0])
 def test_agc_against_a_naive_loop(scale):
   params, grads = weights.draw(0), weights.draw(1, scale)
   got = clipped(params, grads, clip=0.02, eps=1e-3)
   changed = 0
   for module, name in weights.NAMES:
-    expected = naive_agc(module, name, params[module][name], grads[module][name], 0.02, 1e-3)
+    expected = weights.naive_agc(
+        module, name, params[module][name], grads[module][name], 0.02, 1e-3)
     changed += not np.array_equal(expected, grads[module][name])
     np.testing.assert_allclose(got[module][name], expected, rtol=1e-5, err_msg=f'{module} {name}')
   assert changed > 3

@@ -9,10 +9,11 @@ import optax
 import pytest
 
 from nfnets_am.core import errors
+from nfnets_am.optim import clips
 from nfnets_am.optim import ema
-from nfnets_am.optim import optimizer
+from nfnets_am.optim import optimizers
 from nfnets_am.optim import sam
-from nfnets_am.optim import schedules
+from nfnets_am.optim.schedules import SCHEDULES
 
 RHO = 0.05
 
@@ -131,7 +132,7 @@ def test_equals_optax_in_its_opaque_mode():
   """Three updates of SAM with momentum; optax is given the first gradient and a function."""
   params, batch = net()
   ours, theirs = params, params
-  opt = optimizer.make_optimizer(schedules.constant(0.1, 3), momentum=0.9, weight_decay=0.01)
+  opt = optimizers.OPTIMIZERS.make('sgd', SCHEDULES.make('constant', 0.1, 3), weight_decay=0.01)
   peer = optax.contrib.sam(
       opt, optax.chain(optax.contrib.normalize(), optax.sgd(RHO)), opaque_mode=True)
   state, peer_state = opt.init(params), peer.init(params)
@@ -190,14 +191,64 @@ def test_ascent_rows_refuse_with_the_numbers(args, sentence):
 
 def test_sam_agc_and_ema_compose_once_each_per_update():
   """One update on the bowl, by hand: climb, clip by the norm of w itself, step, average."""
-  params = {'m': {'w': jnp.ones((2,))}}
-  opt = optimizer.make_optimizer(schedules.constant(0.5, 1), momentum=0.0, agc_clip=0.01)
+  params, head = {'m': {'w': jnp.ones((2,))}}, {'head': {'w': jnp.zeros((1, 1))}}
+  opt = optax.chain(
+      clips.CLIPS.make('agc', 'head', clip=0.01),
+      optimizers.OPTIMIZERS.make('sgd', SCHEDULES.make('constant', 0.5, 1), momentum=0.0))
   average = ema.init_ema(params)
   gradient, _ = sam.sam_gradient(bowl, params, None, rho=RHO)
-  updates, _ = opt.update(gradient, opt.init(params), params)
+  updates, _ = opt.update(gradient | head, opt.init(params | head), params | head)
+  del updates['head']
   params = optax.apply_updates(params, updates)
   average = ema.update_ema(average, params, 0, 0.99999)
   g = np.array([1 + RHO / np.sqrt(101), 10 + 100 * RHO / np.sqrt(101)])
   w = 1 - 0.5 * g * 0.01 * np.sqrt(2) / np.linalg.norm(g)
   np.testing.assert_allclose(params['m']['w'], w, rtol=1e-6)
   np.testing.assert_allclose(average['m']['w'], 0.1 + 0.9 * w, rtol=1e-6)
+
+
+def rows_of(rows=12, multiplicity=3, layout='view_major', accumulate=1):
+  return sam.RowsOfDevice(rows, multiplicity, layout, accumulate)
+
+
+def test_no_ascent_is_the_plain_gradient_bit_for_bit():
+  params, batch = net()
+  rule = sam.ASCENTS.make('none', rows_of())
+  got = jax.jit(lambda p, b: rule(net_grad_fn, p, b, None))(params, batch)
+  jax.tree.map(np.testing.assert_array_equal, got, jax.jit(net_grad_fn)(params, batch))
+
+
+@pytest.mark.parametrize('fraction', [1.0, 0.5])
+def test_the_rule_is_the_function_bit_for_bit(fraction):
+  params, batch = net(rows=12)
+  rule = sam.ASCENTS.make('sam', rows_of(), rho=RHO, fraction=fraction)
+  got = jax.jit(lambda p, b: rule(net_grad_fn, p, b, None))(params, batch)
+  part = None if fraction == 1 else sam.ascent_rows(12, 3, 'view_major', fraction)
+  expected = jax.jit(functools.partial(sam.sam_gradient, net_grad_fn, rho=RHO, rows=part))(
+      params, batch)
+  jax.tree.map(np.testing.assert_array_equal, got, expected)
+
+
+def test_the_rule_shares_the_climb_over_the_axis_it_is_given():
+  for synchronised, expected in [(False, [-1.05, 3.05]), (True, [-0.95, 3.05])]:
+    rule = sam.ASCENTS.make('sam', rows_of(1, 1), rho=RHO, synchronised=synchronised)
+    step = lambda p, b: rule(pull, p, b, 'devices')[0]  # noqa: B023
+    got = jax.vmap(step, in_axes=(None, 0), axis_name='devices')(
+        {'m': {'w': jnp.float32(1)}}, jnp.array([[2.], [-2.]]))
+    np.testing.assert_allclose(got['m']['w'], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize('kwargs, accumulate, sentence', [
+    ({'rho': 0.0}, 1, r'ascent\.rho=0.0; allowed: a number over 0'),
+    ({'rho': float('nan')}, 1, r'ascent\.rho=nan'),
+    ({}, 1, "ascent 'sam' needs the key 'rho'"),
+    ({'rho': 0.1, 'fraction': 0.0}, 1, r'ascent\.fraction=0.0; allowed: more than 0 to 1'),
+    ({'rho': 0.1, 'fraction': 1.5}, 1, r'ascent\.fraction=1.5'),
+    ({'rho': 0.1, 'fraction': 0.1}, 1, 'fraction 0.1 of the 4 unique images'),
+    ({'rho': 0.1, 'fraction': 0.25}, 2,
+     r'accumulate=2 does not divide the 3 views of ascent\.fraction=0.25'),
+    ({'rho': 0.1, 'steps': 2}, 1, "ascent 'sam' has no key 'steps'"),
+])
+def test_ascents_refuse_with_the_numbers(kwargs, accumulate, sentence):
+  with pytest.raises(errors.ConfigError, match=sentence):
+    sam.ASCENTS.make('sam', rows_of(accumulate=accumulate), **kwargs)

@@ -6,7 +6,8 @@ epochs take more updates at n views has a longer budget, and that is all that ch
 
 Keys that are lengths, `warmup`, `every` and `boundaries`, are numbers of updates that need not be
 whole: what falls between two updates acts from the later one on. A config may write them as
-durations, so that no key here takes a text for anything else.
+durations, so that no key here takes a text for anything else. (Those of `halving` are fractions of
+the run.)
 """
 
 from nfnets_am.core import registry

@@ -42,7 +42,7 @@ def halving(peak: float, updates: int, *, start: float = 0.5, every: float = 0.0
     peak: learning rate before the first halving.
     updates: length of the run.
     start: where the constant part ends, as a fraction of the run, in [0, 1].
-    every: distance between halvings, as a fraction of the run, over 0.
+    every: distance between halvings, as a fraction of the run, in (0, 1].
     first_at_start: whether the first halving is at `start`, else at `start + every`.
 
   Returns:
@@ -50,11 +50,11 @@ def halving(peak: float, updates: int, *, start: float = 0.5, every: float = 0.0
     updates acts from the later one on; boundaries that meet at one update multiply.
 
   Raises:
-    ConfigError: `start` is not in [0, 1], or `every` is not over 0.
+    ConfigError: `start` is not in [0, 1], or `every` is not in (0, 1].
   """
   parts.check('halving', 'peak', peak, 'a number of at least 0')
   parts.check('halving', 'start', start, '0 to 1')
-  parts.check('halving', 'every', every, 'a number over 0')
+  parts.check('halving', 'every', every, 'more than 0 to 1')
   # The float 0.05 lies a little above 1/20, so that multiples of it would miss whole updates: the
   # decimal that the config shows is the number that is meant.
   start, every = fractions.Fraction(str(start)), fractions.Fraction(str(every))
