@@ -42,7 +42,7 @@ SECTIONS = {
 # Keys that every entry of a section has beside its own.
 _COMMON = {'schedule': {'peak': 0.1}}
 # Sections whose numbers may be said as durations, '5 epochs'.
-_DURATIONS = ('schedule',)
+_DURATIONS = ('schedule', 'optimizer')
 
 
 def keys_of(section: str, name: str) -> dict[str, Any]:

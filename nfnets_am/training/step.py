@@ -20,6 +20,7 @@ from nfnets_am import objectives
 from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import seeds as seeds_lib
 from nfnets_am.core import parallel
+from nfnets_am.core import registry
 from nfnets_am.data import facts as facts_lib
 from nfnets_am.evaluation import evaluator
 from nfnets_am.models import model as model_lib
@@ -193,10 +194,8 @@ def make_experiment(
   """
   model = models.MODELS.build(config.model, facts.outputs)
   objective = objectives.OBJECTIVES.build(config.objective)
-  keys = config.schedule.to_dict()
-  name, peak = keys.pop('name'), keys.pop('peak')
-  keys = {key: _in_updates(derived, f'schedule.{key}', value) for key, value in keys.items()}
-  schedule = schedules.SCHEDULES.make(name, peak, derived.updates, **keys)
+  keys = _in_updates(derived, 'schedule', config, schedules.SCHEDULES)
+  schedule = schedules.SCHEDULES.make(keys.pop('name'), keys.pop('peak'), derived.updates, **keys)
   penalty = penalties.parse(config.penalty)
 
   def loss(params, state, rng, rows, progress):
@@ -209,17 +208,25 @@ def make_experiment(
   gradient = gradient_lib.of(
       loss, accumulate=derived.accumulate, ascent=sam.ASCENTS.build(config.ascent, rows))
   clip = clips.CLIPS.build(config.clip, model.head)
-  optimizer = optimizers.OPTIMIZERS.build(config.optimizer, schedule)
+  keys = _in_updates(derived, 'optimizer', config, optimizers.OPTIMIZERS)
+  optimizer = optimizers.OPTIMIZERS.make(keys.pop('name'), schedule, **keys)
   seeds = seeds_lib.of(config)
   return Experiment(
       model=model, preparation=preparation, facts=facts, gradient=gradient,
-      optimizer=optax.chain(clip, optimizer) if clip else optimizer, schedule=schedule,
+      optimizer=optax.chain(clip, optimizer), schedule=schedule,
       ema=config.ema, gradient_norm=config.gradient_norm, updates=derived.updates, seeds=seeds,
       reseed_at=seeds.again_from * derived.updates_per_pass, rows=derived.views_per_device)
 
 
-def _in_updates(derived: derived_lib.Derived, key: str, value: Any) -> Any:
-  """Turns the durations among a schedule's arguments into updates, also inside tuples."""
-  if isinstance(value, tuple):
-    return tuple(_in_updates(derived, key, one) for one in value)
-  return derived.to_updates(key, value) if isinstance(value, str) else value
+def _in_updates(derived: derived_lib.Derived, section: str, config: ml_collections.ConfigDict,
+                entries: registry.Registry) -> dict[str, Any]:
+  """Returns the keys of a section, with the durations that stand for numbers in updates."""
+  defaults = entries.keys_of(config[section].name)
+
+  def convert(key, value):
+    if isinstance(value, tuple):
+      return tuple(convert(key, one) for one in value)
+    return derived.to_updates(f'{section}.{key}', value) if isinstance(value, str) else value
+
+  return {key: value if isinstance(defaults.get(key, ''), str) else convert(key, value)
+          for key, value in config[section].to_dict().items()}
