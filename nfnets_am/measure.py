@@ -16,6 +16,7 @@ from rich import table
 
 from nfnets_am.analysis import minibatch_variance
 from nfnets_am.core import cli
+from nfnets_am.core import compilation_cache
 from nfnets_am.reporting import figures
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import reduction
@@ -28,6 +29,7 @@ _CAPTION = ('Mean over seeds ± their deviation (ddof 0). The ratio is to the le
 
 
 def main() -> None:
+  compilation_cache.enable()
   sweep = experiment_file.get_sweep(_EXPERIMENT.value, _SCALE.value)
   workdir = epath.Path(_WORKDIR.value)
   runs = experiment_file.get_runs(_EXPERIMENT.value, sweep)

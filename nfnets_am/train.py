@@ -19,6 +19,7 @@ import jax
 from ml_collections import config_flags
 
 from nfnets_am.core import cli
+from nfnets_am.core import compilation_cache
 from nfnets_am.core import errors
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.training import loop
@@ -36,6 +37,7 @@ _EXIT = {'finished': 0, 'stopped': cli.EXIT_STOPPED, 'diverged': cli.EXIT_DIVERG
 
 
 def main() -> int:
+  compilation_cache.enable()
   times = {'heartbeat_timeout_seconds': _HEARTBEAT_S, 'shutdown_timeout_seconds': _HEARTBEAT_S}
   if _COORDINATOR.value == 'auto':
     jax.distributed.initialize(**times)
