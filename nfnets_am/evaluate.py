@@ -19,6 +19,7 @@ from rich import table
 from nfnets_am import models
 from nfnets_am.config import schema
 from nfnets_am.core import cli
+from nfnets_am.core import compilation_cache
 from nfnets_am.core import errors
 from nfnets_am.core import parallel
 from nfnets_am.data.memory import sources
@@ -51,6 +52,7 @@ _BATCH = flags.DEFINE_integer(
 
 
 def main() -> None:
+  compilation_cache.enable()
   if (_WORKDIR.value is None) == (_WEIGHTS.value is None):
     raise errors.UserError('evaluate takes --workdir=DIR or --weights=FILE, one of the two')
   if _WORKDIR.value is not None:
