@@ -1,4 +1,4 @@
-"""The hosts of a run find each other: the flags of every command that several hosts run together."""
+"""The hosts of a run find each other: flags of the commands that several hosts run together."""
 
 from absl import flags
 import jax
