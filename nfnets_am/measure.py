@@ -17,7 +17,9 @@ from rich import table
 from nfnets_am.analysis import minibatch_variance
 from nfnets_am.core import cli
 from nfnets_am.reporting import figures
+from nfnets_am.reporting import pictures
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
 
 _EXPERIMENT = flags.DEFINE_string('experiment', None, 'Experiment file with a get_sweep().')
@@ -35,10 +37,10 @@ def main() -> None:
     logging.info('cell %d of %d: %s', i, len(runs), run.cell)
     minibatch_variance.measure_cell(
         experiment_file.get_config(run.flags[0].removeprefix('--config=')), workdir / run.name)
-  cells = reduction.reduce(sweep, runs, workdir)
-  rows = minibatch_variance.rows_of(cells)
+  results = reduction.reduce(sweep, runs, outcomes.Reader(workdir))
+  rows = minibatch_variance.rows_of(results.cells)
   figures.write_csv(rows, workdir / 'gradient_variance.csv')
-  figures.picture(sweep, cells, workdir / 'gradient_variance.png')
+  pictures.draw(results, workdir / 'gradient_variance.png')
   shown = table.Table(*rows[0], title=sweep.title, caption=_CAPTION)
   for row in rows[1:]:
     shown.add_row(*(f'{x:.4g}' if isinstance(x, float) else str(x) for x in row))

@@ -4,6 +4,8 @@ A config says `multiplicity` (n) and exactly one of `unique` (U: the batch grows
 (B: the batch is fixed). What follows from them is computed in `derived.py` and nowhere else.
 """
 
+import functools
+import pickle
 from typing import Any
 
 import ml_collections
@@ -27,6 +29,12 @@ def get_default() -> ml_collections.ConfigDict:
   `model`, `schedule` and `loss` name an entry of a registry and carry its arguments; an experiment
   replaces such a section as a whole.
   """
+  # A copy costs a fifth of making it, and a sweep has thousands.
+  return pickle.loads(_pickled_default())
+
+
+@functools.cache
+def _pickled_default() -> bytes:
   config = ml_collections.ConfigDict()
 
   # n views of each unique image in an update; 0 is the raw image, without augmentation.
@@ -138,7 +146,7 @@ def get_default() -> ml_collections.ConfigDict:
   # A metric such as 'test/top1' or 'test/ema_top1', whose best checkpoint is kept too; '' for none.
   config.checkpoint.best = ''
   config.tensorboard = False
-  return config.lock()
+  return pickle.dumps(config.lock())
 
 
 def validate(config: ml_collections.ConfigDict) -> None:

@@ -14,6 +14,7 @@ from orbax.checkpoint import checkpoint_managers
 
 from nfnets_am.core import errors
 from nfnets_am.core import parallel
+from nfnets_am.core import quantities
 from nfnets_am.storage import leases
 
 
@@ -33,9 +34,11 @@ class Checkpoints:
     Args:
       folder: made unless `read_only`.
       keep: how many of the last checkpoints stay; at least 1.
-      best: an evaluation metric ('test/top1') whose best checkpoint stays too, or ''. Metrics whose
-        name ends in 'loss' are best when low.
+      best: an evaluation metric ('test/top1') whose best checkpoint stays too, or ''.
       read_only: for evaluation; saves nothing and removes nothing.
+
+    Raises:
+      ConfigError: nothing can be the best by `best`.
     """
     self.folder = epath.Path(folder)
     if leases.is_local(folder):
@@ -44,7 +47,7 @@ class Checkpoints:
     if not read_only:
       policies = [checkpoint_managers.LatestN(keep)]
       if best:
-        mode = 'min' if best.endswith('loss') else 'max'
+        mode = 'min' if quantities.judged(best).better == 'low' else 'max'
         options = {'best_fn': lambda metrics: metrics[best], 'best_mode': mode}
         policies.append(checkpoint_managers.BestN(
             get_metric_fn=lambda metrics: metrics[best], reverse=mode == 'min', n=1,
