@@ -4,6 +4,7 @@ Nothing is trained: the gradients of a run's first M updates are taken at its fi
 views that its own pipeline makes, and folded into running moments.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from etils import epath
@@ -15,6 +16,7 @@ from nfnets_am.analysis import moments as moments_lib
 from nfnets_am.core import errors
 from nfnets_am.core import parallel
 from nfnets_am.storage import progress as progress_lib
+from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
 from nfnets_am.training import feed
 from nfnets_am.training import run as run_lib
@@ -106,7 +108,7 @@ def layer_means(
   return layers
 
 
-def rows_of(cells: list[reduction.Cell]) -> list[list[Any]]:
+def rows_of(cells: Sequence[reduction.Cell]) -> list[list[Any]]:
   """Returns the table: a header, and for every cell its numbers over the seeds."""
   rows: list[list[Any]] = [['scheme', 'n', 'unique', 'views', 'minibatches', 'variance', '±',
                             'ratio', '±', 'seeds', 'state']]
@@ -131,5 +133,5 @@ def rows_of(cells: list[reduction.Cell]) -> list[list[Any]]:
   return rows
 
 
-def _measured(cell: reduction.Cell) -> list[reduction.RunResult]:
+def _measured(cell: reduction.Cell) -> list[outcomes.RunResult]:
   return [run for run in cell.runs if METRIC in run.final]

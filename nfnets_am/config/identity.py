@@ -10,6 +10,8 @@ import ml_collections
 
 # Where a run finds its data and what it writes beside its results: another value is the same run.
 MACHINE_KEYS = ('data.cache', 'data.data_dir', 'data.download', 'tensorboard')
+# What an update holds, which two of them can say alike.
+_ROWS = ('unique', 'views', 'neighbouring')
 
 
 def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
@@ -24,7 +26,7 @@ def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, 
 
 def to_json(config: ml_collections.ConfigDict) -> dict[str, Any]:
   """Returns dotted key -> value for every leaf, as JSON keeps values."""
-  return json.loads(json.dumps(dict(flatten(config))))
+  return json.loads(json.dumps(dict(flatten(config.to_dict()))))
 
 
 def rows(flat: Mapping[str, Any]) -> tuple[int, int, bool]:
@@ -60,6 +62,29 @@ def content(config: ml_collections.ConfigDict, defaults: Mapping[str, Any]) -> d
   found = {key: value for key, value in found.items() if key not in said}
   return found | {'multiplicity': config.multiplicity, 'unique': unique,
                   'neighbouring': neighbouring}
+
+
+def difference(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
+  """Returns the first key in which a run's config is not the one that is asked for, or ''.
+
+  MACHINE_KEYS may differ, and `unique` and `views` may say the same rows in two ways. A key that
+  the stored config lacks is newer than the run, and taken as equal.
+
+  Args:
+    stored: dotted key -> JSON value, of config.json.
+    expected: the same of the config that is asked for.
+
+  Returns:
+    'budget='7 epochs', expected '8 epochs''.
+  """
+  same_rows = 'multiplicity' not in stored or rows(stored) == rows(expected)
+  ignored = {*MACHINE_KEYS, *(_ROWS if same_rows else ())}
+  for key in sorted(stored.keys() - ignored):
+    if key not in expected:
+      return f'{key}={stored[key]!r}, expected none'
+    if stored[key] != expected[key]:
+      return f'{key}={stored[key]!r}, expected {expected[key]!r}'
+  return ''
 
 
 def run_name(config: ml_collections.ConfigDict, defaults: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from nfnets_am.core import errors
+from nfnets_am.core import quantities
 from nfnets_am.storage import leases
 
 
@@ -32,10 +33,12 @@ class Checkpoints:
     Args:
       folder: made unless `read_only`.
       keep: how many of the last checkpoints stay; at least 1.
-      best: an evaluation metric ('test/top1') whose best checkpoint stays too, or ''. Metrics whose
-        name ends in 'loss' are best when low.
+      best: an evaluation metric ('test/top1') whose best checkpoint stays too, or ''.
       at: updates whose checkpoints stay too.
       read_only: for evaluation; saves nothing and removes nothing.
+
+    Raises:
+      ConfigError: nothing can be the best by `best`.
     """
     self.folder = epath.Path(folder)
     if leases.is_local(folder):
@@ -46,7 +49,7 @@ class Checkpoints:
       if at:
         policies.append(checkpoint_managers.CustomSteps(steps=list(at)))
       if best:
-        mode = 'min' if best.endswith('loss') else 'max'
+        mode = 'min' if quantities.judged(best).better == 'low' else 'max'
         options = {'best_fn': lambda metrics: metrics[best], 'best_mode': mode}
         policies.append(checkpoint_managers.BestN(
             get_metric_fn=lambda metrics: metrics[best], reverse=mode == 'min', n=1,

@@ -6,6 +6,8 @@ entry does not take, so that every key can be shown, overridden and compared.
 
 import ast
 from collections.abc import Mapping
+import functools
+import json
 import re
 from typing import Any
 
@@ -79,27 +81,38 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
         raise errors.ConfigError(
             f'{section}.{key}={part[key]!r}: the {_registry(section).what} {part.name!r} has no '
             f'key {key!r}{registry.did_you_mean(key, keys)}; allowed: {", ".join(keys) or "none"}')
-    with part.unlocked(), part.ignore_type():
-      for key, default in keys.items():
-        if key not in part:
-          if default is registry.REQUIRED:
-            raise errors.ConfigError(
-                f'{section}.{key} is missing; the {_registry(section).what} {part.name!r} needs it')
-          part[key] = default
-        elif default is not registry.REQUIRED:
-          part[key] = _fitting(f'{section}.{key}', default, part[key])
+    for key, default in keys.items():
+      if key not in part:
+        if default is registry.REQUIRED:
+          raise errors.ConfigError(
+              f'{section}.{key} is missing; the {_registry(section).what} {part.name!r} needs it')
+        part[key] = default
+      elif default is not registry.REQUIRED:
+        value = _fitting(f'{section}.{key}', default, part[key])
+        if type(value) is not type(part[key]):
+          with part.ignore_type():
+            part[key] = value
   return config
 
 
 def defaults(config: ml_collections.ConfigDict) -> dict[str, Any]:
   """Returns dotted key -> default, as JSON values, of all keys of a complete config."""
-  found = identity.to_json(schema.get_default())
+  found = dict(_plain_defaults())
   for section in _sections(config):
-    name = _get(config, section).name
-    found |= identity.to_json({section: {
-        key: value for key, value in keys_of(section, name).items()
-        if value is not registry.REQUIRED}})
+    found |= _section_defaults(section, _get(config, section).name)
   return found
+
+
+@functools.cache
+def _plain_defaults() -> dict[str, Any]:
+  return identity.to_json(schema.get_default())
+
+
+@functools.cache
+def _section_defaults(section: str, name: str) -> dict[str, Any]:
+  keys = {f'{section}.{key}': value for key, value in keys_of(section, name).items()
+          if value is not registry.REQUIRED}
+  return json.loads(json.dumps(keys))
 
 
 def run_name(config: ml_collections.ConfigDict) -> str:
@@ -148,7 +161,7 @@ def override(config: ml_collections.ConfigDict, changes: Mapping[str, Any]
     if isinstance(value, str):
       value = _read_as(key, default, value)
     _set(config, key, _fitting(key, default, value))
-  return complete(config)
+  return config
 
 
 def check_key(config: ml_collections.ConfigDict, key: str) -> None:

@@ -14,6 +14,7 @@ from nfnets_am.core import errors
 from nfnets_am.data.memory import batches as memory_batches
 from nfnets_am.storage import run_folder
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
 from nfnets_am.training import run as run_lib
 from tests import commands
@@ -71,7 +72,7 @@ def test_a_cell_equals_brute_force_and_is_measured_once(tmp_path):
       expected.append(np.concatenate([np.var(x, axis=0, ddof=1).ravel() for x in values]).mean())
   assert len(expected) == 1 + 3 * 3 + 1
 
-  result = reduction.read_run(tmp_path, {})
+  result = outcomes.read_run(tmp_path, {})
   assert result.status == 'finished' and result.derived['unique'] == 16
   assert result.final[minibatch_variance.METRIC] == pytest.approx(np.mean(expected), rel=1e-3)
   layers = run_folder.RunFolder(tmp_path).read('layers.json')
@@ -120,10 +121,10 @@ def test_what_it_cannot_measure_is_refused(tmp_path):
 
 def test_the_table_names_cells_without_runs_and_pairs_the_seeds():
   def cell(n, values):
-    runs = tuple(reduction.RunResult(
+    runs = tuple(outcomes.RunResult(
         {'seed': seed}, 'finished' if value else 'missing', '',
         {'scheme': 'fixed', 'multiplicity': n, 'unique': 16 // n, 'views': 16, 'updates': 8},
-        {minibatch_variance.METRIC: value} if value else {}, {})
+        {minibatch_variance.METRIC: value} if value else {})
                  for seed, value in enumerate(values))
     return reduction.Cell({'scheme': 'fixed', 'multiplicity': n}, runs, {}, {})
 
