@@ -19,7 +19,6 @@ from nfnets_am.data import preparation
 from nfnets_am.evaluation import accuracy
 from nfnets_am.evaluation import evaluation
 from nfnets_am.evaluation import evaluator
-from nfnets_am.models import model as model_lib
 from nfnets_am.training import sections
 from nfnets_am.training import step as step_lib
 from tests import commands
