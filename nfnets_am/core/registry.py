@@ -55,6 +55,11 @@ class Registry(Mapping):
     """Returns an entry's keyword-only arguments with their defaults, or REQUIRED."""
     return keywords(self[name])
 
+  def like(self, name: str, key: str) -> Any:
+    """Returns a value of an argument's type: its default, else 0.0, '' and so on as annotated."""
+    parameter = inspect.signature(self[name]).parameters[key]
+    return parameter.annotation() if parameter.default is REQUIRED else parameter.default
+
 
 def did_you_mean(name: str, allowed) -> str:
   """Returns ' (did you mean X?)' when something close to `name` is allowed, else ''."""

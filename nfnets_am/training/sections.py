@@ -87,8 +87,8 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
           raise errors.ConfigError(
               f'{section}.{key} is missing; the {_registry(section).what} {part.name!r} needs it')
         part[key] = default
-      elif default is not registry.REQUIRED:
-        value = _fitting(f'{section}.{key}', default, part[key])
+      else:
+        value = _fitting(f'{section}.{key}', _like(section, part.name, key), part[key])
         if type(value) is not type(part[key]):
           with part.ignore_type():
             part[key] = value
@@ -151,16 +151,16 @@ def override(config: ml_collections.ConfigDict, changes: Mapping[str, Any]
     section, _, last = key.rpartition('.')
     if last == 'name' and (section in SECTIONS or section.startswith('evals.')):
       _rename(config, section, value)
+  # Those first without which a section is not complete.
+  required = [key for key in changes if _is_required(config, key)]
+  with config.unlocked():
+    for key in required:
+      _change(config, key, changes[key])
   complete(config)
   for key, value in changes.items():
     check_key(config, key)
-    section, _, last = key.rpartition('.')
-    if last == 'name':
-      continue
-    default = _default(config, section, last)
-    if isinstance(value, str):
-      value = _read_as(key, default, value)
-    _set(config, key, _fitting(key, default, value))
+    if key.rpartition('.')[2] != 'name' and key not in required:
+      _change(config, key, value)
   return config
 
 
@@ -194,10 +194,27 @@ def _rename(config: ml_collections.ConfigDict, section: str, name: str) -> None:
         {'name': name, **{key: value for key, value in old.items() if key in keys}})
 
 
-def _default(config: ml_collections.ConfigDict, section: str, key: str) -> Any:
-  if section in SECTIONS or section.startswith('evals.'):
-    return keys_of(section, _get(config, section).name)[key]
-  return _get(schema.get_default(), section)[key]
+def _is_required(config: ml_collections.ConfigDict, dotted: str) -> bool:
+  section, _, key = dotted.rpartition('.')
+  if section not in _sections(config) or 'name' not in _get(config, section):
+    return False
+  return keys_of(section, _get(config, section).name).get(key) is registry.REQUIRED
+
+
+def _change(config: ml_collections.ConfigDict, dotted: str, value: Any) -> None:
+  """Sets a key that the config has; a text is read as the type of the key."""
+  section, _, key = dotted.rpartition('.')
+  like = (_like(section, _get(config, section).name, key) if section in _sections(config)
+          else _get(schema.get_default(), section)[key])
+  if isinstance(value, str):
+    value = _read_as(dotted, like, value)
+  _set(config, dotted, _fitting(dotted, like, value))
+
+
+def _like(section: str, name: str, key: str) -> Any:
+  """Returns a value of a section's key: its default, or one of the type that its entry needs."""
+  default = keys_of(section, name)[key]
+  return _registry(section).like(name, key) if default is registry.REQUIRED else default
 
 
 def _get(config: ml_collections.ConfigDict, dotted: str) -> Any:
@@ -228,15 +245,12 @@ def _read_as(key: str, default: Any, text: str) -> Any:
   try:
     return ast.literal_eval({'true': 'True', 'false': 'False'}.get(text, text))
   except (SyntaxError, ValueError):
-    if default is registry.REQUIRED:
-      return text
     raise errors.ConfigError(f'{key}={text!r}; allowed: {_kind(default)}') from None
 
 
 def _fitting(key: str, default: Any, value: Any) -> Any:
   """Returns a value as the type of its default, if it is one; None stands for an unset number."""
-  if (default is registry.REQUIRED or type(value) is type(default)
-      or _is_duration(key, default, value)):
+  if type(value) is type(default) or _is_duration(key, default, value):
     return value
   if isinstance(default, float) and type(value) is int:
     return float(value)

@@ -3,20 +3,18 @@
 import pytest
 
 from nfnets_am.config import derived as derived_lib
-from nfnets_am.config import reading
 from nfnets_am.config import schema
 from nfnets_am.core import durations
 from nfnets_am.core import errors
+from nfnets_am.training import sections
 
 IMAGENET, CIFAR = 1_281_167, 50_000
 
 
 def _derive(train_images, devices=1, hosts=1, **values):
-  config = schema.get_default()
-  config.update_from_flattened_dict(values)
+  config = sections.override(schema.get_default(), values)
   schema.validate(config)
-  return derived_lib.derive(
-      reading.ReadConfig(config), train_images=train_images, devices=devices, hosts=hosts)
+  return derived_lib.derive(config, train_images=train_images, devices=devices, hosts=hosts)
 
 
 @pytest.mark.parametrize('values, unique, views', [
@@ -92,8 +90,13 @@ def test_durations_in_every_unit():
     durations.to_updates('budget', '5 percent', updates_per_epoch=1, views=1)
 
 
-def test_evaluation_batches_are_a_multiple_of_the_devices():
-  assert _derive(CIFAR, devices=8, unique=64, **{'eval.batch': 500}).eval_batch == 504
+def test_a_key_with_an_interval_has_one_in_updates():
+  derived = _derive(
+      CIFAR, unique=64, budget='10 epochs', log_every='0.1 updates', eval_every='1 epochs',
+      **{'checkpoint.every': '10 percent', 'checkpoint.at': ('2 epochs', '5000 updates')})
+  assert (derived.log_every, derived.eval_every, derived.checkpoint_every) == (1, 781, 781)
+  assert derived.checkpoint_at == (1562, 5000)
+  assert derived.interval('evals.test.every', '50 percent') == derived.updates / 2
 
 
 def test_temperature_is_defined_for_a_fixed_batch_only():

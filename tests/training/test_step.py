@@ -11,9 +11,15 @@ import numpy as np
 import pytest
 
 from nfnets_am.config import derived as derived_lib
-from nfnets_am.config import reading
 from nfnets_am.config import schema
+from nfnets_am.data import facts
+from nfnets_am.data import hand_over
 from nfnets_am.data import ops
+from nfnets_am.data import preparation
+from nfnets_am.evaluation import accuracy
+from nfnets_am.evaluation import evaluation
+from nfnets_am.evaluation import evaluator
+from nfnets_am.training import sections
 from nfnets_am.training import step as step_lib
 from tests import commands
 
@@ -24,16 +30,17 @@ def _experiment(*, views=8, model=None, devices=1, **values):
   config = schema.get_default()
   config.views = views
   config.budget = '10 updates'
-  config.data.augment = 'normalise()'
   config.model = ml_collections.ConfigDict(model or {'name': 'wide_resnet_tiny'})
   config.optimizer.momentum = 0.0
-  config.update_from_flattened_dict(values)
+  sections.override(config, values)
   schema.validate(config)
-  read = reading.ReadConfig(config)
-  derived = derived_lib.derive(read, train_images=1000, devices=devices)
+  derived = derived_lib.derive(config, train_images=1000, devices=devices)
   return step_lib.make_experiment(
-      read, derived, num_classes=7, image_shape=_SHAPE, mean=(0.5,), std=(0.25,),
-      augmentation=ops.parse(config.data.augment))
+      config, derived, facts.Facts(1000, 7, _SHAPE, config.dtype), preparation.ImagePreparation(
+          ops.parse('normalise()'), hand_over.HandOver(), (0.5,), (0.25,), _SHAPE, config.dtype))
+
+
+_SAM = {'ascent.name': 'sam', 'ascent.rho': 0.05}
 
 
 def _batch(rows, seed=0):
@@ -97,9 +104,9 @@ def test_the_mean_over_devices_is_the_mean_over_views(devices):
 
 
 @pytest.mark.parametrize('parts', [2, 4])
-@pytest.mark.parametrize('rho', [0.0, 0.05])
-def test_micro_batches_give_the_same_update(parts, rho):
-  whole, cut = _experiment(**{'sam.rho': rho}), _experiment(accumulate=parts, **{'sam.rho': rho})
+@pytest.mark.parametrize('ascent', [{}, _SAM])
+def test_micro_batches_give_the_same_update(parts, ascent):
+  whole, cut = _experiment(**ascent), _experiment(accumulate=parts, **ascent)
   state, batch = _warm(whole), _batch(8)
   a, metrics_a = _step(whole, state, batch)
   b, metrics_b = _step(cut, state, batch)
@@ -108,7 +115,8 @@ def test_micro_batches_give_the_same_update(parts, rho):
 
 
 def test_l2_in_the_loss_is_coupled_decay_under_plain_sgd():
-  loss, decay = (_experiment(**{f'optimizer.{key}': 0.01}) for key in ('l2', 'weight_decay'))
+  loss = _experiment(penalty='l2(coefficient=0.01)')
+  decay = _experiment(**{'optimizer.weight_decay': 0.01})
   state, batch = _warm(loss), _batch(8)
   a, metrics_a = _step(loss, state, batch)
   b, metrics_b = _step(
@@ -144,7 +152,7 @@ def test_dropout_masks_have_the_mean_gradient_of_as_many_networks(monkeypatch):
   def gradient(experiment, key):
     monkeypatch.setattr(hk, 'next_rng_key', lambda: key)
     return jax.jit(jax.vmap(
-        experiment.gradient, in_axes=(None, None, 0), axis_name='data'))(state, None, rows)
+        experiment.update_gradient, in_axes=(None, None, 0), axis_name='data'))(state, None, rows)
 
   grads, _, metrics = gradient(many, key)
   parts = [(grads, metrics) for grads, _, metrics in (
@@ -165,18 +173,49 @@ def test_the_init_seed_alone_makes_the_weights():
 def test_ema_starts_at_the_parameters_and_follows():
   experiment = _experiment(ema=0.9999)
   state = experiment.init()
-  commands.assert_same(_named(state.params), _named(state.ema))
+  commands.assert_same(_named(state.params), _named(state.ema.params))
   after, _ = _step(experiment, state, _batch(8))
   # At t = 0 the decay is (1 + 0) / (10 + 0).
   expected = jax.tree.map(lambda old, new: 0.1 * old + 0.9 * new, state.params, after.params)
-  commands.assert_same(_named(expected), _named(after.ema), rtol=1e-6)
+  commands.assert_same(_named(expected), _named(after.ema.params), rtol=1e-6)
+
+
+def test_the_norm_of_the_gradient_is_that_before_clip_and_decay():
+  plain = _experiment()
+  changed = _experiment(gradient_norm=True, **{
+      'optimizer.weight_decay': 0.1, 'clip.name': 'global_norm', 'clip.norm': 1e-3})
+  state, batch = _warm(plain), _batch(8)
+  after, metrics = _step(plain, state, batch)
+  assert 'gradient_norm' not in metrics
+  # Plain descent at the rate 0.1 moves the weights by 0.1 times the gradient.
+  moved = jax.tree.map(lambda a, b: np.float64(a - b) / 0.1, state.params, after.params)
+  expected = np.sqrt(sum((x**2).sum() for x in jax.tree.leaves(moved)))
+  _, metrics = _step(changed, state._replace(opt_state=changed.optimizer.init(state.params)), batch)
+  assert float(metrics['gradient_norm']) == pytest.approx(expected, rel=1e-3)
+  assert float(metrics['gradient_norm']) > 1e-3
+
+
+def test_noise_takes_its_second_seed_from_its_pass_on():
+  model = {'name': 'wide_resnet_tiny', 'dropout': 0.5}
+  plain = _experiment(model=model)
+  again = _experiment(model=model, **{'reseed.epoch': 1, 'reseed.noise': 5})
+  other = _experiment(model=model, **{'seeds.noise': 5})
+  state, batch = _warm(plain), _batch(8)
+  # A pass over 1000 images has 125 updates of 8.
+  for update, like in ((0, plain), (124, plain), (125, other), (300, other)):
+    there = state._replace(update=jnp.int32(update))
+    losses = [float(_step(one, there, batch)[1]['loss']) for one in (again, like)]
+    assert losses[0] == losses[1]
+    unlike = other if like is plain else plain
+    assert float(_step(unlike, there, batch)[1]['loss']) != losses[0]
 
 
 def test_everything_composes():
   experiment = _experiment(
       model={'name': 'wide_resnet_tiny', 'dropout': 0.1}, views=16, multiplicity=2, devices=2,
       accumulate=2, ema=0.999, dtype='bfloat16',
-      **{'sam.rho': 0.05, 'sam.fraction': 0.5, 'optimizer.agc_clip': 0.01,
+      gradient_norm=True, penalty='l2(coefficient=1e-5)', **_SAM,
+      **{'ascent.fraction': 0.5, 'clip.name': 'agc', 'clip.clip': 0.01,
          'optimizer.weight_decay': 2e-5, 'optimizer.momentum': 0.9, 'optimizer.nesterov': True,
          'optimizer.decay_mask': 'no_gain_bias'})
   batch = _batch(16)
@@ -197,11 +236,14 @@ def test_evaluation_does_not_count_padding():
   state, batch = experiment.init(), _batch(6)
   del batch['draws']
   mask = np.array([1, 1, 1, 1, 0, 0], np.float32)
-  evaluate = jax.vmap(experiment.eval_step, in_axes=(None, None, 0), axis_name='data')
+  one = evaluation.Evaluation('test', accuracy.accuracy(), 'test', '1 epochs', 6, 0, False)
+  evaluate = jax.vmap(evaluator.eval_step(one, experiment.model, experiment.preparation, 0),
+                      in_axes=(None, None, 0), axis_name='data')
+  weights = evaluator.Weights(state.params, state.averages)
   cut = lambda batch, n: jax.tree.map(lambda x: jnp.reshape(x, (n, -1) + x.shape[1:]), batch)
-  whole = evaluate(state.params, state.state, cut(
+  whole, _ = evaluate(weights, 0, cut(
       jax.tree.map(lambda x: x[:4], {**batch, 'mask': mask}), 1))
-  padded = evaluate(state.params, state.state, cut({**batch, 'mask': mask}, 2))
+  padded, _ = evaluate(weights, 0, cut({**batch, 'mask': mask}, 2))
   assert float(padded['examples'][0]) == 4
   for key in whole:
     np.testing.assert_allclose(padded[key][0], whole[key][0], rtol=1e-5)
