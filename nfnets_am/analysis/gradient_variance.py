@@ -69,18 +69,20 @@ def variance(run: run_lib.Run) -> dict[str, dict[str, np.ndarray]]:
   train_state = run.start(run.backend)
   moments = parallel.replicate(moments_lib.start(train_state.params))
 
-  def add(moments, train_state, pool, batch):
-    grads, _, metrics = run.experiment.update_gradient(train_state, pool, batch)
+  def add(moments, train_state, numbers, pool, batch):
+    grads, _, metrics = run.experiment.update_gradient(train_state, numbers, pool, batch)
     return moments_lib.add(moments, grads), metrics['loss']
 
   add = parallel.map_step(
-      add, run.backend, in_axes=(None, step_lib.AXES, None, 0), donate=(0,))
+      add, run.backend, in_axes=(None, step_lib.AXES, None, None, 0), donate=(0,))
+  # Of the first update: no weight and no mask of it changes from minibatch to minibatch.
+  numbers = jax.jit(run.experiment.numbers)(train_state.update)
   pool = feed.place_pool(run)
   progress = progress_lib.Progress(
       updates=derived.updates, start=0, views=derived.views, show=True)
   try:
     for k, batch in enumerate(feed.placed_batches(run, 0), 1):
-      moments, loss = add(moments, train_state, pool, batch)
+      moments, loss = add(moments, train_state, numbers, pool, batch)
       progress.show(k, float(loss))
   finally:
     progress.close()

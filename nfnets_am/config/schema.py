@@ -44,7 +44,10 @@ def get_default() -> ml_collections.ConfigDict:
   objectives/, `ascent`, `clip`, `optimizer` and `schedule` in optim/, `evals` in evaluation/.
   """
   # A copy costs a fifth of making it, and a sweep has thousands.
-  return pickle.loads(_pickled_default())
+  config = pickle.loads(_pickled_default())
+  for section in (*SECTIONS, 'evals'):
+    config[section].unlock()
+  return config
 
 
 @functools.cache
@@ -100,10 +103,7 @@ def _pickled_default() -> bytes:
 
   for section, name in SECTIONS.items():
     config[section] = ml_collections.ConfigDict({'name': name})
-  config.lock()
-  for section in (*SECTIONS, 'evals'):
-    config[section].unlock()
-  return pickle.dumps(config)
+  return pickle.dumps(config.lock())
 
 
 def validate(config: ml_collections.ConfigDict) -> None:

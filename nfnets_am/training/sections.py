@@ -81,6 +81,7 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
         raise errors.ConfigError(
             f'{section}.{key}={part[key]!r}: the {_registry(section).what} {part.name!r} has no '
             f'key {key!r}{registry.did_you_mean(key, keys)}; allowed: {", ".join(keys) or "none"}')
+    part.unlock()
     for key, default in keys.items():
       if key not in part:
         if default is registry.REQUIRED:
