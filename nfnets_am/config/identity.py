@@ -45,14 +45,14 @@ def from_json(flat: Mapping[str, Any]) -> ml_collections.ConfigDict:
   return config
 
 
-def content(config: ml_collections.ConfigDict) -> dict[str, Any]:
+def content(flat: Mapping[str, Any]) -> dict[str, Any]:
   """Returns what a run is, as JSON values: dotted key -> value, without MACHINE_KEYS.
 
   Keys at their default are left out, so that a key which is new in the code changes no run that was
   there before it.
   """
   defaults = _flat_defaults(schema.get_default)
-  return {key: value for key, value in to_json(config).items() if key not in MACHINE_KEYS
+  return {key: value for key, value in flat.items() if key not in MACHINE_KEYS
           and (key not in defaults or value != defaults[key])}
 
 
@@ -98,11 +98,15 @@ def rows(flat: Mapping[str, Any]) -> tuple[int, int, bool]:
   return views // copies, views, bool(neighbouring) and n > 1
 
 
-def run_name(config: ml_collections.ConfigDict) -> str:
+def run_name(config: ml_collections.ConfigDict, flat: Mapping[str, Any] | None = None) -> str:
   """Returns the name of a run's folder in a sweep, 'wide_resnet-n4-seed0-1f3a9c0d2b'.
 
   Two experiments that ask for the same run get the same name, so it is trained once.
+
+  Args:
+    config: of the run.
+    flat: its `to_json`, where that is known already.
   """
-  text = json.dumps(content(config), sort_keys=True)
+  text = json.dumps(content(flat or to_json(config)), sort_keys=True)
   digest = hashlib.sha256(text.encode()).hexdigest()[:10]
   return f'{config.model.name}-n{config.multiplicity}-seed{config.seed}-{digest}'
