@@ -45,23 +45,21 @@ def rows(flat: Mapping[str, Any]) -> tuple[int, int, bool]:
   return unique, unique * copies, neighbouring
 
 
-def content(config: ml_collections.ConfigDict, defaults: Mapping[str, Any]) -> dict[str, Any]:
+def content(flat: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
   """Returns what a run is, as JSON values: dotted key -> value, without MACHINE_KEYS.
 
   Keys at their default are left out, so that a key which is new in the code changes no run that was
   there before it. The rows of an update are said in one way.
 
   Args:
-    config: of the run.
-    defaults: dotted key -> JSON value of the keys of this config, see training/sections.py.
+    flat: dotted key -> JSON value of a complete config.
+    defaults: the same of its keys' defaults, see training/sections.py.
   """
-  found = {key: value for key, value in to_json(config).items() if key not in MACHINE_KEYS
-           and (key not in defaults or value != defaults[key] or key == 'multiplicity')}
-  unique, _, neighbouring = rows(found)
-  said = {'multiplicity', 'unique', 'views', 'neighbouring'}
-  found = {key: value for key, value in found.items() if key not in said}
-  return found | {'multiplicity': config.multiplicity, 'unique': unique,
-                  'neighbouring': neighbouring}
+  found = {key: value for key, value in flat.items()
+           if key not in MACHINE_KEYS and (key not in defaults or value != defaults[key])}
+  unique, _, neighbouring = rows(flat)
+  return {key: value for key, value in found.items() if key not in _ROWS} | {
+      'multiplicity': flat['multiplicity'], 'unique': unique, 'neighbouring': neighbouring}
 
 
 def difference(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
@@ -87,12 +85,12 @@ def difference(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
   return ''
 
 
-def run_name(config: ml_collections.ConfigDict, defaults: Mapping[str, Any]) -> str:
+def run_name(flat: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
   """Returns the name of a run's folder in a sweep, 'wide_resnet-n4-seed0-1f3a9c0d2b'.
 
   Two experiments that ask for the same run get the same name, so it is trained once. Arguments as
   of `content`.
   """
-  text = json.dumps(content(config, defaults), sort_keys=True)
+  text = json.dumps(content(flat, defaults), sort_keys=True)
   digest = hashlib.sha256(text.encode()).hexdigest()[:10]
-  return f'{config.model.name}-n{config.multiplicity}-seed{config.seed}-{digest}'
+  return f'{flat["model.name"]}-n{flat["multiplicity"]}-seed{flat["seed"]}-{digest}'

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
-import functools
 import importlib.util
 import os
 import pathlib
@@ -81,17 +80,14 @@ class Run:
     name: of its folder in the sweep's workdir, which follows from its whole config.
     flags: that make `nfnets_am.train` train it, '--config=FILE:CELL' and overrides.
     config: of it, overrides included.
+    flat: the config as dotted key -> JSON value; None asks a run's folder for no config.
   """
 
   cell: Mapping[str, Any]
   name: str
   flags: tuple[str, ...]
   config: ml_collections.ConfigDict
-
-  @functools.cached_property
-  def flat(self) -> dict[str, Any]:
-    """The config as dotted key -> JSON value."""
-    return identity.to_json(self.config)
+  flat: Mapping[str, Any] | None = None
 
 
 def load(path: str | os.PathLike) -> types.ModuleType:
@@ -181,15 +177,16 @@ def get_runs(path: str | os.PathLike, sweep: Sweep,
   for cell in sweep.cells[len(first):]:
     text = cells_lib.cell_name(cell)
     config = _complete(module.get_config(text), overrides, path)
-    name = sections.run_name(config)
-    if name in runs and runs[name].config == config:
+    flat = identity.to_json(config)
+    name = identity.run_name(flat, sections.defaults(config))
+    if name in runs and runs[name].flat == flat:
       raise errors.ConfigError(
           f'{path}: the cells {text!r} and {cells_lib.cell_name(runs[name].cell)!r} are the same '
           'run; get_sweep must name each run once')
     # Two cells may say the same training in two ways: they share its folder.
     runs[name] = Run(cell, name, (
         f'--config={path}:{text}',
-        *(f'--config.{key}={value}' for key, value in (overrides or {}).items())), config)
+        *(f'--config.{key}={value}' for key, value in (overrides or {}).items())), config, flat)
     found.append(runs[name])
   return found
 

@@ -118,7 +118,7 @@ def _section_defaults(section: str, name: str) -> dict[str, Any]:
 
 def run_name(config: ml_collections.ConfigDict) -> str:
   """Returns the name of a run's folder; see identity.run_name."""
-  return identity.run_name(config, defaults(config))
+  return identity.run_name(identity.to_json(config), defaults(config))
 
 
 def from_json(flat: Mapping[str, Any]) -> ml_collections.ConfigDict:
