@@ -56,14 +56,15 @@ def main() -> None:
     weights, state = evaluator_lib.weights_of(train_state), train_state.state
   else:
     config = _config_of_weights()
-    params = pretrained.load(_WEIGHTS.value)
+    params, averages = pretrained.load(_WEIGHTS.value)
     run = run_lib.build(config)
     _check_split(run)
     expected = jax.eval_shape(run.experiment.init)
-    pretrained.check(params, expected.params, source=f'weights={_WEIGHTS.value!r}')
+    pretrained.check(params, averages, expected.params, expected.state.averages,
+                     source=f'weights={_WEIGHTS.value!r}')
     title, found = _WEIGHTS.value, {'weights': _WEIGHTS.value}
-    # The state of the models here is empty: a weights file has none.
-    weights, state = {'': parallel.replicate(params)}, expected.state
+    weights = {'': parallel.replicate(params)}
+    state = parallel.replicate(expected.state._replace(averages=averages))
   evaluator = evaluator_lib.Evaluator(
       run.experiment.eval_step, run.dataset, batch=run.derived.eval_batch, backend=run.backend)
   result = evaluator.evaluate(_SPLIT.value, weights, state)

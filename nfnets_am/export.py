@@ -23,7 +23,7 @@ def main() -> None:
         f'--weights=ema, but the run in {_WORKDIR.value} keeps no average; allowed: raw')
   update, train_state = saved.newest(_WORKDIR.value, run)
   params = train_state.ema if _WEIGHTS.value == 'ema' else train_state.params
-  pretrained.export(params, _OUT.value)
+  pretrained.export(params, train_state.state.averages, _OUT.value)
   print(f'weights {_OUT.value}, {_WEIGHTS.value} of update {update}')
 
 

@@ -31,7 +31,7 @@ class Run:
     eval_splits: what is evaluated.
     keep, best: checkpoints that stay, see checkpoints.Checkpoints.
     tensorboard: whether to write events too.
-    weights: to start from, {module: {name: array}}, or None.
+    weights: to start from, parameters and averages, or None.
   """
 
   dataset: inputs.Input
@@ -44,7 +44,7 @@ class Run:
   keep: int
   best: str
   tensorboard: bool
-  weights: pretrained.Params | None
+  weights: tuple[pretrained.Weights, pretrained.Weights] | None
 
 
 def build(config: ml_collections.ConfigDict, *, begins: bool = True) -> Run:
@@ -74,8 +74,9 @@ def build(config: ml_collections.ConfigDict, *, begins: bool = True) -> Run:
   weights = None
   if read.init_from and begins:
     weights = pretrained.load(read.init_from)
-    pretrained.adapt(weights, jax.eval_shape(experiment.init).params,
-                     source=f'init_from={read.init_from!r}')
+    expected = jax.eval_shape(experiment.init)
+    pretrained.adapt(*weights, expected.params, expected.state.averages,
+                     head=experiment.model.head, source=f'init_from={read.init_from!r}')
   run = Run(
       dataset=dataset,
       derived=derived,

@@ -22,6 +22,7 @@ from nfnets_am.data import hand_over as hand_over_lib
 from nfnets_am.data import ops
 from nfnets_am.data.memory import batches as memory_batches
 from nfnets_am.evaluation import sums
+from nfnets_am.models import model as model_lib
 from nfnets_am.models import pretrained
 from nfnets_am.objectives import classification
 from nfnets_am.optim import ema as ema_lib
@@ -96,9 +97,11 @@ class Experiment:
     """
     rng = jax.random.key(self.seeds['init'])
     images = jnp.zeros((1,) + self.image_shape, jnp.float32)
-    params, state = self.model.init(rng, images, is_training=True)
+    params, state = self.model.init(rng, images)
     if weights is not None:
-      params = pretrained.adapt(weights, params)
+      params, averages = pretrained.adapt(
+          *weights, params, state.averages, head=self.model.head)
+      state = state._replace(averages=averages)
     return TrainState(
         update=jnp.zeros((), jnp.int32), params=params, state=state,
         opt_state=self.optimizer.init(params),
@@ -167,14 +170,16 @@ class Experiment:
       batch: this device's 'image' uint8 [B, H, W, C], 'label' int32 [B], 'mask' float32 [B].
     """
     images = self.augmentation.finish(batch['image'], {}, self.mean, self.std).astype(self.dtype)
-    logits, _ = self.model.apply(params, state, None, images, is_training=False)
-    return jax.lax.psum(sums.evaluation_sums(logits, batch), parallel.AXIS)
+    outputs, _ = self.model.apply(params, state, None, images, model_lib.EVALUATION)
+    return jax.lax.psum(sums.evaluation_sums(outputs.logits, batch), parallel.AXIS)
 
   def _gradient(self, params, state, rng, rows):
     """Mean gradient over a device's rows, and (model state, metrics); in micro-batches if asked."""
 
     def loss_fn(params, state, rng, rows):
-      logits, state = self.model.apply(params, state, rng, rows['image'], is_training=True)
+      outputs, state = self.model.apply(
+          params, state, rng, rows['image'], model_lib.TRAINING)
+      logits = outputs.logits
       loss = self.loss(logits, rows).mean()
       top1 = (logits.argmax(axis=-1) == rows['label']).mean(dtype=jnp.float32)
       penalty = self.l2 * optimizer_lib.l2_penalty(params, self.l2_mask) if self.l2 else 0.0
