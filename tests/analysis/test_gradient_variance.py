@@ -12,6 +12,7 @@ from nfnets_am.analysis import minibatch_variance
 from nfnets_am.analysis import moments
 from nfnets_am.core import errors
 from nfnets_am.data.memory import batches as memory_batches
+from nfnets_am.models import model as model_lib
 from nfnets_am.storage import run_folder
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
@@ -53,7 +54,8 @@ def test_a_cell_equals_brute_force_and_is_measured_once(tmp_path):
   @jax.jit
   def gradient(params, images, labels):
     def loss(params):
-      logits, _ = experiment.model.apply(params, state.state, None, images, True)
+      logits = experiment.model.apply(
+          params, state.state, None, images, model_lib.TRAINING)[0].logits
       return -jax.nn.log_softmax(logits)[jnp.arange(len(labels)), labels].mean()
     return jax.grad(loss)(params)
 
@@ -91,10 +93,10 @@ def _variance_of_a_bias(**values):
   run = run_lib.build(_config(**values, **{'budget': '1 epochs', 'data.train_images': 1024}))
   classes = run.dataset.num_classes
   model = models.Model(
-      init=lambda rng, images, is_training: ({'linear': {'b': jnp.zeros(classes)}}, {}),
-      apply=lambda params, state, rng, images, is_training: (
-          jnp.broadcast_to(params['linear']['b'], (len(images), classes)), state),
-      name='bias', num_classes=classes, train_size=28, test_size=28)
+      init=lambda rng, images: ({'linear': {'b': jnp.zeros(classes)}}, model_lib.State({}, {})),
+      apply=lambda params, state, rng, images, mode: (model_lib.Outputs(
+          jnp.broadcast_to(params['linear']['b'], (len(images), classes))), state),
+      name='bias', num_classes=classes, train_size=28, test_size=28, head='linear')
   run = dataclasses.replace(run, experiment=dataclasses.replace(run.experiment, model=model))
   share = np.bincount(run.dataset.splits['train'].label, minlength=classes) / 1024
   expected = (1024 / 1023 * share * (1 - share) / run.derived.unique).mean()
