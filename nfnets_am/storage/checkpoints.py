@@ -13,6 +13,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from nfnets_am.core import errors
+from nfnets_am.core import quantities
 from nfnets_am.storage import leases
 
 
@@ -32,11 +33,14 @@ class Checkpoints:
     Args:
       folder: made unless `read_only`.
       keep: how many of the last checkpoints stay; at least 1.
-      best: an evaluation metric ('test/top1') whose best checkpoint stays too, or ''. Metrics whose
-        name ends in 'loss' are best when low.
+      best: an evaluation metric ('test/top1') whose best checkpoint stays too, or ''.
       at: updates whose checkpoints stay too.
       read_only: for evaluation; saves nothing and removes nothing.
+
+    Raises:
+      ConfigError: nothing is chosen by a metric like `best`; see quantities.judged.
     """
+    low = bool(best) and quantities.judged(best).better == 'low'
     self.folder = epath.Path(folder)
     if leases.is_local(folder):
       self.folder = self.folder.resolve()
@@ -46,10 +50,9 @@ class Checkpoints:
       if at:
         policies.append(checkpoint_managers.CustomSteps(steps=list(at)))
       if best:
-        mode = 'min' if best.endswith('loss') else 'max'
-        options = {'best_fn': lambda metrics: metrics[best], 'best_mode': mode}
+        options = {'best_fn': lambda metrics: metrics[best], 'best_mode': 'min' if low else 'max'}
         policies.append(checkpoint_managers.BestN(
-            get_metric_fn=lambda metrics: metrics[best], reverse=mode == 'min', n=1,
+            get_metric_fn=lambda metrics: metrics[best], reverse=low, n=1,
             keep_checkpoints_without_metrics=False))
       options['preservation_policy'] = checkpoint_managers.AnyPreservationPolicy(policies)
     self._best = best
