@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from nfnets_am.core import errors
+from nfnets_am.data import orders
 from nfnets_am.data.ops import crops
 from nfnets_am.data.stream import records
 from nfnets_am.data.stream import visits
@@ -23,9 +24,8 @@ def _build(folder, held_out=HELD_OUT, **changes):
 
 
 def _plan(data, **changes):
-  return data.plan(**({
-      'unique': 8, 'multiplicity': 2, 'neighbouring': False, 'shuffle_seed': 3,
-      'layout': 'image_major'} | changes))
+  return data.plan(orders.shuffled, **({
+      'unique': 8, 'multiplicity': 2, 'neighbouring': False, 'shuffle_seed': 3} | changes))
 
 
 @pytest.mark.parametrize('hosts', [1, 2, 4])
