@@ -15,7 +15,7 @@ from rich import console
 from rich import table
 
 from nfnets_am.core import cli
-from nfnets_am.data import inputs
+from nfnets_am.data.stream import input as stream
 from nfnets_am.data.tools import contact_sheet
 from nfnets_am.data.tools import stages as stages_lib
 from nfnets_am.sweeps import config_flag
@@ -36,7 +36,7 @@ def main() -> None:
   run = run_lib.build(_CONFIG.value)
   # More than are taken: what was ready at the start of the clock is made up for at its end.
   batches = run.dataset.train_batches(
-      run.plan, run.seeds['augment'], 0, 1 + _UPDATES.value + _AHEAD)
+      run.plan, run.seeds.augment, 0, 1 + _UPDATES.value + _AHEAD)
   start = time.perf_counter()
   first = next(batches)
   print(f'first update after {time.perf_counter() - start:.1f} s')
@@ -51,9 +51,9 @@ def main() -> None:
   for _ in batches:
     pass
 
-  streamed = isinstance(run.dataset, inputs.StreamInput)
+  streamed = isinstance(run.dataset, stream.StreamInput)
   rows = table.Table('stage', 'ms of CPU time a view', 'share')
-  stages = stages_lib.stages(run.dataset, run.plan, run.seeds['augment']) if streamed else {}
+  stages = stages_lib.stages(run.dataset, run.plan, run.seeds.augment) if streamed else {}
   stages['transfer'] = stages_lib.transfer(first)
   stages['rest: batches, copies, waiting'] = max(cpu - sum(stages.values()), 0.0)
   for stage, seconds in stages.items():
@@ -66,7 +66,7 @@ def main() -> None:
     print(f'steps of {_STEP_MS.value:g} ms with {run.derived.views} views take {cores:.1f} cores '
           f'like these: {math.ceil(cores / of_host)} hosts of {of_host} cores')
   if _OUT.value:
-    contact_sheet.draw(run.dataset, run.plan, run.experiment.augmentation, run.seeds['augment'],
+    contact_sheet.draw(run.dataset, run.plan, run.dataset.augmentation, run.seeds.augment,
                        first, pathlib.Path(_OUT.value), images=_IMAGES.value)
     print(f'picture {_OUT.value}')
 

@@ -29,7 +29,7 @@ def draw(cells: Sequence[reduction.Cell], chosen: Sequence[reduction.Cell],
   Args:
     cells: all of them, for the panel over the learning rate.
     chosen: one learning rate each, for the others.
-    measured: the table of minibatch_variance.rows_of, or empty.
+    measured: the table of gradient_variance.rows_of, or empty.
     path: of the PNG.
   """
   fig, axes = panels_lib.new(2, 4, (15, 6.6))

@@ -16,7 +16,7 @@ from absl import flags
 
 from experiments.fort2021 import small_claims
 from experiments.fort2021 import small_picture
-from nfnets_am.analysis import minibatch_variance
+from nfnets_am.analysis import gradient_variance
 from nfnets_am.core import cli
 from nfnets_am.core import quantities
 from nfnets_am.reporting import figures
@@ -135,7 +135,7 @@ def _dead(cell: reduction.Cell) -> int:
 def _measured_variance(workdir: pathlib.Path) -> list[list]:
   path = _FOLDER / 'figure9.py'
   sweep = experiment_file.get_sweep(path, _SCALE.value)
-  return minibatch_variance.rows_of(
+  return gradient_variance.rows_of(
       reduction.reduce(sweep, experiment_file.get_runs(path, sweep),
                        outcomes.Reader(workdir)).cells)
 

@@ -18,6 +18,7 @@ from ml_collections import config_dict
 
 from nfnets_am.core import durations
 from nfnets_am.core import errors
+from nfnets_am.core import quantities
 
 BACKENDS = ('pmap', 'shard_map')
 DTYPES = ('float32', 'bfloat16')
@@ -143,6 +144,8 @@ def validate(config: ml_collections.ConfigDict) -> None:
   require(config.reseed.epoch >= 0, 'reseed.epoch', config.reseed.epoch,
           'the number of a pass over the data, from 0 up')
   best = config.checkpoint.best
+  if best:
+    quantities.judged(best)
   if best and best.split('/')[0] not in config.evals:
     raise errors.ConfigError(
         f'checkpoint.best={best!r} is of no evaluation; evals holds {", ".join(config.evals)}')

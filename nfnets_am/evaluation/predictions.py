@@ -8,6 +8,8 @@ and, with the prefix 'ema_', of their average: in the order in which the example
 from collections.abc import Mapping
 import io
 import os
+import zipfile
+import zlib
 
 from etils import epath
 import jax
@@ -83,5 +85,5 @@ def read(path: str | os.PathLike) -> Predictions:
   except FileNotFoundError:
     raise errors.UserError(
         f'{path} is missing; an evaluation keeps its predictions with keep=True') from None
-  except (OSError, ValueError, EOFError, KeyError) as e:
+  except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as e:
     raise errors.UserError(f'{path} cannot be read: {e}') from None

@@ -38,8 +38,9 @@ class Checkpoints:
       read_only: for evaluation; saves nothing and removes nothing.
 
     Raises:
-      ConfigError: nothing can be the best by `best`.
+      ConfigError: nothing is chosen by a metric like `best`; see quantities.judged.
     """
+    low = bool(best) and quantities.judged(best).better == 'low'
     self.folder = epath.Path(folder)
     if leases.is_local(folder):
       self.folder = self.folder.resolve()
@@ -49,10 +50,9 @@ class Checkpoints:
       if at:
         policies.append(checkpoint_managers.CustomSteps(steps=list(at)))
       if best:
-        mode = 'min' if quantities.judged(best).better == 'low' else 'max'
-        options = {'best_fn': lambda metrics: metrics[best], 'best_mode': mode}
+        options = {'best_fn': lambda metrics: metrics[best], 'best_mode': 'min' if low else 'max'}
         policies.append(checkpoint_managers.BestN(
-            get_metric_fn=lambda metrics: metrics[best], reverse=mode == 'min', n=1,
+            get_metric_fn=lambda metrics: metrics[best], reverse=low, n=1,
             keep_checkpoints_without_metrics=False))
       options['preservation_policy'] = checkpoint_managers.AnyPreservationPolicy(policies)
     self._best = best

@@ -1,14 +1,16 @@
 """Variance between minibatch gradients (pitfall P36), against brute force and closed forms."""
 
-import dataclasses
+import types
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nfnets_am import analysis
 from nfnets_am import models
-from nfnets_am.analysis import minibatch_variance
+from nfnets_am.analysis import gradient_variance
+from nfnets_am.analysis import measures
 from nfnets_am.analysis import moments
 from nfnets_am.core import errors
 from nfnets_am.data.memory import batches as memory_batches
@@ -27,6 +29,10 @@ def _config(cell='multiplicity=4,scheme=growing', **values):
   return experiment_file.get_config(f'{_FIGURE9}:scale=smoke,{cell}', values)
 
 
+def _measure(config, workdir):
+  return measures.measure(config, workdir, analysis.MEASURES)
+
+
 def test_running_moments_keep_their_digits_beside_a_large_mean():
   rows = 1000 + np.random.default_rng(0).normal(0, 0.1, (50, 6)).astype(np.float32)
   tree = moments.start({'a': rows[0], 'b': rows[0][:2]})
@@ -41,29 +47,29 @@ def test_running_moments_keep_their_digits_beside_a_large_mean():
 def test_layers_count_alike_whatever_their_size():
   variance = {'wide': {'w': np.array([1.0, 3.0])}, 'narrow': {'w': np.zeros(()), 'b': np.zeros(1)},
               'block': {'skip_gain': np.full((), 9.0)}}
-  assert minibatch_variance.layer_means(variance) == {'narrow': 0.0, 'wide': 2.0}
-  assert minibatch_variance.layer_means(variance, skip_gains=True)['block'] == 9.0
+  assert gradient_variance.layer_means(variance) == {'narrow': 0.0, 'wide': 2.0}
+  assert gradient_variance.layer_means(variance, skip_gains=True)['block'] == 9.0
 
 
 def test_a_cell_equals_brute_force_and_is_measured_once(tmp_path):
   config = _config(budget='5 updates')
-  minibatch_variance.measure_cell(config, tmp_path)
+  _measure(config, tmp_path)
   run = run_lib.build(config)
   experiment, state = run.experiment, run.experiment.init()
 
   @jax.jit
   def gradient(params, images, labels):
     def loss(params):
-      logits = experiment.model.apply(
-          params, state.state, None, images, model_lib.TRAINING)[0].logits
-      return -jax.nn.log_softmax(logits)[jnp.arange(len(labels)), labels].mean()
+      outputs, _ = experiment.model.apply(
+          params, model_lib.State(state.averages, {}), None, images, model_lib.TRAINING)
+      return -jax.nn.log_softmax(outputs.logits)[jnp.arange(len(labels)), labels].mean()
     return jax.grad(loss)(params)
 
   gradients = []
   for batch in run.dataset.train_batches(run.plan, 0, 0, 5):
     batch = memory_batches.apply_on_device(
-        experiment.augmentation, jnp.asarray(run.dataset.pool), batch)
-    images = (np.asarray(batch['image'], np.float32) / 255 - experiment.mean) / experiment.std
+        run.dataset.augmentation, jnp.asarray(run.dataset.pool), batch)
+    images = (np.asarray(batch['image'], np.float32) / 255 - run.dataset.mean) / run.dataset.std
     assert images.shape == (64, 28, 28, 1)
     gradients.append(gradient(state.params, jnp.float32(images), batch['label']))
   expected = []
@@ -76,49 +82,77 @@ def test_a_cell_equals_brute_force_and_is_measured_once(tmp_path):
 
   result = outcomes.read_run(tmp_path, {})
   assert result.status == 'finished' and result.derived['unique'] == 16
-  assert result.final[minibatch_variance.METRIC] == pytest.approx(np.mean(expected), rel=1e-3)
+  assert result.final[gradient_variance.METRIC] == pytest.approx(np.mean(expected), rel=1e-3)
   layers = run_folder.RunFolder(tmp_path).read('layers.json')
   assert sorted(layers.values()) == pytest.approx(sorted(expected), rel=1e-3, abs=1e-12)
   before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-  minibatch_variance.measure_cell(config, tmp_path)
+  _measure(config, tmp_path)
   assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
 
 
-def _variance_of_a_bias(**values):
+def _variance_of_a_bias(monkeypatch, **values):
   """Variance of a model that is nothing but K biases, whose gradient is 1/K - share of the class.
 
   The minibatches are one pass over the N images, so that the variance between their means is
   expected to be exactly S^2 / U, with S^2 = N / (N - 1) p (1 - p) for a class of share p.
   """
-  run = run_lib.build(_config(**values, **{'budget': '1 epochs', 'data.train_images': 1024}))
-  classes = run.dataset.num_classes
-  model = models.Model(
-      init=lambda rng, images: ({'linear': {'b': jnp.zeros(classes)}}, model_lib.State({}, {})),
-      apply=lambda params, state, rng, images, mode: (model_lib.Outputs(
-          jnp.broadcast_to(params['linear']['b'], (len(images), classes))), state),
-      name='bias', num_classes=classes, train_size=28, test_size=28, head='linear')
-  run = dataclasses.replace(run, experiment=dataclasses.replace(run.experiment, model=model))
+  config = _config(**values, **{'budget': '1 epochs', 'data.train_images': 1024})
+  classes = 10
+
+  def bias(num_classes):
+    return model_lib.Model(
+        init=lambda rng, images, mode: (
+            {'linear': {'b': jnp.zeros(num_classes)}}, model_lib.State({}, {})),
+        apply=lambda params, state, rng, images, mode: (model_lib.Outputs(
+            jnp.broadcast_to(params['linear']['b'], (len(images), num_classes)), {}, {}), state),
+        init_carry=lambda rows: {}, head='linear', name='bias', num_classes=num_classes,
+        train_size=28, test_size=28)
+
+  monkeypatch.setattr(models, 'MODELS', types.SimpleNamespace(
+      build=lambda section, num_classes: bias(num_classes)))
+  run = run_lib.build(config)
   share = np.bincount(run.dataset.splits['train'].label, minlength=classes) / 1024
   expected = (1024 / 1023 * share * (1 - share) / run.derived.unique).mean()
-  return minibatch_variance.layer_means(minibatch_variance.measure(run))['linear'], expected
+  return gradient_variance.layer_means(gradient_variance.variance(run))['linear'], expected
 
 
-def test_fixed_batch_rises_with_n_and_growing_batch_is_flat():
-  one, expected = _variance_of_a_bias(cell='scheme=fixed,multiplicity=1')
+def test_fixed_batch_rises_with_n_and_growing_batch_is_flat(monkeypatch):
+  one, expected = _variance_of_a_bias(monkeypatch, cell='scheme=fixed,multiplicity=1')
   assert one == pytest.approx(expected, rel=0.15)
-  four, expected_four = _variance_of_a_bias(cell='scheme=fixed,multiplicity=4')
+  four, expected_four = _variance_of_a_bias(monkeypatch, cell='scheme=fixed,multiplicity=4')
   assert expected_four == pytest.approx(4 * expected)
   assert four == pytest.approx(expected_four, rel=0.15)
   # Views do not enter this gradient at all: with the same images, growing changes nothing.
-  growing, _ = _variance_of_a_bias(cell='scheme=growing,multiplicity=4')
+  growing, _ = _variance_of_a_bias(monkeypatch, cell='scheme=growing,multiplicity=4')
   assert growing == pytest.approx(one, rel=1e-4)
 
 
 def test_what_it_cannot_measure_is_refused(tmp_path):
-  with pytest.raises(errors.ConfigError, match='optimizer.l2=0.1'):
-    minibatch_variance.measure_cell(_config(**{'optimizer.l2': 0.1}), tmp_path)
+  penalised = _config(penalty='l2(coefficient=0.1)')
+  with pytest.raises(errors.ConfigError, match='penalty=.*0.1.*the loss without it'):
+    _measure(penalised, tmp_path)
+  assert run_folder.RunFolder(tmp_path).status()['status'] == 'failed'
   with pytest.raises(errors.ConfigError, match='1 minibatches'):
-    minibatch_variance.measure(run_lib.build(_config(budget='1 updates')))
+    gradient_variance.variance(run_lib.build(_config(budget='1 updates')))
+  for call, words in (('', "measure=''; allowed: one call of gradient_variance"),
+                      ('variance()', "unknown measure 'variance'.*gradient_variance"),
+                      ('gradient_variance(n=1)', "no key 'n'"),
+                      ('gradient_variance', 'write gradient_variance')):
+    with pytest.raises(errors.ConfigError, match=words):
+      _measure(_config(measure=call), tmp_path / 'none')
+  assert not (tmp_path / 'none').exists()
+
+
+def test_the_command_measures_a_cell_and_training_refuses_it(tmp_path):
+  flags = (f'--config={_FIGURE9}:scale=smoke,multiplicity=1,scheme=fixed',
+           '--config.budget=2 updates', f'--workdir={tmp_path / "run"}')
+  done = commands.run('nfnets_am.train', *flags)
+  assert done.returncode == 1 and 'python -m nfnets_am.measure' in done.stderr
+  assert not (tmp_path / 'run').exists()
+  done = commands.run('nfnets_am.measure', *flags)
+  assert done.returncode == 0, done.stderr
+  found = outcomes.read_run(tmp_path / 'run', {})
+  assert found.status == 'finished' and found.final[gradient_variance.METRIC] > 0
 
 
 def test_the_table_names_cells_without_runs_and_pairs_the_seeds():
@@ -126,11 +160,11 @@ def test_the_table_names_cells_without_runs_and_pairs_the_seeds():
     runs = tuple(outcomes.RunResult(
         {'seed': seed}, 'finished' if value else 'missing', '',
         {'scheme': 'fixed', 'multiplicity': n, 'unique': 16 // n, 'views': 16, 'updates': 8},
-        {minibatch_variance.METRIC: value} if value else {})
+        {gradient_variance.METRIC: value} if value else {})
                  for seed, value in enumerate(values))
     return reduction.Cell({'scheme': 'fixed', 'multiplicity': n}, runs, {}, {})
 
-  header, one, two, four = minibatch_variance.rows_of(
+  header, one, two, four = gradient_variance.rows_of(
       [cell(1, (1.0, 10.0)), cell(2, (2.0, 20.0)), cell(4, (None, None))])
   assert dict(zip(header, two, strict=True)) | {'±': 0.0} == {
       'scheme': 'fixed', 'n': 2, 'unique': 8, 'views': 16, 'minibatches': 8, 'variance': 11.0,

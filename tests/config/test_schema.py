@@ -47,6 +47,8 @@ def test_the_default_needs_only_a_batch():
     ({'accumulate': 0}, ['accumulate=0']),
     ({'checkpoint.at': ('5 epochs', '0 updates')}, ["checkpoint.at[1]='0 updates'", 'more than']),
     ({'checkpoint.best': 'train/top1'}, ["checkpoint.best='train/top1'", 'test']),
+    ({'checkpoint.best': 'test/images'}, ["'test/images'", 'allowed: ']),
+    ({'checkpoint.best': 'test/topp1'}, ["'test/topp1'", "did you mean 'top1'"]),
     ({'reseed.epoch': -1}, ['reseed.epoch=-1', 'from 0']),
 ])
 def test_bad_values_are_refused_in_one_sentence(values, words):

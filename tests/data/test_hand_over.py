@@ -4,24 +4,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nfnets_am.config import reading
-from nfnets_am.config import schema
 from nfnets_am.core import errors
-from nfnets_am.data import hand_over
+from nfnets_am.data import hand_over as hand_over_lib
 from nfnets_am.data import ops
 from nfnets_am.training import loop
+from nfnets_am.training import run as run_lib
+from nfnets_am.training import sections
 from tests import commands
 from tests import tiny
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def _make(augment='normalise()', dtype='bfloat16', **values):
-  config = schema.get_default()
-  config.data.augment = augment
-  config.data.update(values)
-  return hand_over.make_hand_over(
-      reading.ReadConfig(config).data, ops.parse(augment), dtype=dtype, mean=_MEAN, std=_STD)
+def _make(augment='normalise()', dtype='bfloat16', hand_over='uint8', double_transpose=False):
+  return hand_over_lib.make_hand_over(
+      ops.parse(augment), hand_over=hand_over, double_transpose=double_transpose, dtype=dtype,
+      mean=_MEAN, std=_STD)
 
 
 @pytest.mark.parametrize('double_transpose', [False, True])
@@ -43,7 +41,14 @@ def test_devices_find_their_rows_as_the_step_normalises_them(form, double_transp
 def test_bytes_leave_the_batch_alone():
   batch = {'image': np.zeros((2, 4, 4, 3), np.uint8)}
   assert _make().pack(batch, 2)['image'] is batch['image']
-  assert _make(apply='device', hand_over='bfloat16').pack({'index': 1}, 2) == {'index': 1}
+  assert _make(hand_over='bfloat16').pack({'index': 1}, 2) == {'index': 1}
+
+
+def test_nothing_travels_where_views_are_drawn_on_the_device():
+  for changes in ({'data.hand_over': 'bfloat16', 'dtype': 'bfloat16'},
+                  {'data.double_transpose': True}):
+    with pytest.raises(errors.ConfigError, match="data.apply='device', where no image travels"):
+      run_lib.build(sections.override(tiny.get_config(), changes))
 
 
 @pytest.mark.parametrize('augment, dtype', [
@@ -58,8 +63,7 @@ def _final(workdir, **values):
   config.budget = '3 updates'
   config.dtype = 'bfloat16'
   config.data.apply = 'host'
-  config.update_from_flattened_dict(values)
-  loop.train(config, workdir)
+  loop.train(sections.override(config, values), workdir)
   return commands.final_state(workdir)
 
 

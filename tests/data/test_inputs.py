@@ -12,17 +12,15 @@ from nfnets_am.data.ops import crops
 from nfnets_am.data.stream import evaluation as stream_evaluation
 from nfnets_am.data.stream import records
 from nfnets_am.training import run as run_lib
+from nfnets_am.training import sections
 from tests import commands
 from tests import tiny_stream
 from tests.data import encoded
 
 
 def _build(stored, **changes):
-  config = tiny_stream.get_config()
-  config.data.data_dir = stored
-  for key, value in changes.items():
-    config.data[key] = value
-  return run_lib.build(config)
+  changes = {f'data.{key}': value for key, value in {'data_dir': stored, **changes}.items()}
+  return run_lib.build(sections.override(tiny_stream.get_config(), changes))
 
 
 @pytest.mark.parametrize('hosts, batch', [(1, 4), (2, 4), (4, 5)])
@@ -58,8 +56,9 @@ def test_evaluation_names_a_bad_record(tmp_path):
 
 def test_a_run_is_built_from_the_config(stored):
   run = _build(stored)
-  assert run.dataset.train_images == 63 and run.dataset.num_classes == 10
-  assert run.experiment.image_shape == (16, 16, 3)
+  facts = run.dataset.facts
+  assert facts == run.experiment.facts
+  assert (facts.train_examples, facts.outputs, facts.row_shape) == (63, 10, (16, 16, 3))
   assert run.derived.left_out == run.plan.left_out == 7
   batch = next(run.dataset.train_batches(run.plan, 0, 3, 4))
   np.testing.assert_array_equal(batch['example'], run.plan.update(3).example)
@@ -67,14 +66,14 @@ def test_a_run_is_built_from_the_config(stored):
 
 
 @pytest.mark.parametrize('changes, message', [
-    ({'augment': 'flip() | normalise()'}, 'data.crop=16'),
+    ({'augment': 'flip() | normalise()'}, "no key 'data.augment'"),
     ({'lanes': 3}, 'data.lanes=3'), ({'lanes': 8, 'partners': 'batch'}, 'over 8 groups'),
     ({'eval_crop': 'crop'}, "unknown evaluation crop 'crop'"),
     ({'randaugment': 'flip()'}, 'allowed: one call'),
     ({'randaugment': 'randaugment(magnitude=5)'}, "needs the key 'contrast'"),
     ({'test_split': 'test'}, "no split 'test'"),
-    ({'train_images': 10}, 'data.train_images=10 is set, but nothing reads it'),
-    ({'crop': 0}, 'data.'), ({'crop': -1}, 'data.crop=-1')])
+    ({'train_images': 10}, "no key 'data.train_images'.*; allowed in data: .*crop"),
+    ({'crop': 0}, 'data.crop is 0'), ({'crop': -1}, 'data.crop is -1')])
 def test_refuses(stored, changes, message):
   with pytest.raises((errors.ConfigError, errors.UserError), match=message):
     _build(stored, **changes)
@@ -84,7 +83,15 @@ def test_streaming_keys_are_refused_for_sets_in_memory():
   config = schema.get_default()
   config.unique = 8
   config.data.mix = 'cutmix()'
-  with pytest.raises(errors.ConfigError, match='data.mix=.* nothing reads it'):
+  with pytest.raises(errors.ConfigError,
+                     match="data.mix='cutmix\\(\\)': the input 'memory' has no key 'mix'"):
+    run_lib.build(config)
+
+
+def test_a_streamed_set_has_no_other_order(stored):
+  config = sections.override(tiny_stream.get_config(), {
+      'data.data_dir': stored, 'order.name': 'class_batches'})
+  with pytest.raises(errors.ConfigError, match="allowed: order.name='shuffled'"):
     run_lib.build(config)
 
 

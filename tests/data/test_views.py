@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nfnets_am.core import errors
+from nfnets_am.data import orders
 from nfnets_am.data import views
 
 # name -> (U per update, n, neighbouring); N = 50 leaves 2 images out of each pass.
@@ -84,7 +85,7 @@ def test_an_update_reached_directly_equals_the_one_reached_by_running(unique, n,
   total = 3 * plan.updates_per_pass
   by_running = [plan.update(k) for k in range(total)]
   for k in np.random.default_rng(0).permutation(total):
-    views._permutation.cache_clear()
+    views._ordered.cache_clear()
     for got, want in zip(plan.update(int(k)), by_running[k], strict=True):
       np.testing.assert_array_equal(got, want)
 
@@ -130,7 +131,7 @@ def test_epochs_count_unique_images(n):
 
 def test_neighbouring_shows_the_same_images_in_n_consecutive_updates():
   plan = make_plan(4, 2, True, examples=8)
-  order = views._permutation(8, 0, 0)
+  order = orders.permutation(8, 0, 0)
   updates = a_pass(plan)
   assert plan.updates_per_pass == 4
   assert [u.example.tolist() for u in updates] == [
@@ -176,7 +177,7 @@ def test_the_shuffle_seed_changes_the_order_and_nothing_else():
 
 def test_the_order_is_a_uniform_permutation():
   # Where image 0 lands, over many passes.
-  places = [views._permutation(10, 3, e).tolist().index(0) for e in range(2000)]
+  places = [orders.permutation(10, 3, e).tolist().index(0) for e in range(2000)]
   counts = np.bincount(places, minlength=10)
   assert ((counts - 200)**2 / 200).sum() < 9 + 5 * np.sqrt(18)
 

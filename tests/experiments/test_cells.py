@@ -8,13 +8,13 @@ from experiments.fort2021 import grids
 from experiments.fort2021 import recipes
 from nfnets_am.config import cells as cells_lib
 from nfnets_am.config import derived as derived_lib
-from nfnets_am.config import reading
 from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.data import known
 from nfnets_am.optim import schedules
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import paper
+from nfnets_am.training import sections
 
 _FOLDER = pathlib.Path('experiments/fort2021')
 _NAMES = ['figure2', 'figure3', 'figure4', 'figure5', 'figure6', 'figure7', 'figure8', 'figure9',
@@ -30,9 +30,10 @@ def _config(name, cell):
 
 
 def _derive(config, images=None):
+  sections.complete(config)
   schema.validate(config)
-  images = images or known.KNOWN[config.data.name].train_images - config.data.validation
-  return derived_lib.derive(reading.ReadConfig(config), train_images=images)
+  images = images or known.training_set(config.data).train_images
+  return derived_lib.derive(config, train_images=images)
 
 
 @pytest.mark.parametrize('name', _NAMES)
@@ -47,9 +48,9 @@ def test_every_cell_builds_and_its_numbers_can_be_derived(name):
       derived = _derive(config)
       assert derived.multiplicity == cell['multiplicity']
       assert derived.updates == cell.get('updates', derived.updates)
-      assert config.data.name in ('cifar100', 'imagenet2012')
+      assert config.data.set in ('cifar100', 'imagenet2012')
       # Lanes share out the unique images of a streamed set.
-      assert not config.data.crop or derived.unique % config.data.lanes == 0
+      assert config.data.name == 'memory' or derived.unique % config.data.lanes == 0
 
 
 @pytest.mark.parametrize('name', _NAMES)
@@ -152,18 +153,20 @@ def test_nf_resnets_on_imagenet(cell, unique, views, warmup, updates):
   derived = _derive(config)
   assert (derived.unique, derived.views, derived.updates) == (unique, views, updates)
   assert derived.to_updates('warmup', config.schedule.warmup) == pytest.approx(warmup, abs=0.1)
-  assert config.loss.label_smoothing == 0.1 and config.optimizer.weight_decay == 5e-5
+  assert config.objective.label_smoothing == 0.1 and config.optimizer.weight_decay == 5e-5
   assert (config.model.dropout, config.model.stochastic_depth) == (0.25, 0.1)
 
 
 def test_the_recipe_of_sam_and_of_each_variant():
   f5 = _config('table2', 'model=nfnet_f5,updates=168900')
-  assert (f5.sam.rho, f5.sam.fraction, f5.multiplicity, f5.schedule.peak) == (0.05, 1.0, 16, 0.8)
+  assert f5.ascent.to_dict() == {
+      'name': 'sam', 'rho': 0.05, 'synchronised': False, 'fraction': 1.0}
+  assert (f5.multiplicity, f5.schedule.peak) == (16, 0.8)
   assert (f5.data.crop, f5.data.eval_size, f5.model.dropout) == (416, 544, 0.5)
   assert 'magnitude=15' in f5.data.randaugment and f5.ema == 0.99999
   f2 = _config('table1', 'model=nfnet_f2')
   assert (f2.data.crop, f2.data.eval_size, f2.model.dropout) == (256, 352, 0.4)
-  assert 'magnitude=10' in f2.data.randaugment and f2.sam.rho == 0
+  assert 'magnitude=10' in f2.data.randaugment and f2.ascent.name == 'none'
   assert _derive(f5).epochs == pytest.approx(33.749, abs=1e-3)
 
 
@@ -188,7 +191,7 @@ def test_held_out_images_choose_the_rate_where_asked():
     assert sweep.select == 'validation'
     config = _config(name, cells_lib.cell_name(sweep.cells[0]))
     assert config.data.validation == held_out
-    assert config.eval.splits[:2] == ('validation', 'test')
+    assert {part.split for part in config.evals.values()} >= {'validation', 'test'}
     derived = _derive(config)
     assert derived.train_images == rest
     assert derived.updates == round(sweep.cells[0]['epochs'] * rest / derived.unique)

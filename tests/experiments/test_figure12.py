@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 
 from nfnets_am.config import derived as derived_lib
-from nfnets_am.config import reading
 from nfnets_am.config import schema
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.training import sections
 from tests import commands
 
 _FOLDER = commands.ROOT / 'experiments' / 'fort2021'
@@ -17,10 +17,10 @@ _FOLDER = commands.ROOT / 'experiments' / 'fort2021'
 def test_an_update_is_64_views_whatever_the_masks(masks):
   config = experiment_file.get_config(f'{_FOLDER / "figure12.py"}:masks={masks},epochs=512')
   schema.validate(config)
-  derived = derived_lib.derive(reading.ReadConfig(config), train_images=50_000)
+  derived = derived_lib.derive(config, train_images=50_000)
   assert (derived.unique, derived.views, derived.multiplicity) == (64, 64, 1)
   assert (derived.updates, derived.updates_per_epoch) == (400_000, 781.25)
-  assert config.model.to_dict() == {
+  assert config.model.to_dict() == sections.keys_of('model', 'wide_resnet') | {
       'name': 'wide_resnet', 'depth': 16, 'width': 4, 'dropout': 0.4, 'dropout_masks': masks}
 
 

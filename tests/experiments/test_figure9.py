@@ -1,14 +1,15 @@
 """Figure 9: the cells are the paper's minibatches, and the real model's gradient traces."""
 
 import jax
-import jax.numpy as jnp
 import pytest
 
 from nfnets_am.config import derived as derived_lib
-from nfnets_am.config import reading
 from nfnets_am.config import schema
 from nfnets_am.core import errors
+from nfnets_am.data import facts
+from nfnets_am.data import hand_over
 from nfnets_am.data import ops
+from nfnets_am.data import preparation
 from nfnets_am.reporting import comparison
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import reduction
@@ -16,16 +17,17 @@ from nfnets_am.training import step as step_lib
 from tests import commands
 
 _FILE = commands.ROOT / 'experiments' / 'fort2021' / 'figure9.py'
+_SHAPE = (32, 32, 3)
 
 
 def _built(cell):
   config = experiment_file.get_config(f'{_FILE}:{cell}')
   schema.validate(config)
-  read = reading.ReadConfig(config)
-  derived = derived_lib.derive(read, train_images=50_000)
+  derived = derived_lib.derive(config, train_images=50_000)
+  prepare = preparation.ImagePreparation(
+      ops.parse('normalise()'), hand_over.HandOver(), (0.5,) * 3, (0.25,) * 3, _SHAPE)
   return config, derived, step_lib.make_experiment(
-      read, derived, num_classes=100, image_shape=(32, 32, 3), mean=(0.5,) * 3, std=(0.25,) * 3,
-      augmentation=ops.parse(config.data.augment))
+      config, derived, facts.Facts(50_000, 100, _SHAPE), prepare)
 
 
 @pytest.mark.parametrize('n', [1, 2, 4, 8, 16])
@@ -34,21 +36,20 @@ def test_minibatches_are_the_papers(scheme, n):
   config, derived, _ = _built(f'scheme={scheme},multiplicity={n}')
   unique, views = (16 // n, 16) if scheme == 'fixed' else (16, 16 * n)
   assert (derived.scheme, derived.unique, derived.views) == (scheme, unique, views)
-  assert derived.updates == 256 and config.optimizer.l2 == 0 == config.optimizer.weight_decay
-  assert config.data.name == 'cifar100'
+  assert derived.updates == 256 and config.penalty == '' and config.optimizer.weight_decay == 0
+  assert config.data.set == 'cifar100' and config.measure == 'gradient_variance()'
 
 
 # The fixed batch of 16 is the growing one of n = 1.
 @pytest.mark.parametrize('n', [1, 2, 4, 8, 16])
 def test_the_gradient_of_wrn_16_4_traces(n):
   _, derived, experiment = _built(f'scheme=growing,multiplicity={n}')
-  rows = derived.views
-  batch = {'image': jnp.zeros((rows, 32, 32, 3), jnp.uint8), 'label': jnp.zeros(rows, jnp.int32),
-           'draws': {}}
+  batch = experiment.preparation.batch_spec(derived.views)
+  assert batch['image'].shape == (derived.views, *_SHAPE)
   state = jax.eval_shape(experiment.init)
   grads, _, metrics = jax.eval_shape(
-      jax.vmap(experiment.gradient, in_axes=(None, None, 0), axis_name='data'),
-      state, None, jax.tree.map(lambda x: x[None], batch))
+      jax.vmap(experiment.update_gradient, in_axes=(None, None, 0), axis_name='data'),
+      state, None, jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), batch))
   assert sum(x.size for x in jax.tree.leaves(grads)) == 2_770_666
   assert metrics['loss'].shape == (1,)
 

@@ -8,7 +8,6 @@ from experiments.fort2021 import small_claims
 from experiments.fort2021 import small_picture
 from nfnets_am.config import cells as cells_lib
 from nfnets_am.config import derived as derived_lib
-from nfnets_am.config import reading
 from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.sweeps import experiment_file
@@ -23,7 +22,7 @@ _IMAGES = {'small': 500, 'full': 55_000, 'smoke': 64}
 def _derived(cell, scale='small'):
   config = experiment_file.get_config(f'{_SMALL}:{cell}')
   schema.validate(config)
-  return derived_lib.derive(reading.ReadConfig(config), train_images=_IMAGES[scale])
+  return derived_lib.derive(config, train_images=_IMAGES[scale])
 
 
 @pytest.mark.parametrize('unique, n, epochs, updates', [

@@ -14,14 +14,16 @@ import pytest
 from nfnets_am.config import cells as cells_lib
 from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import identity
-from nfnets_am.config import reading
-from nfnets_am.core import parallel
+from nfnets_am.data import facts
+from nfnets_am.data import hand_over
 from nfnets_am.data import known
 from nfnets_am.data import ops
+from nfnets_am.data import preparation
 from nfnets_am.data import views
 from nfnets_am.data.memory import batches as memory_batches
 from nfnets_am.data.memory import sources
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.training import sections
 from nfnets_am.training import step as step_lib
 
 _FOLDER = pathlib.Path('experiments/fort2021')
@@ -48,35 +50,39 @@ def _config(cell):
 
 
 def _derive(config):
-  images = known.KNOWN[config.data.name].train_images
-  return derived_lib.derive(reading.ReadConfig(config), train_images=images)
+  images = known.KNOWN[config.data.set].train_images
+  return derived_lib.derive(config, train_images=images)
 
 
 def _step(config):
   """What a step's trace depends on; of the schedule, not its numbers."""
-  numbers = ('budget', 'checkpoint', 'eval', 'log_every', 'multiplicity', 'neighbouring',
-             'schedule', 'seed', 'seeds', 'unique', 'views')
+  numbers = ('budget', 'checkpoint', 'eval_batch', 'eval_every', 'evals', 'log_every',
+             'multiplicity', 'neighbouring', 'schedule', 'seed', 'seeds', 'unique', 'views')
   left = {key: value for key, value in identity.flatten(config)
           if key.split('.')[0] not in numbers and not key.startswith('data.randaugment')}
   return json.dumps([left, config.schedule.name, config.multiplicity > 0, _derive(config).views])
 
 
+def _augmentation(config):
+  return ops.parse(config.data.get('augment', 'normalise()'))
+
+
 def _batch(config, derived, shape):
   """The arrays of one update on one device, and the pool that views are drawn from there."""
-  if config.data.apply == 'device':
-    images = known.KNOWN[config.data.name].train_images
+  if config.data.get('apply') == 'device':
+    images = known.KNOWN[config.data.set].train_images
     split = sources.Split(np.zeros((images, *shape), np.uint8), np.zeros(images, np.int32))
     plan = views.ViewPlan(
         examples=images, unique=derived.unique, multiplicity=derived.multiplicity,
         neighbouring=derived.scheme == 'neighbouring', shuffle_seed=0, layout=config.data.layout)
     batch = next(memory_batches.host_batches(
-        split, plan, ops.parse(config.data.augment), 0, 0, 1, apply='device'))
+        split, plan, _augmentation(config), 0, 0, 1, apply='device'))
     pool = jax.ShapeDtypeStruct(split.image.shape, jnp.uint8)
   else:
     rows = np.zeros(derived.views, np.int32)
     batch = {'image': jax.ShapeDtypeStruct((derived.views, *shape), jnp.uint8), 'label': rows,
              'example': rows, 'draws': {}}
-    if config.data.mix:
+    if config.data.get('mix'):
       batch |= {'partner_label': rows, 'partner_example': rows, 'weight': rows.astype(np.float32)}
     pool = None
   return pool, jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), batch)
@@ -87,15 +93,21 @@ def _batch(config, derived, shape):
     for cell, parameters in _STEPS.items()])
 def test_the_step_traces_at_full_size(cell):
   config = _config(cell)
-  facts, derived = known.KNOWN[config.data.name], _derive(config)
-  shape = facts.image_shape or (config.data.crop, config.data.crop, 3)
+  found, derived = known.training_set(config.data), _derive(config)
+  shape = found.image_shape
+  prepare = preparation.ImagePreparation(
+      _augmentation(config), hand_over.HandOver(), (0.5,) * 3, (0.5,) * 3, shape, config.dtype,
+      on_device=config.data.get('apply') == 'device', mixed=bool(config.data.get('mix')))
   experiment = step_lib.make_experiment(
-      reading.ReadConfig(config), derived, num_classes=facts.num_classes, image_shape=shape,
-      mean=(0.5,) * 3, std=(0.5,) * 3, augmentation=ops.parse(config.data.augment))
+      config, derived, facts.Facts(found.train_images, found.num_classes, shape, config.dtype),
+      prepare)
   pool, batch = _batch(config, derived, shape)
+  # What ahead-of-time compilation takes in the place of such a batch.
+  assert batch == jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), prepare.batch_spec(derived.views))
   state = jax.eval_shape(experiment.init)
   assert sum(x.size for x in jax.tree.leaves(state.params)) == _STEPS[cell]
-  step = parallel.map_step(experiment.train_step, 'pmap', replicated=2)
+  step = step_lib.map_train_step(experiment, 'pmap')
   after, metrics = jax.eval_shape(step, state, pool, batch)
   assert jax.tree.map(lambda x: (x.shape, x.dtype), after) == jax.tree.map(
       lambda x: (x.shape, x.dtype), state)
@@ -112,5 +124,5 @@ def test_every_cell_of_every_experiment_has_such_a_step():
       module = experiment_file.load(path)
       for cell in experiment_file.get_sweep(path, 'full').cells:
         if cell['seed'] == 0:
-          needed.add(_step(module.get_config(cells_lib.cell_name(cell))))
+          needed.add(_step(sections.complete(module.get_config(cells_lib.cell_name(cell)))))
   assert needed == traced

@@ -15,6 +15,7 @@ from nfnets_am.storage import run_folder
 from nfnets_am.sweeps import catalogue
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
+from nfnets_am.training import sections
 from tests import bucket
 from tests import commands
 from tests import tiny
@@ -26,6 +27,11 @@ _RUN = 'gs://bucket/a sweep/run'
 def store(tmp_path, monkeypatch):
   monkeypatch.setattr(leases, '_SETTLE_S', 0.0)
   return bucket.use(monkeypatch, tmp_path)
+
+
+def _open(folder, config):
+  sections.complete(config)
+  folder.open(config, sections.defaults(config))
 
 
 def test_metrics_are_written_whole_at_milestones(store, tmp_path):
@@ -48,16 +54,16 @@ def test_one_training_process_at_a_time(store, monkeypatch):
   monkeypatch.setattr(leases, 'STALE_S', 0.2)
   monkeypatch.setattr(leases, 'BEAT_S', 0.03)
   first, second = run_folder.RunFolder(_RUN), run_folder.RunFolder(_RUN)
-  first.open(tiny.get_config())
+  _open(first, tiny.get_config())
   with pytest.raises(errors.UserError, match='in use'):
-    second.open(tiny.get_config())
+    _open(second, tiny.get_config())
   first.close()
-  second.open(tiny.get_config())
+  _open(second, tiny.get_config())
   second.close()
   other = tiny.get_config()
   other.budget = '5 updates'
   with pytest.raises(errors.UserError, match='holds a run with budget'):
-    second.open(other)
+    _open(second, other)
   second.close()
 
 
@@ -67,7 +73,7 @@ def test_a_lease_of_a_machine_that_was_taken_away_is_taken_over(store, monkeypat
   (epath.Path(_RUN) / 'train.lease').write_text(json.dumps(
       {'token': 'theirs', 'machine': 'elsewhere', 'pid': 1, 'started': '', 'beats': 7, 'time': 0}))
   folder = run_folder.RunFolder(_RUN)
-  folder.open(tiny.get_config())
+  _open(folder, tiny.get_config())
   folder.close()
   assert leases.holder(f'{_RUN}/train.lease') is None
 

@@ -1,7 +1,6 @@
 """Checkpoints: the last few and the best stay, and what comes back is what went in."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -16,9 +15,15 @@ def _state(value):
   return parallel.replicate(step_lib.TrainState(
       update=np.int32(value),
       params={'linear': {'w': np.full((2, 3), value + 0.1, np.float32)}},
-      state={},
+      averages={'norm': {'mean': np.full(3, value + 0.4, np.float32)}},
+      carry={},
       opt_state=(np.full(4, value + 0.2, np.float32), ()),
       ema={'linear': {'w': np.full((2, 3), value + 0.3, np.float32)}}))
+
+
+def _shapes(state):
+  return parallel.shardings(step_lib.AXES, jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(np.shape(x), x.dtype), state))
 
 
 def _names(folder):
@@ -31,7 +36,7 @@ def test_every_leaf_comes_back(tmp_path):
   store.wait()
   other = checkpoints.Checkpoints(tmp_path, read_only=True)
   assert other.latest() == 7
-  state, loop = other.restore(7, jax.eval_shape(lambda: jax.tree.map(jnp.asarray, _state(0))))
+  state, loop = other.restore(7, _shapes(_state(0)))
   assert loop == {'sums': {'loss': 0.1 + 0.2}}
   for mine, back in zip(jax.tree.leaves(_state(7)), jax.tree.leaves(state), strict=True):
     np.testing.assert_array_equal(mine, back)
@@ -47,12 +52,37 @@ def test_the_last_and_the_best_stay_even_after_a_restart(tmp_path):
   assert _names(tmp_path) == [2, 5, 6]
 
 
-def test_of_a_loss_the_lowest_is_best(tmp_path):
-  store = checkpoints.Checkpoints(tmp_path, keep=1, best='test/loss')
-  for update, loss in ((1, 3.0), (2, 1.0), (3, 2.0), (4, 5.0)):
-    store.save(update, _state(update), {}, {'test/loss': loss})
+@pytest.mark.parametrize('metric', ['test/loss', 'test/ema_loss', 'test/perplexity', 'test/error'])
+def test_of_what_is_better_when_low_the_lowest_is_best(tmp_path, metric):
+  store = checkpoints.Checkpoints(tmp_path, keep=1, best=metric)
+  for update, value in ((1, 3.0), (2, 1.0), (3, 2.0), (4, 5.0)):
+    store.save(update, _state(update), {}, {metric: value})
   store.close()
   assert _names(tmp_path) == [2, 4]
+
+
+def test_what_is_neither_better_high_nor_low_chooses_nothing(tmp_path):
+  with pytest.raises(errors.ConfigError, match="nothing can be chosen by 'test/images'"):
+    checkpoints.Checkpoints(tmp_path, best='test/images')
+
+
+def test_named_updates_stay(tmp_path):
+  store = checkpoints.Checkpoints(tmp_path, keep=1, at=(2, 4))
+  for update in (1, 2, 3, 4, 5, 6):
+    store.save(update, _state(update), {})
+  store.close()
+  assert _names(tmp_path) == [2, 4, 6]
+
+
+def test_each_device_has_its_carry_back(tmp_path):
+  carry = {'core': {'hidden': np.arange(12, dtype=np.float32).reshape((4, 3))}}
+  state = _state(3)._replace(carry=parallel.shard(carry, 'pmap'))
+  store = checkpoints.Checkpoints(tmp_path, keep=1)
+  store.save(3, state, {})
+  store.wait()
+  back, _ = store.restore(3, _shapes(state))
+  np.testing.assert_array_equal(
+      parallel.local_rows(back.carry['core']['hidden']), carry['core']['hidden'])
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
@@ -61,4 +91,4 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
   store.wait()
   other = _state(0)._replace(params={'linear': {'w': np.zeros((5, 3), np.float32)}})
   with pytest.raises(errors.UserError, match='7 cannot be read.*begin again'):
-    store.restore(7, jax.eval_shape(lambda: jax.tree.map(jnp.asarray, other)))
+    store.restore(7, _shapes(other))

@@ -11,6 +11,8 @@ from nfnets_am.data import inputs
 from nfnets_am.data import ops
 from nfnets_am.data import views as views_lib
 from nfnets_am.data.memory import batches as memory_batches
+from nfnets_am.data.memory import input as memory
+from nfnets_am.data.stream import input as stream
 from nfnets_am.data.stream import order as stream_order
 
 
@@ -27,7 +29,7 @@ def draw(data: inputs.Input, plan: Any, augmentation: ops.Augmentation, augment_
     path: PNG to write.
     images: how many rows.
   """
-  if isinstance(data, inputs.StreamInput):
+  if isinstance(data, stream.StreamInput):
     draw_streamed(data, plan, batch, path, images=images)
     return
   originals, views = update_views(data, plan, augmentation, augment_seed, 0)
@@ -35,7 +37,7 @@ def draw(data: inputs.Input, plan: Any, augmentation: ops.Augmentation, augment_
               title=f'{data.name}, first update: {augmentation.text}')
 
 
-def update_views(data: inputs.MemoryInput, plan: views_lib.ViewPlan,
+def update_views(data: memory.MemoryInput, plan: views_lib.ViewPlan,
                  augmentation: ops.Augmentation, augment_seed: int, update: int,
                  ) -> tuple[np.ndarray, np.ndarray]:
   """Returns what the model sees of a set in memory in an update, as pictures.
@@ -83,7 +85,7 @@ def draw_stored(originals: np.ndarray, views: np.ndarray, path: pathlib.Path, ti
   plt.close(fig)
 
 
-def draw_streamed(data: inputs.StreamInput, plan: stream_order.StreamPlan, batch: dict[str, Any],
+def draw_streamed(data: stream.StreamInput, plan: stream_order.StreamPlan, batch: dict[str, Any],
                   path: pathlib.Path, *, images: int = 8) -> None:
   """Draws the views of a batch: rows are unique images, columns their views.
 

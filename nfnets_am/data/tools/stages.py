@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from nfnets_am.data import inputs
 from nfnets_am.data import tensorflow
 from nfnets_am.data.ops import crops
+from nfnets_am.data.stream import input as stream
 from nfnets_am.data.stream import order as stream_order
 from nfnets_am.data.stream import records as records_lib
 from nfnets_am.data.stream import visits
@@ -17,7 +17,7 @@ from nfnets_am.data.stream import visits
 _SAMPLE = 16
 
 
-def stages(data: inputs.StreamInput, plan: stream_order.StreamPlan, augment_seed: int
+def stages(data: stream.StreamInput, plan: stream_order.StreamPlan, augment_seed: int
            ) -> dict[str, float]:
   """Times each stage alone on the first images, in seconds of CPU time per view of an update.
 

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from nfnets_am.core import errors
+from nfnets_am.data import orders
 from nfnets_am.data.ops import crops
 from nfnets_am.data.stream import records
 from nfnets_am.data.stream import visits
 from nfnets_am.training import run as run_lib
+from nfnets_am.training import sections
 from tests import tiny_stream
 from tests.data import encoded
 
@@ -18,14 +20,12 @@ HELD_OUT, TOTAL = 20, sum(encoded.LENGTHS)
 def _build(folder, held_out=HELD_OUT, **changes):
   config = tiny_stream.get_config()
   config.data.data_dir, config.data.validation = str(folder), held_out
-  config.update_from_flattened_dict(changes)
-  return run_lib.build(config)
+  return run_lib.build(sections.override(config, changes))
 
 
 def _plan(data, **changes):
-  return data.plan(**({
-      'unique': 8, 'multiplicity': 2, 'neighbouring': False, 'shuffle_seed': 3,
-      'layout': 'image_major'} | changes))
+  return data.plan(orders.shuffled, **({
+      'unique': 8, 'multiplicity': 2, 'neighbouring': False, 'shuffle_seed': 3} | changes))
 
 
 @pytest.mark.parametrize('hosts', [1, 2, 4])
@@ -71,7 +71,7 @@ def test_each_part_is_evaluated_once(stored, hosts, batch, split, first, stop):
 
 def test_epochs_and_budgets_are_of_the_remaining_images(stored):
   run = _build(stored, budget='16 epochs')
-  assert run.dataset.train_images == run.derived.train_images == 43
+  assert run.dataset.facts.train_examples == run.derived.train_images == 43
   assert (run.derived.updates_per_epoch, run.derived.updates) == (43 / 8, 86)
   assert run.derived.left_out == run.plan.left_out == 3
 
@@ -79,7 +79,7 @@ def test_epochs_and_budgets_are_of_the_remaining_images(stored):
 def test_no_seed_chooses_them(stored):
   one, other = (_build(stored, seed=seed).dataset for seed in (0, 7))
   assert one.splits == other.splits
-  with pytest.raises(errors.ConfigError, match='data.seed=4 is set, but nothing reads it'):
+  with pytest.raises(errors.ConfigError, match="no key 'data.seed'"):
     _build(stored, **{'data.seed': 4})
 
 
@@ -111,7 +111,7 @@ def test_bad_records_are_named_as_stored(tmp_path, caplog):
   encoded.write(tmp_path, encoded.LENGTHS, rows, validation=11)
   data = _build(
       tmp_path, **{'data.on_bad_record': 'skip', 'data.bad_fraction': 0.05}).dataset
-  assert data.bad == (25 - HELD_OUT,) and data.train_images == 42
+  assert data.bad == (25 - HELD_OUT,) and data.facts.train_examples == 42
   assert 'left out: record 12 of shard photographs-train.tfrecord-00002' in caplog.text
   assert "(image 25 of the split 'train'" in caplog.text
   # What a number rests on is not left out.
@@ -127,4 +127,4 @@ def test_some_images_must_be_left_to_train_on(stored, held_out):
 
 def test_no_images_are_held_out_unless_asked_for(stored):
   data = _build(stored, 0).dataset
-  assert set(data.splits) == {'train', 'test'} and data.train_images == TOTAL
+  assert set(data.splits) == {'train', 'test'} and data.facts.train_examples == TOTAL
