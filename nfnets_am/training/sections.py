@@ -86,7 +86,7 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
             raise errors.ConfigError(
                 f'{section}.{key} is missing; the {_registry(section).what} {part.name!r} needs it')
           part[key] = default
-        else:
+        elif part[key] is not None or default is not None:
           part[key] = _fitting(f'{section}.{key}', _like(section, part.name, key), part[key])
   return config
 
@@ -191,17 +191,26 @@ def _is_required(config: ml_collections.ConfigDict, dotted: str) -> bool:
 def _change(config: ml_collections.ConfigDict, dotted: str, value: Any) -> None:
   """Sets a key that the config has; a text is read as the type of the key."""
   section, _, key = dotted.rpartition('.')
-  like = (_like(section, _get(config, section).name, key) if section in _sections(config)
-          else _get(schema.get_default(), section)[key])
+  if section in _sections(config):
+    name = _get(config, section).name
+    default, like = keys_of(section, name)[key], _like(section, name, key)
+  else:
+    default = _get(schema.get_default(), section)[key]
+    like = 0 if default is None else default  # What may be unset is a seed.
+  if default is None and value in (None, 'None'):
+    _set(config, dotted, None)
+    return
   if isinstance(value, str):
     value = _read_as(dotted, like, value)
   _set(config, dotted, _fitting(dotted, like, value))
 
 
 def _like(section: str, name: str, key: str) -> Any:
-  """Returns a value of a section's key: its default, or one of the type that its entry needs."""
+  """Returns a value of the type of a section's key: its default, if there is one."""
   default = keys_of(section, name)[key]
-  return _registry(section).like(name, key) if default is registry.REQUIRED else default
+  if default is registry.REQUIRED or default is None:
+    return _registry(section).like(name, key)
+  return default
 
 
 def _get(config: ml_collections.ConfigDict, dotted: str) -> Any:
@@ -236,15 +245,13 @@ def _read_as(key: str, default: Any, text: str) -> Any:
 
 
 def _fitting(key: str, default: Any, value: Any) -> Any:
-  """Returns a value as the type of its default, if it is one; None stands for an unset number."""
+  """Returns a value as the type of its default, if it is one."""
   if type(value) is type(default) or _is_duration(key, default, value):
     return value
   if isinstance(default, float) and type(value) is int:
     return float(value)
   if isinstance(default, tuple) and isinstance(value, list):
     return tuple(value)
-  if default is None and (value is None or type(value) is int):
-    return value
   raise errors.ConfigError(f'{key}={value!r}; allowed: {_kind(default)}')
 
 
@@ -259,4 +266,4 @@ def _is_duration(key: str, default: Any, value: Any) -> bool:
 
 def _kind(default: Any) -> str:
   return {bool: 'True or False', int: 'a whole number', float: 'a number', str: 'a text',
-          tuple: 'a tuple, such as (1, 2)'}.get(type(default), 'a whole number, or None')
+          tuple: 'a tuple, such as (1, 2)'}[type(default)]
