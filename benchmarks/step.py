@@ -20,9 +20,9 @@ from rich import table
 from benchmarks import peer_step
 from nfnets_am.config import schema
 from nfnets_am.core import cli
-from nfnets_am.core import parallel
 from nfnets_am.training import feed
 from nfnets_am.training import run as run_lib
+from nfnets_am.training import step as step_lib
 
 _MODEL = flags.DEFINE_string('model', 'wide_resnet', 'A registered model; its defaults are used.')
 _BATCH = flags.DEFINE_integer('batch', 64, 'Views in an update.')
@@ -50,8 +50,8 @@ def _split() -> None:
   config.data.apply = _APPLY.value
   config.model = ml_collections.ConfigDict({'name': _MODEL.value})
   run = run_lib.build(config)
-  step = parallel.map_step(run.experiment.train_step, run.backend, replicated=2, donate=(0,))
-  state = parallel.replicate(jax.jit(run.experiment.init)())
+  step = step_lib.map_train_step(run.experiment, run.backend)
+  state = run.start(run.backend)
   pool = feed.place_pool(run)
   batches = feed.placed_batches(run, 0)
   fixed = next(batches)
