@@ -77,8 +77,7 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     for key in part:
       if key != 'name' and key not in keys:
         raise errors.ConfigError(
-            f'{section}.{key}={part[key]!r}: the {_registry(section).what} {part.name!r} has no '
-            f'key {key!r}{registry.did_you_mean(key, keys)}; allowed: {", ".join(keys) or "none"}')
+            f'{section}.{key}={part[key]!r}: {_lacks(section, part.name, key)}')
     with part.unlocked(), part.ignore_type():
       for key, default in keys.items():
         if key not in part:
@@ -155,11 +154,20 @@ def check_key(config: ml_collections.ConfigDict, key: str) -> None:
   """Raises ConfigError if a complete config has no leaf with this dotted name."""
   keys = dict(identity.flatten(config))
   if key not in keys:
-    section = key.rpartition('.')[0]
+    section, _, last = key.rpartition('.')
+    if section in _sections(config):
+      raise errors.ConfigError(
+          f'the config has no key {key!r}: {_lacks(section, _get(config, section).name, last)}')
     near = [k for k in keys if k.rpartition('.')[0] == section] or list(keys)
     raise errors.ConfigError(
         f'the config has no key {key!r}{registry.did_you_mean(key, keys)}; allowed'
         f'{f" in {section}" if section else ""}: {", ".join(near)}')
+
+
+def _lacks(section: str, name: str, key: str) -> str:
+  keys = keys_of(section, name)
+  return (f'the {_registry(section).what} {name!r} has no key {key!r}'
+          f'{registry.did_you_mean(key, keys)}; allowed: {", ".join(keys) or "none"}')
 
 
 def _sections(config: ml_collections.ConfigDict) -> list[str]:
@@ -229,7 +237,9 @@ def _set(config: ml_collections.ConfigDict, dotted: str, value: Any) -> None:
         raise errors.ConfigError(f'the config has no section {key!r} for {dotted!r}') from None
     config = config[key]
   try:
-    config[last] = value
+    # Of another type than the default's are durations in the place of numbers, and what is unset.
+    with config.ignore_type():
+      config[last] = value
   except (KeyError, AttributeError):
     raise errors.ConfigError(f'the config has no key {dotted!r}') from None
 
@@ -239,6 +249,8 @@ def _read_as(key: str, default: Any, text: str) -> Any:
   if isinstance(default, str) or _is_duration(key, default, text):
     return text
   try:
+    if isinstance(default, float):
+      return float(text)
     return ast.literal_eval({'true': 'True', 'false': 'False'}.get(text, text))
   except (SyntaxError, ValueError):
     raise errors.ConfigError(f'{key}={text!r}; allowed: {_kind(default)}') from None
@@ -258,7 +270,7 @@ def _fitting(key: str, default: Any, value: Any) -> Any:
 def _is_duration(key: str, default: Any, value: Any) -> bool:
   if key.partition('.')[0] not in _DURATIONS or type(default) not in (int, float):
     return False
-  if not (isinstance(value, str) and re.search('[a-z]', value)):
+  if not (isinstance(value, str) and re.match(r'[0-9.]+ *[a-df-z]|[0-9.e+-]+ +[a-z]', value)):
     return False
   durations.parse(key, value)
   return True
