@@ -25,7 +25,7 @@ def _refused(done: subprocess.CompletedProcess) -> str:
     (['--config.unique=0', '--config.views=9'], ['multiplicity=2', 'views=9']),
     (['--config.model.name=wide_resnt'], ["'wide_resnt'", 'wide_resnet', 'allowed']),
     (['--config.schedule.name=warmup_cosine', '--config.ascent.fraction=0.5'],
-     ["no key 'ascent.fraction'", 'allowed in ascent: ascent.name']),
+     ["no key 'ascent.fraction'", "the ascent 'none'"]),
     (['--config.data.augment=flop() | normalise()'], ['flop', 'flip']),
     (['--config.data.set=cifar100', '--config.data.data_dir={tmp}/none'],
      ['data_dir', '{tmp}/none', 'not a folder']),
