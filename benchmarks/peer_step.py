@@ -91,12 +91,13 @@ def _ours(model: str, images: np.ndarray, labels: np.ndarray, dtype: str) -> Cal
       preparation.ImagePreparation(ops.parse('normalise()'), hand_over.HandOver(), (0.5,) * 3,
                                    (0.25,) * 3, images.shape[1:], dtype))
   step = step_lib.map_train_step(experiment, 'pmap')
-  state = starts.place(jax.jit(experiment.init)(), 'pmap')
+  state = starts.place(experiment.first_state(), 'pmap')
+  numbers = jax.jit(experiment.numbers)
   batch = parallel.shard({'image': images, 'label': labels, 'draws': {}}, 'pmap')
 
   def run() -> None:
     nonlocal state
-    state, metrics = step(state, None, batch)
+    state, metrics = step(state, numbers(state.update), None, batch)
     jnp.asarray(metrics['loss']).block_until_ready()
 
   return run

@@ -111,18 +111,19 @@ def _child() -> None:
                      image_shape=(_SIZE, _SIZE, 3), num_classes=10)
   experiment = aot.experiment_of(step, jax.device_count())
   mapped = step_lib.map_train_step(experiment, 'pmap')
-  state = starts.place(jax.jit(experiment.init)(), 'pmap')
+  state = starts.place(experiment.first_state(), 'pmap')
+  numbers = jax.jit(experiment.numbers)(state.update)
   rows = _PER_DEVICE.value * jax.local_device_count()
   rng = np.random.default_rng(index)
   batch = parallel.shard({
       'image': rng.integers(0, 256, (rows, _SIZE, _SIZE, 3), np.uint8),
       'label': rng.integers(0, 10, rows).astype(np.int32)}, 'pmap') | {'draws': {}}
   gradient = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state.params))
-  text = mapped.lower(state, None, batch).compile().as_text()
+  text = mapped.lower(state, numbers, None, batch).compile().as_text()
   for i in range(_STEPS.value + 2):
     if i == 2:
       began = time.perf_counter()
-    state, metrics = mapped(state, None, batch)
+    state, metrics = mapped(state, numbers, None, batch)
     jax.block_until_ready(metrics)
   seconds = (time.perf_counter() - began) / _STEPS.value
   assert jnp.isfinite(metrics['loss'])

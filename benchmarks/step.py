@@ -54,15 +54,16 @@ def _split() -> None:
   state = run.start(run.backend)
   pool = feed.place_pool(run)
   batches = feed.placed_batches(run, 0)
-  fixed = next(batches)
-  state, scalars = step(state, pool, fixed)
+  fixed, numbers_of = next(batches), jax.jit(run.experiment.numbers)
+  numbers = numbers_of(state.update)
+  state, scalars = step(state, numbers, pool, fixed)
   _wait(scalars)
 
   bare, whole, waits = [], [], []
   for _ in range(_ROUNDS.value):
     began = time.perf_counter()
     for _ in range(_STEPS.value):
-      state, scalars = step(state, pool, fixed)
+      state, scalars = step(state, numbers, pool, fixed)
       _wait(scalars)
     bare.append((time.perf_counter() - began) / _STEPS.value)
 
@@ -71,7 +72,7 @@ def _split() -> None:
       asked = time.perf_counter()
       batch = next(batches)
       waited += time.perf_counter() - asked
-      state, scalars = step(state, pool, batch)
+      state, scalars = step(state, numbers_of(state.update), pool, batch)
       if before:
         _wait(before)
       before = scalars

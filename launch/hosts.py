@@ -20,8 +20,6 @@ from nfnets_am.core import errors
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Ubuntu 22.04's own Python is too old for JAX.
 _PYTHON = '3.12'
-# The module's name stands for the interpreter that the script finds or makes.
-_PROGRAM = ('-m', 'nfnets_am.train')
 
 _SETUP = r"""
 if [ ! -e "$ROOT/ready" ]; then
@@ -133,7 +131,9 @@ def flags_of(job: jobs_lib.Job, root: pathlib.Path = ROOT) -> list[str]:
 
 def attempts(job: jobs_lib.Job) -> str:
   """Returns shell that runs a run's command until it has ended, and sets `code`."""
-  command = [*_PROGRAM, *flags_of(job), f'--workdir={os.fspath(job.folder)}', '--coordinator=auto']
+  # Without its first word: the script finds or makes an interpreter.
+  command = [*job.program[1:], *flags_of(job), f'--workdir={os.fspath(job.folder)}',
+             '--coordinator=auto']
   return _ATTEMPTS.format(command=shlex.join(command)).strip()
 
 

@@ -16,7 +16,8 @@ from nfnets_am.sweeps import tuning
 
 # What launchers note about a run in its folder.
 _RECORD = 'launch.json'
-TRAIN, MEASURE = ((sys.executable, '-m', f'nfnets_am.{name}') for name in ('train', 'measure'))
+TRAIN = (sys.executable, '-m', 'nfnets_am.train')
+MEASURE = (sys.executable, '-m', 'nfnets_am.measure')
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,8 +19,10 @@ from rich import table
 from nfnets_am import models
 from nfnets_am.config import schema
 from nfnets_am.core import cli
+from nfnets_am.core import compilation_cache
 from nfnets_am.core import errors
 from nfnets_am.core import parallel
+from nfnets_am.core import quantities
 from nfnets_am.data.memory import sources
 from nfnets_am.evaluation import accuracy
 from nfnets_am.evaluation import evaluation as evaluation_lib
@@ -51,6 +53,7 @@ _BATCH = flags.DEFINE_integer(
 
 
 def main() -> None:
+  compilation_cache.enable()
   if (_WORKDIR.value is None) == (_WEIGHTS.value is None):
     raise errors.UserError('evaluate takes --workdir=DIR or --weights=FILE, one of the two')
   if _WORKDIR.value is not None:
@@ -124,12 +127,14 @@ def _evaluation(run: run_lib.Run) -> evaluation_lib.Evaluation:
 
 def show(title: str, result: dict[str, float]) -> None:
   """Prints an evaluation: a row of metrics for the raw weights and one for their average."""
-  names = [key for key in ('loss', 'top1', 'top5') if key in result]
+  # How many images there are is in the title.
+  names = [name for name in quantities.QUANTITIES if name in result and name != 'images']
   rows = table.Table('weights', *names, title=title)
-  for label, prefix in (('raw', ''), ('average (EMA)', 'ema_')):
-    if prefix + 'loss' in result:
-      rows.add_row(label, *(f'{result[prefix + name]:.4f}' if name == 'loss'
-                            else f'{100 * result[prefix + name]:.2f}%' for name in names))
+  for label, prefix in (('raw', ''), ('average (EMA)', quantities.EMA)):
+    values = [quantities.of(name).text(result[prefix + name]) if prefix + name in result else ''
+              for name in names]
+    if any(values):
+      rows.add_row(label, *values)
   console.Console().print(rows)
 
 

@@ -13,6 +13,8 @@ from absl import logging
 from nfnets_am import analysis
 from nfnets_am.analysis import measures
 from nfnets_am.core import cli
+from nfnets_am.core import compilation_cache
+from nfnets_am.core import distributed
 from nfnets_am.sweeps import config_flag
 
 _CONFIG = config_flag.ConfigFlag()
@@ -20,6 +22,8 @@ _WORKDIR = flags.DEFINE_string('workdir', None, "The cell's folder.")
 
 
 def main() -> None:
+  compilation_cache.enable()
+  distributed.initialize()
   status = measures.measure(_CONFIG.value, _WORKDIR.value, analysis.MEASURES)
   logging.info('%s: %s', _WORKDIR.value, status['status'])
 

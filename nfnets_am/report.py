@@ -37,11 +37,12 @@ def main() -> None:
     _report_all()
     return
   workdir = epath.Path(_WORKDIR.value)
-  sweep, cells = pages.read(
+  results = pages.read(
       _EXPERIMENT.value, workdir, _SCALE.value, experiment_file.parse_overrides(_SET.value))
-  pages.write(sweep, cells, workdir, 'report', _command(f'--experiment={_EXPERIMENT.value}'))
-  header, rows = figures.table_of(sweep, cells)
-  printed = table.Table(*header, title=sweep.title, caption=figures.caption(sweep))
+  pages.write(results, workdir, 'report', _command(f'--experiment={_EXPERIMENT.value}'))
+  header, rows = figures.table_of(results)
+  printed = table.Table(
+      *header, title=results.sweep.title, caption=figures.caption(results.sweep))
   for row in rows:
     printed.add_row(*row)
   out = _console()

@@ -2,7 +2,9 @@
 
     python -m nfnets_am.train --config=experiments/quickstart.py --workdir=runs/mine \\
         --config.multiplicity=4
+    python -m nfnets_am.train --config=experiments/quickstart.py --print
 
+The second shows the recipe: every key of the config, with its value.
 On several hosts every host runs this command, with --coordinator=auto on a TPU slice, elsewhere
 with --coordinator=HOST:PORT --num_processes=N --process_id=I.
 
@@ -15,9 +17,11 @@ import sys
 
 from absl import flags
 from absl import logging
-import jax
 
+from nfnets_am.config import identity
 from nfnets_am.core import cli
+from nfnets_am.core import compilation_cache
+from nfnets_am.core import distributed
 from nfnets_am.core import errors
 from nfnets_am.sweeps import config_flag
 from nfnets_am.training import loop
@@ -26,22 +30,19 @@ _CONFIG = config_flag.ConfigFlag()
 _WORKDIR = flags.DEFINE_string('workdir', None, "The run's folder.")
 _UNTIL = flags.DEFINE_string(
     'until', '', "A duration, '5 epochs', after which the run is saved and left; '' is its end.")
-_COORDINATOR = flags.DEFINE_string(
-    'coordinator', '', "'' is one host; 'auto' asks the TPU slice; else HOST:PORT of process 0.")
-_NUM_PROCESSES = flags.DEFINE_integer('num_processes', None, 'With --coordinator=HOST:PORT.')
-_PROCESS_ID = flags.DEFINE_integer('process_id', None, 'With --coordinator=HOST:PORT.')
-# A host that says nothing for so long is gone, and the others end.
-_HEARTBEAT_S = 60
+_PRINT = flags.DEFINE_bool('print', False, 'Print every key of the config, and train nothing.')
 _EXIT = {'finished': 0, 'stopped': cli.EXIT_STOPPED, 'diverged': cli.EXIT_DIVERGED}
 
 
 def main() -> int:
-  times = {'heartbeat_timeout_seconds': _HEARTBEAT_S, 'shutdown_timeout_seconds': _HEARTBEAT_S}
-  if _COORDINATOR.value == 'auto':
-    jax.distributed.initialize(**times)
-  elif _COORDINATOR.value:
-    jax.distributed.initialize(
-        _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value, **times)
+  compilation_cache.enable()
+  distributed.initialize()
+  if _PRINT.value:
+    for key, value in identity.flatten(_CONFIG.value):
+      print(f'{key} = {value!r}')
+    return 0
+  if _WORKDIR.value is None:
+    raise errors.UserError('--workdir=DIR is missing')
   try:
     status = loop.train(_CONFIG.value, _WORKDIR.value, until=_UNTIL.value)
   except errors.LostHostError as e:
@@ -54,5 +55,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-  flags.mark_flags_as_required(['config', 'workdir'])
   cli.run(main, take=_CONFIG.take)

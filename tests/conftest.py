@@ -1,8 +1,10 @@
 """Tests run on the CPU; what needs several devices or processes starts them itself."""
 
+import gc
 import os
 import pathlib
 import signal
+import sys
 
 import pytest
 
@@ -19,6 +21,15 @@ os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0.2')
 # A suite that is started in the background ignores Ctrl-C, and so does all that it starts: the
 # tests of what Ctrl-C does would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _free_compiled_programs():
+  """The programs of a file are of no use to the next, and would stay in memory to the end."""
+  yield
+  if 'jax' in sys.modules:
+    sys.modules['jax'].clear_caches()
+    gc.collect()
 
 
 @pytest.fixture(scope='session')

@@ -1,5 +1,8 @@
-"""What the documents tell a reader to write works as they say."""
+"""What the documents tell a reader to write works as they say, and what they say of the code holds.
+"""
 
+import importlib
+import json
 import re
 import shutil
 import subprocess
@@ -7,29 +10,34 @@ import sys
 
 import pytest
 
+from nfnets_am.evaluation import predictions
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.training import loop
 from tests import commands
+from tests import tiny_stream
 
 _BLOCK = re.compile(r'```python\n# ([^\n]+)\n(.*?)```', re.DOTALL)
+_CALL = re.compile(r'`(\S+)\.py: ([\w.]+)`')
 
 
 @pytest.mark.slow
-def test_a_model_an_op_a_data_set_and_an_experiment_in_one_file_each(tmp_path):
+def test_one_of_each_in_one_file_and_one_line_each(tmp_path):
   for folder in ('nfnets_am', 'launch', 'experiments'):
     shutil.copytree(commands.ROOT / folder, tmp_path / folder)
   written = []
   for heading, body in _BLOCK.findall((commands.ROOT / 'docs' / 'extending.md').read_text()):
     if heading.startswith('a line in '):
       path, registry = re.fullmatch(r'a line in (\S+), (\w+)', heading).groups()
-      line, imported = body.split('# and its import\n')
+      line, _, imported = body.partition('# and its import\n')
       text = (tmp_path / path).read_text()
-      opening = re.search(rf'^{registry} = .*\{{\n', text, re.MULTILINE)
+      opening = re.search(rf'^{registry} = .*[{{(]\n', text, re.MULTILINE)
       text = text[:opening.end()] + line + text[opening.end():]
-      first = re.search(r'^from nfnets_am', text, re.MULTILINE)
+      first = re.search(r'^(from nfnets_am|import)', text, re.MULTILINE)
       (tmp_path / path).write_text(text[:first.start()] + imported + text[first.start():])
     else:
       (tmp_path / heading).write_text(body)
       written.append(heading)
-  assert len(written) == 4
+  assert len(written) == 10
 
   def run(module, *flags):
     return subprocess.run(
@@ -41,4 +49,49 @@ def test_a_model_an_op_a_data_set_and_an_experiment_in_one_file_each(tmp_path):
   assert sweep.returncode == 0, sweep.stderr + logs
   report = run('nfnets_am.report')
   assert report.returncode == 0, report.stderr
-  assert (tmp_path / 'runs' / 'report.md').read_text().count('finished |') == 2
+  assert (tmp_path / 'runs' / 'report.md').read_text().count('finished |') == 3
+  lines = [json.loads(line) for path in tmp_path.glob('runs/*/metrics.jsonl')
+           for line in path.read_text().splitlines()]
+  assert all(line['distance'] > 0 for line in lines if line['split'] == 'train_views')
+  (measured,) = [line for line in lines if line['split'] == 'init']
+  assert measured['variance'] > 0
+  kept = [predictions.read(path) for path in tmp_path.glob('runs/*/predictions/both_ways.npz')]
+  assert [arrays['logits'].shape for arrays in kept] == [(50, 2)] * 2
+
+
+def test_the_way_of_an_image_is_as_the_house_says(pictures, tmp_path, monkeypatch):
+  text = (commands.ROOT / 'docs' / 'house.md').read_text()
+  way = text.partition('## The way of an image')[2].partition('A set in memory')[0]
+  listed = _CALL.findall(way)
+  assert 5 <= len(listed) <= 10
+  called = []
+
+  def follow(path, name):
+    owner = importlib.import_module('nfnets_am.' + path.replace('/', '.'))
+    *classes, last = name.split('.')
+    for part in classes:
+      owner = getattr(owner, part)
+    if path == 'models/model':  # A field of the instance that the registry makes.
+      make = owner.__init__
+      def with_field(self, *args, **kwargs):
+        make(self, *args, **kwargs)
+        object.__setattr__(self, last, wrapped(getattr(self, last), name))
+      monkeypatch.setattr(owner, '__init__', with_field)
+    else:
+      monkeypatch.setattr(owner, last, wrapped(getattr(owner, last), name))
+
+  def wrapped(fn, name):
+    def call(*args, **kwargs):
+      if name not in called:
+        called.append(name)
+      return fn(*args, **kwargs)
+    return call
+
+  for path, name in listed:
+    follow(path, name)
+  config = tiny_stream.get_config()
+  experiment_file.sections.override(config, {
+      'data.data_dir': str(pictures), 'data.set': 'stand_in', 'budget': '1 updates'})
+  config.evals = {}
+  loop.train(config, tmp_path / 'run')
+  assert called == [name for _, name in listed]

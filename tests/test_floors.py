@@ -11,7 +11,8 @@ _PACKAGE = _ROOT / 'nfnets_am'
 _FLOORS = (
     ('core',),
     ('config', 'optim', 'attacks'),
-    ('objectives', 'models', 'data', 'storage'),
+    ('models', 'data', 'storage'),
+    ('objectives',),
     ('evaluation',),
     ('training',),
     ('costs',),

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from collections.abc import Sequence
 import os
 
+from nfnets_am.core import quantities
+from nfnets_am.reporting import panels as panels_lib
 from nfnets_am.sweeps import reduction
 
 # (scheme, U, n) -> label, colour, marker, line.
@@ -14,6 +16,7 @@ _KINDS = {
     ('within', 16, 4): ('n = 4', '#D55E00', 's', '-'),
     ('neighbouring', 64, 4): ('n = 4, neighbouring', '#D55E00', 'v', '--'),
 }
+_LABELS = {'test/top1': 'test accuracy (%)', 'train/loss': 'training loss, raw images (nats)'}
 _GROWING = (('within', 16, 1), ('within', 16, 4))
 _FIXED = (('within', 64, 1), ('within', 32, 2), ('within', 16, 4))
 _SCHEMES = (('within', 64, 1), ('within', 16, 4), ('neighbouring', 64, 4))
@@ -29,11 +32,7 @@ def draw(cells: Sequence[reduction.Cell], chosen: Sequence[reduction.Cell],
     measured: the table of gradient_variance.rows_of, or empty.
     path: of the PNG.
   """
-  import matplotlib
-  matplotlib.use('Agg')
-  from matplotlib import pyplot as plt
-
-  fig, axes = plt.subplots(2, 4, figsize=(15, 6.6), layout='constrained')
+  fig, axes = panels_lib.new(2, 4, (15, 6.6))
   epochs = lambda cell: cell.key['epochs']
   accuracy, loss = 'test/top1', 'train/loss'
   panels = (
@@ -65,15 +64,15 @@ def draw(cells: Sequence[reduction.Cell], chosen: Sequence[reduction.Cell],
   variance.set_ylabel('variance, against n = 1')
   variance.set_ylim(bottom=0)
   _finish(variance, 'gradient variance at initialisation (Fig. 9)', None)
-  fig.savefig(path, dpi=130)
-  plt.close(fig)
+  fig.set_dpi(130)
+  panels_lib.save(fig, path)
 
 
 def _line(axis, kind: tuple[str, int, int], cells: Sequence[reduction.Cell],
           x: Callable[[reduction.Cell], float], metric: str) -> None:
   """Draws the means of some cells and every run as a faint point."""
   label, colour, marker, line = _KINDS[kind]
-  scale = 1 if metric.endswith('loss') else 100
+  scale = quantities.of(metric).scale
   known = sorted((c for c in cells if metric in c.summaries), key=x)
   if not known:
     return
@@ -89,9 +88,8 @@ def _finish(axis, title: str, metric: str | None) -> None:
   axis.set_xscale('log', base=2)
   axis.xaxis.set_major_formatter(lambda x, _: f'{x:,g}')
   if metric:
-    axis.set_ylabel('training loss, raw images (nats)' if metric.endswith('loss')
-                    else 'test accuracy (%)')
-    if metric.endswith('loss'):
+    axis.set_ylabel(_LABELS[metric])
+    if quantities.of(metric).better == 'low':
       axis.set_yscale('log')
   axis.grid(alpha=0.3)
   axis.set_title(title, fontsize=10)
@@ -104,4 +102,4 @@ def _kind(cell: reduction.Cell) -> tuple[str, int, int]:
 
 
 def _updates(cell: reduction.Cell) -> float:
-  return next(run.derived['updates'] for run in cell.runs if run.derived)
+  return cell.derived['updates']

@@ -9,7 +9,6 @@ missing or not finished are named and never averaged.
 
 from collections.abc import Sequence
 import csv
-import dataclasses
 import json
 import pathlib
 
@@ -19,8 +18,10 @@ from experiments.fort2021 import small_claims
 from experiments.fort2021 import small_picture
 from nfnets_am.analysis import gradient_variance
 from nfnets_am.core import cli
+from nfnets_am.core import quantities
 from nfnets_am.reporting import figures
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Of the sweep of small.py.')
@@ -39,14 +40,15 @@ def main() -> None:
   workdir, variance, out = map(pathlib.Path, (_WORKDIR.value, _VARIANCE.value, _OUT.value))
   path = _FOLDER / 'small.py'
   sweep = experiment_file.get_sweep(path, _SCALE.value)
-  cells = reduction.reduce(sweep, experiment_file.get_runs(path, sweep), workdir)
+  results = reduction.reduce(
+      sweep, experiment_file.get_runs(path, sweep), outcomes.Reader(workdir))
+  cells = results.cells
   measured = _measured_variance(variance)
   out.mkdir(parents=True, exist_ok=True)
   chosen = small_claims.choose(cells)
   (out / f'{_NAME}.md').write_text(page(cells, chosen, measured, workdir))
   with open(out / f'{_NAME}.csv', 'w', newline='') as f:
-    csv.writer(f).writerows(figures.csv_rows(
-        dataclasses.replace(sweep, others=(small_claims.VALIDATION, _LOSS)), cells))
+    csv.writer(f).writerows(figures.csv_rows(results, (small_claims.VALIDATION, _LOSS)))
   small_picture.draw(cells, chosen, measured, out / f'{_NAME}.png')
   print(f'page    {out / _NAME}.md\ndata    {out / _NAME}.csv\npicture {out / _NAME}.png')
 
@@ -94,13 +96,9 @@ def page(cells: Sequence[reduction.Cell], chosen: Sequence[reduction.Cell],
 
 
 def _cell_row(cell: reduction.Cell) -> list[str]:
-  derived = next((run.derived for run in cell.runs if run.derived), {})
-  values = []
-  for metric in (_ACCURACY, _LOSS):
-    summary = cell.summaries.get(metric)
-    values.append('no run' if summary is None else
-                  f'{reduction.format_value(metric, summary.mean)} ± '
-                  f'{reduction.format_value(metric, summary.deviation)}')
+  derived = cell.derived
+  values = [cell.summaries[metric].text(metric) if metric in cell.summaries else 'no run'
+            for metric in (_ACCURACY, _LOSS)]
   dead = _dead(cell)
   return [*(str(cell.key[key]) for key in ('scheme', 'unique', 'multiplicity')),
           str(derived.get('views', '?')), str(cell.key['epochs']),
@@ -118,7 +116,7 @@ def _peak_rows(cells: Sequence[reduction.Cell]) -> list[list[str]]:
       means = []
       for metric in (small_claims.VALIDATION, _ACCURACY):
         values = [run.final[metric] for run in cell.runs if metric in run.final]
-        means.append(reduction.format_value(metric, sum(values) / len(values)) if values
+        means.append(quantities.of(metric).text(sum(values) / len(values)) if values
                      else cell.state)
       rows.append([*(str(cell.key[key]) for key in
                      ('scheme', 'unique', 'multiplicity', 'epochs', 'peak')), *means,
@@ -138,7 +136,8 @@ def _measured_variance(workdir: pathlib.Path) -> list[list]:
   path = _FOLDER / 'figure9.py'
   sweep = experiment_file.get_sweep(path, _SCALE.value)
   return gradient_variance.rows_of(
-      reduction.reduce(sweep, experiment_file.get_runs(path, sweep), workdir))
+      reduction.reduce(sweep, experiment_file.get_runs(path, sweep),
+                       outcomes.Reader(workdir)).cells)
 
 
 def _commits(cells: Sequence[reduction.Cell], workdir: pathlib.Path) -> list[str]:

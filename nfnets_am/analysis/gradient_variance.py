@@ -4,6 +4,7 @@ Nothing is trained: the gradients of a run's first M updates are taken at its fi
 views that its own pipeline makes, and folded into running moments.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from etils import epath
@@ -15,6 +16,7 @@ from nfnets_am.analysis import moments as moments_lib
 from nfnets_am.core import errors
 from nfnets_am.core import parallel
 from nfnets_am.storage import progress as progress_lib
+from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
 from nfnets_am.training import feed
 from nfnets_am.training import run as run_lib
@@ -67,18 +69,20 @@ def variance(run: run_lib.Run) -> dict[str, dict[str, np.ndarray]]:
   train_state = run.start(run.backend)
   moments = parallel.replicate(moments_lib.start(train_state.params))
 
-  def add(moments, train_state, pool, batch):
-    grads, _, metrics = run.experiment.update_gradient(train_state, pool, batch)
+  def add(moments, train_state, numbers, pool, batch):
+    grads, _, metrics = run.experiment.update_gradient(train_state, numbers, pool, batch)
     return moments_lib.add(moments, grads), metrics['loss']
 
   add = parallel.map_step(
-      add, run.backend, in_axes=(None, step_lib.AXES, None, 0), donate=(0,))
+      add, run.backend, in_axes=(None, step_lib.AXES, None, None, 0), donate=(0,))
+  # Of the first update: no weight and no mask of it changes from minibatch to minibatch.
+  numbers = jax.jit(run.experiment.numbers)(train_state.update)
   pool = feed.place_pool(run)
   progress = progress_lib.Progress(
       updates=derived.updates, start=0, views=derived.views, show=True)
   try:
     for k, batch in enumerate(feed.placed_batches(run, 0), 1):
-      moments, loss = add(moments, train_state, pool, batch)
+      moments, loss = add(moments, train_state, numbers, pool, batch)
       progress.show(k, float(loss))
   finally:
     progress.close()
@@ -106,7 +110,7 @@ def layer_means(
   return layers
 
 
-def rows_of(cells: list[reduction.Cell]) -> list[list[Any]]:
+def rows_of(cells: Sequence[reduction.Cell]) -> list[list[Any]]:
   """Returns the table: a header, and for every cell its numbers over the seeds."""
   rows: list[list[Any]] = [['scheme', 'n', 'unique', 'views', 'minibatches', 'variance', '±',
                             'ratio', '±', 'seeds', 'state']]
@@ -131,5 +135,5 @@ def rows_of(cells: list[reduction.Cell]) -> list[list[Any]]:
   return rows
 
 
-def _measured(cell: reduction.Cell) -> list[reduction.RunResult]:
+def _measured(cell: reduction.Cell) -> list[outcomes.RunResult]:
   return [run for run in cell.runs if METRIC in run.final]

@@ -10,6 +10,8 @@ import ml_collections
 
 # Where a run finds its data and what it writes beside its results: another value is the same run.
 MACHINE_KEYS = ('data.cache', 'data.data_dir', 'data.download', 'tensorboard')
+# What an update holds, which two of them can say alike.
+_ROWS = ('unique', 'views', 'neighbouring')
 
 
 def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
@@ -24,7 +26,7 @@ def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, 
 
 def to_json(config: ml_collections.ConfigDict) -> dict[str, Any]:
   """Returns dotted key -> value for every leaf, as JSON keeps values."""
-  return json.loads(json.dumps(dict(flatten(config))))
+  return json.loads(json.dumps(dict(flatten(config.to_dict()))))
 
 
 def rows(flat: Mapping[str, Any]) -> tuple[int, int, bool]:
@@ -43,31 +45,52 @@ def rows(flat: Mapping[str, Any]) -> tuple[int, int, bool]:
   return unique, unique * copies, neighbouring
 
 
-def content(config: ml_collections.ConfigDict, defaults: Mapping[str, Any]) -> dict[str, Any]:
+def content(flat: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
   """Returns what a run is, as JSON values: dotted key -> value, without MACHINE_KEYS.
 
   Keys at their default are left out, so that a key which is new in the code changes no run that was
   there before it. The rows of an update are said in one way.
 
   Args:
-    config: of the run.
-    defaults: dotted key -> JSON value of the keys of this config, see training/sections.py.
+    flat: dotted key -> JSON value of a complete config.
+    defaults: the same of its keys' defaults, see training/sections.py.
   """
-  found = {key: value for key, value in to_json(config).items() if key not in MACHINE_KEYS
-           and (key not in defaults or value != defaults[key] or key == 'multiplicity')}
-  unique, _, neighbouring = rows(found)
-  said = {'multiplicity', 'unique', 'views', 'neighbouring'}
-  found = {key: value for key, value in found.items() if key not in said}
-  return found | {'multiplicity': config.multiplicity, 'unique': unique,
-                  'neighbouring': neighbouring}
+  found = {key: value for key, value in flat.items()
+           if key not in MACHINE_KEYS and (key not in defaults or value != defaults[key])}
+  unique, _, neighbouring = rows(flat)
+  return {key: value for key, value in found.items() if key not in _ROWS} | {
+      'multiplicity': flat['multiplicity'], 'unique': unique, 'neighbouring': neighbouring}
 
 
-def run_name(config: ml_collections.ConfigDict, defaults: Mapping[str, Any]) -> str:
+def difference(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
+  """Returns the first key in which a run's config is not the one that is asked for, or ''.
+
+  MACHINE_KEYS may differ, and `unique` and `views` may say the same rows in two ways. A key that
+  the stored config lacks is newer than the run, and taken as equal.
+
+  Args:
+    stored: dotted key -> JSON value, of config.json.
+    expected: the same of the config that is asked for.
+
+  Returns:
+    'budget='7 epochs', expected '8 epochs''.
+  """
+  same_rows = 'multiplicity' not in stored or rows(stored) == rows(expected)
+  ignored = {*MACHINE_KEYS, *(_ROWS if same_rows else ())}
+  for key in sorted(stored.keys() - ignored):
+    if key not in expected:
+      return f'{key}={stored[key]!r}, expected none'
+    if stored[key] != expected[key]:
+      return f'{key}={stored[key]!r}, expected {expected[key]!r}'
+  return ''
+
+
+def run_name(flat: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
   """Returns the name of a run's folder in a sweep, 'wide_resnet-n4-seed0-1f3a9c0d2b'.
 
   Two experiments that ask for the same run get the same name, so it is trained once. Arguments as
   of `content`.
   """
-  text = json.dumps(content(config, defaults), sort_keys=True)
+  text = json.dumps(content(flat, defaults), sort_keys=True)
   digest = hashlib.sha256(text.encode()).hexdigest()[:10]
-  return f'{config.model.name}-n{config.multiplicity}-seed{config.seed}-{digest}'
+  return f'{flat["model.name"]}-n{flat["multiplicity"]}-seed{flat["seed"]}-{digest}'

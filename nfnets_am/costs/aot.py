@@ -177,6 +177,7 @@ def _compile(step: Step) -> Cost:
   # Imported here: the parent only starts processes.
   import jax
   from jax.experimental import topologies
+  import numpy as np
 
   from nfnets_am.training import step as step_lib
 
@@ -190,7 +191,8 @@ def _compile(step: Step) -> Cost:
                        experiment.preparation.batch_spec(step.per_device))
   mapped = step_lib.map_train_step(experiment, 'pmap', devices)
   began = time.perf_counter()
-  compiled = mapped.lower(state, None, batch).compile()
+  numbers = jax.eval_shape(experiment.numbers, jax.ShapeDtypeStruct((), np.int32))
+  compiled = mapped.lower(state, numbers, None, batch).compile()
   analysis, memory = compiled.cost_analysis(), compiled.memory_analysis()
   return Cost(
       ms=1e3 * analysis['optimal_seconds'],

@@ -54,7 +54,7 @@ def forward_macs(model: model_lib.Model, size: int, channels: int = 3) -> int:
   params, state = _init(model, channels)
   images = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
   traced = jax.make_jaxpr(
-      lambda p, s, x: model.apply(p, s, None, x, is_training=False))(params, state, images)
+      lambda p, s, x: model.apply(p, s, None, x, model_lib.EVALUATION))(params, state, images)
   return macs_of(traced.jaxpr)
 
 
@@ -68,7 +68,8 @@ def activation_bytes(model: model_lib.Model, size: int, channels: int = 3) -> in
   images = jax.ShapeDtypeStruct((_BATCH, size, size, channels), jnp.bfloat16)
 
   def step(params, state, x):
-    apply = lambda params: model.apply(params, state, jax.random.key(0), x, is_training=True)[0]
+    apply = lambda params: model.apply(
+        params, state, jax.random.key(0), x, model_lib.TRAINING)[0].logits
     return jax.vjp(apply, params)[1]
 
   kept = jax.tree.leaves(jax.eval_shape(step, params, state, images))
@@ -103,5 +104,4 @@ def _is_jaxpr(x: Any) -> bool:
 def _init(model: model_lib.Model, channels: int) -> tuple[Any, Any]:
   """Shapes of the params and the state; they do not depend on the size of the images."""
   images = jax.ShapeDtypeStruct((1, 64, 64, channels), jnp.float32)
-  return jax.eval_shape(
-      lambda rng, x: model.init(rng, x, is_training=True), jax.random.key(0), images)
+  return jax.eval_shape(model.init, jax.random.key(0), images)

@@ -27,6 +27,9 @@ def import_tensorflow() -> ModuleType:
   # Else importing it prints a page about its CPU build; nothing here uses oneDNN.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
   os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '0')
+  # Else it imports all of Keras too, a third of its CPU time: told to look for the old one, which
+  # is a package of its own, it goes on without.
+  os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
   tf = _import('tensorflow')
   for kind in ('GPU', 'TPU'):
     tf.config.set_visible_devices([], kind)

@@ -6,10 +6,12 @@ from typing import Any
 from nfnets_am.core import registry
 from nfnets_am.models import nf_resnet
 from nfnets_am.models import nfnet
+from nfnets_am.models import resnet_tiny
 from nfnets_am.models import wide_resnet
 from nfnets_am.models.model import Model
 
 MODELS = registry.Registry('model', {
+    'resnet_tiny': resnet_tiny.create,
     'wide_resnet': wide_resnet.create,
     'wide_resnet_tiny': wide_resnet.create_tiny,
     **{name: functools.partial(nf_resnet.create, name) for name in nf_resnet.VARIANTS},

@@ -9,24 +9,59 @@ import haiku as hk
 import jax
 
 
-class Mode(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Mode:
+  """How a model is applied.
+
+  Attributes:
+    is_training: a Python bool, so that each of the two is a program of its own.
+    progress: share of the training that is done, in [0, 1]; for rates and limits that change on
+      the way.
+    example_weight: alpha in [0, 1], the weight of an example's own statistics in a norm at
+      inference (Summers 2021, eq. 4.3). None is the norm's own inference: 0 for norms over the
+      batch, 1 for 'group'. The numbers 0.0 and 1.0 leave out what they do not weigh; an array
+      lets one compiled program do all weights.
+  """
+
   is_training: bool
-  progress: Any = 0.0
-  example_weight: Any = 0.0
+  progress: float | jax.Array = 0.0
+  example_weight: float | jax.Array | None = None
 
 
-TRAINING, EVALUATION = Mode(True), Mode(False)
+TRAINING = Mode(True)
+EVALUATION = Mode(False)
 
 
 class Outputs(NamedTuple):
+  """What a model says of a batch.
+
+  Attributes:
+    logits: float32 [B, K]; [M, B, K] in training with M dropout masks for each row.
+    auxiliary: name -> further logits, float32 [B, K], of heads inside the network.
+    features: name -> [B, ...]; 'features' [B, D] enter the final linear, before any dropout.
+  """
+
   logits: jax.Array
-  auxiliary: dict
-  features: dict
+  auxiliary: dict[str, jax.Array] = {}
+  features: dict[str, jax.Array] = {}
 
 
 class State(NamedTuple):
+  """What a model remembers from one call to the next.
+
+  Attributes:
+    averages: {module: {name: array}}, such as moving statistics; the same on all devices. The step
+      averages floats over devices; integers count and are never averaged.
+    carry: of each row, [B, ...], such as the hidden state of a recurrent network; {} without.
+  """
+
   averages: Any
   carry: Any
+
+
+def _no_carry(rows: int) -> dict[str, Any]:
+  del rows
+  return {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,40 +69,57 @@ class Model:
   """A model for K classes.
 
   Attributes:
-    init: (rng, images [B, H, W, C], is_training) -> (params, state); params are float32.
-    apply: (params, state, rng, images [B, H, W, C], is_training) -> (logits float32 [B, K], state).
-      Images are normalised; the model computes in their dtype. `is_training` is a Python bool, and
-      rng may be None when it is False. With M dropout masks for each image the logits in training
-      are [M, B, K]; the loss is the mean over all.
+    init: (rng, inputs [B, ...], mode=TRAINING) -> (params, State); params are float32.
+    apply: (params, state, rng, inputs [B, ...], mode) -> (Outputs, State). Images [B, H, W, C] are
+      normalised; the model computes in their dtype. rng may be None where `mode` does not train.
     name: as registered.
     num_classes: K.
     train_size: side of a training view in pixels.
     test_size: side of a test image in pixels.
+    head: path of the final linear's module among the params, such as 'NFNet/~/linear'.
     randaugment: magnitude of its published RandAugment, or None.
+    init_carry: rows B -> the first carry of as many rows.
   """
 
-  init: Callable[..., tuple[Any, Any]]
-  apply: Callable[..., tuple[jax.Array, Any]]
+  init: Callable[..., tuple[Any, State]]
+  apply: Callable[..., tuple[Outputs, State]]
   name: str
   num_classes: int
   train_size: int
   test_size: int
+  head: str
   randaugment: int | None = None
-  init_carry: Any = None
-  head: str = 'wide_resnet/linear'
+  init_carry: Callable[[int], Any] = _no_carry
 
 
-def from_module(
-    build: Callable[[], Callable[[jax.Array, bool], jax.Array]], **facts: Any) -> Model:
+def from_module(build: Callable[[], Callable[..., Any]], *,
+                carry: Callable[[int], Any] | None = None, **facts: Any) -> Model:
   """Returns the Model of a Haiku module.
 
   Args:
-    build: makes the module; called inside the transform.
+    build: makes the module, (inputs, mode) -> Outputs, or logits where there is nothing else to
+      say; called inside the transform. A module that carries is (inputs, mode, carry) -> (Outputs
+      or logits, next carry).
+    carry: rows B -> the first carry, a tree of arrays [B, ...]; None for a module without.
     **facts: the other attributes of Model.
   """
-  transformed = hk.transform_with_state(lambda images, mode: build()(images, mode.is_training))
-  def init(rng, x, mode=TRAINING):
-    p, s = transformed.init(rng, x, mode); return p, State(s, {})
-  def apply(p, s, rng, x, mode):
-    l, a = transformed.apply(p, s.averages, rng, x, mode); return Outputs(l, {}, {}), State(a, s.carry)
-  return Model(init=init, apply=apply, init_carry=lambda rows: {}, **facts)
+  init_carry = carry or _no_carry
+
+  def forward(inputs, mode, held):
+    out = build()(inputs, mode, held) if carry else (build()(inputs, mode), held)
+    outputs, held = out
+    return (outputs if isinstance(outputs, Outputs) else Outputs(outputs)), held
+
+  transformed = hk.transform_with_state(forward)
+
+  def init(rng, inputs, mode=TRAINING):
+    held = init_carry(len(inputs))
+    params, averages = transformed.init(rng, inputs, mode, held)
+    return params, State(averages, held)
+
+  def apply(params, state, rng, inputs, mode):
+    (outputs, held), averages = transformed.apply(
+        params, state.averages, rng, inputs, mode, state.carry)
+    return outputs, State(averages, held)
+
+  return Model(init=init, apply=apply, init_carry=init_carry, **facts)

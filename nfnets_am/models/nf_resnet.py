@@ -63,13 +63,13 @@ class NFResBlock(hk.Module):
     if stride > 1 or in_channels != channels:
       self.shortcut = conv(channels, 1, stride, name='conv_shortcut')
 
-  def __call__(self, x: jax.Array, is_training: bool) -> jax.Array:
+  def __call__(self, x: jax.Array, mode: model.Mode) -> jax.Array:
     out = self.activation(x) * self.beta
     shortcut = self.shortcut(out) if self.shortcut else x
     out = self.conv0(out)
     out = self.conv1(self.activation(out))
     out = self.conv2(self.activation(out))
-    out = layers.stochastic_depth(out, self.rate, is_training)
+    out = layers.stochastic_depth(out, self.rate, mode.is_training)
     gain = hk.get_parameter('skip_gain', (), jnp.float32, jnp.zeros)
     return (self.alpha * gain).astype(out.dtype) * out + shortcut
 
@@ -79,7 +79,7 @@ class NFResNet(hk.Module):
 
   def __init__(self, num_classes: int, variant: Variant, *, activation: str, dropout: float,
                stochastic_depth: float, remat: bool):
-    super().__init__(name='SkipInit_ResNet' if variant.skipinit else 'NF_ResNet')
+    super().__init__(name=_module_name(variant))
     self.dropout, self.remat = dropout, remat
     self.activation = _activation(activation, variant.skipinit)
     alpha = 1.0 if variant.skipinit else 0.2
@@ -104,12 +104,17 @@ class NFResNet(hk.Module):
               else hk.initializers.RandomNormal(0.01))
     self.linear = layers.Linear(num_classes, w_init, name='linear')
 
-  def __call__(self, x: jax.Array, is_training: bool) -> jax.Array:
+  def __call__(self, x: jax.Array, mode: model.Mode) -> model.Outputs:
     """Maps images [B, H, W, C] to logits float32 [B, K]."""
     x = hk.max_pool(self.stem(x), (1, 3, 3, 1), (1, 2, 2, 1), 'SAME')
-    x = nfnet.run_blocks(self.blocks, x, is_training, self.remat)
-    x = layers.dropout(self.activation(x).mean((1, 2)), self.dropout, is_training)
-    return self.linear(x).astype(jnp.float32)
+    x = nfnet.run_blocks(self.blocks, x, mode, self.remat)
+    features = self.activation(x).mean((1, 2))
+    x = layers.dropout(features, self.dropout, mode.is_training)
+    return model.Outputs(self.linear(x).astype(jnp.float32), features={'features': features})
+
+
+def _module_name(variant: Variant) -> str:
+  return 'SkipInit_ResNet' if variant.skipinit else 'NF_ResNet'
 
 
 def _activation(name: str, skipinit: bool):
@@ -141,4 +146,5 @@ def create(variant: str, num_classes: int, *, activation: str = 'relu', dropout:
   return model.from_module(
       lambda: NFResNet(num_classes, facts, activation=activation, dropout=dropout,
                        stochastic_depth=stochastic_depth, remat=remat),
-      name=variant, num_classes=num_classes, train_size=facts.size, test_size=facts.size)
+      name=variant, num_classes=num_classes, train_size=facts.size, test_size=facts.size,
+      head=f'{_module_name(facts)}/~/linear')

@@ -83,7 +83,7 @@ class NFBlock(hk.Module):
       self.shortcut = layers.WSConv2D(channels, 1, name='conv_shortcut')
     self.squeeze_excite = layers.SqueezeExcite(channels, channels // 2, name='squeeze_excite')
 
-  def __call__(self, x: jax.Array, is_training: bool) -> jax.Array:
+  def __call__(self, x: jax.Array, mode: model.Mode) -> jax.Array:
     out = self.activation(x) * self.beta
     shortcut = x
     if self.shortcut:
@@ -104,7 +104,7 @@ class NFBlock(hk.Module):
     # variance.
     gain = hk.get_parameter('skip_gain', (), jnp.float32, jnp.zeros)
     scale = 2 * _ALPHA * gain * self.squeeze_excite(means)
-    scale = layers.stochastic_depth(scale, self.rate, is_training)
+    scale = layers.stochastic_depth(scale, self.rate, mode.is_training)
     return scale.astype(out.dtype) * out + shortcut
 
 
@@ -136,21 +136,21 @@ class NFNet(hk.Module):
     self.final_conv = layers.WSConv2D(2 * channels, 1, name='final_conv')
     self.linear = layers.Linear(num_classes, hk.initializers.RandomNormal(0.01), name='linear')
 
-  def __call__(self, x: jax.Array, is_training: bool) -> jax.Array:
+  def __call__(self, x: jax.Array, mode: model.Mode) -> model.Outputs:
     """Maps images [B, H, W, C] to logits float32 [B, K]."""
     for i, conv in enumerate(self.stem):
       x = conv(self.activation(x) if i else x)
-    x = run_blocks(self.blocks, x, is_training, self.remat)
-    x = self.activation(self.final_conv(x)).mean((1, 2))
-    x = layers.dropout(x, self.dropout, is_training)
-    return self.linear(x).astype(jnp.float32)
+    x = run_blocks(self.blocks, x, mode, self.remat)
+    features = self.activation(self.final_conv(x)).mean((1, 2))
+    x = layers.dropout(features, self.dropout, mode.is_training)
+    return model.Outputs(self.linear(x).astype(jnp.float32), features={'features': features})
 
 
-def run_blocks(blocks: Sequence[hk.Module], x: jax.Array, is_training: bool,
+def run_blocks(blocks: Sequence[hk.Module], x: jax.Array, mode: model.Mode,
                remat: bool) -> jax.Array:
   """Runs blocks in order; with `remat` each keeps only its input and computes again backwards."""
   for block in blocks:
-    call = functools.partial(block, is_training=is_training)
+    call = functools.partial(block, mode=mode)
     x = hk.remat(call)(x) if remat else call(x)
   return x
 
@@ -180,4 +180,5 @@ def create(variant: str, num_classes: int, *, activation: str = 'gelu',
       lambda: NFNet(num_classes, facts, activation=activation, dropout=dropout,
                     stochastic_depth=stochastic_depth, remat=remat),
       name=variant, num_classes=num_classes, train_size=facts.train_size,
-      test_size=facts.test_size, randaugment=facts.randaugment)
+      test_size=facts.test_size, randaugment=facts.randaugment,
+      head='NFNet/~/linear')

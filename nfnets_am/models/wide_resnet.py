@@ -47,16 +47,17 @@ class WideResNet(hk.Module):
     self.stem, self.stem_stride = stem, stem_stride
     self.channels, self.dropout, self.dropout_masks = channels, dropout, dropout_masks
 
-  def __call__(self, x: jax.Array, is_training: bool) -> jax.Array:
+  def __call__(self, x: jax.Array, mode: model.Mode) -> model.Outputs:
     """Maps images [B, H, W, C] to logits float32 [B, K], or [M, B, K] with M dropout masks."""
     x = layers.Conv2D(self.stem, 3, self.stem_stride, name='stem')(x)
     for group, channels in enumerate(self.channels):
       for block in range(self.blocks):
         stride = 2 if group and not block else 1
         x = _Block(channels, stride, project=not block, name=f'group{group}_block{block}')(x)
-    x = jax.nn.relu(x).mean((1, 2))
-    x = layers.dropout(x, self.dropout, is_training, self.dropout_masks)
-    return layers.Linear(self.num_classes, name='linear')(x).astype(jnp.float32)
+    features = jax.nn.relu(x).mean((1, 2))
+    x = layers.dropout(features, self.dropout, mode.is_training, self.dropout_masks)
+    logits = layers.Linear(self.num_classes, name='linear')(x).astype(jnp.float32)
+    return model.Outputs(logits, features={'features': features})
 
 
 def create(
@@ -106,4 +107,5 @@ def _model(name, num_classes, blocks, stem, stem_stride, channels, dropout, drop
       lambda: WideResNet(
           num_classes, blocks=blocks, stem=stem, stem_stride=stem_stride, channels=channels,
           dropout=dropout, dropout_masks=dropout_masks),
-      name=name, num_classes=num_classes, train_size=32, test_size=32)
+      name=name, num_classes=num_classes, train_size=32, test_size=32,
+      head='wide_resnet/linear')

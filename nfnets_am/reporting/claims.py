@@ -11,27 +11,12 @@ from collections.abc import Sequence
 import math
 from typing import Any
 
-from nfnets_am.sweeps import experiment_file
+from nfnets_am.core import quantities
 from nfnets_am.sweeps import paper
 from nfnets_am.sweeps import reduction
 
 Where = Mapping[str, Any]
-Check = Callable[[experiment_file.Sweep, Sequence[reduction.Cell]], paper.Verdict]
-
-
-def best(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell], where: Where,
-         metric: str = '') -> reduction.Cell | None:
-  """Returns the best cell that matches, or None if no run of them finished.
-
-  The value of `sweep.tune` is chosen within each grid on the split that selects, the rest (such as
-  the budget, Fort et al. 2021: 'the peak') by the same metric.
-  """
-  metric = metric or sweep.metric
-  found = [cell for cell in cells if paper.matches(cell.key, where)]
-  if sweep.tune and found:
-    found = reduction.tune(found, sweep, metric)
-  cell = reduction.best_cell(found, sweep.selected_by(metric))
-  return cell if cell and metric in cell.summaries else None
+Check = Callable[[reduction.Results], paper.Verdict]
 
 
 def better(a: Where, b: Where, metric: str = '') -> Check:
@@ -50,7 +35,7 @@ def alike(a: Where, b: Where, within: float, metric: str = '') -> Check:
   def judge(key, x, y):
     gap = abs(x.summaries[key].mean - y.summaries[key].mean)
     return gap < within, (f'{_text(key, x, a)}; {_text(key, y, b)}; allowed to differ by '
-                          f'{reduction.format_value(key, within)}')
+                          f'{quantities.of(key).text(within)}')
 
   return _of_pair(a, b, metric, judge)
 
@@ -70,19 +55,19 @@ def within_factor(a: Where, b: Where, factor: float, metric: str = '') -> Check:
 def rises(key: str, values: Sequence[Any], where: Where | None = None, metric: str = '') -> Check:
   """The best of each value is better than that of the value before."""
 
-  def check(sweep, cells):
-    name = metric or sweep.metric
+  def check(results):
+    name = metric or results.sweep.metric
     wheres = [{**(where or {}), key: value} for value in values]
-    found = [best(sweep, cells, one, name) for one in wheres]
+    found = [results.best(one, name) for one in wheres]
     if None in found:
-      return _not_run(cells, wheres)
+      return _not_run(results, *wheres)
     means = [cell.summaries[name].mean for cell in found]
-    sign = -1 if reduction.lower_is_better(name) else 1
+    quantity = quantities.of(name)
     return paper.Verdict(
-        all(sign * (b - a) > 0 for a, b in zip(means, means[1:], strict=False)),
-        f'{key} ' + ', '.join(f'{value}: {reduction.format_value(name, mean)}'
+        all(quantity.sign * (b - a) > 0 for a, b in zip(means, means[1:], strict=False)),
+        f'{key} ' + ', '.join(f'{value}: {quantity.text(mean)}'
                               for value, mean in zip(values, means, strict=True))
-        + _so_far(cells, wheres))
+        + _so_far(results, *wheres))
 
   return check
 
@@ -99,7 +84,7 @@ def at_value(relation: str, quantity: str, a: Where, b: Where, metric: str = '')
   """
 
   def judge(key, *pair):
-    x, y = (reduction.quantity_of(cell, quantity) for cell in pair)
+    x, y = (cell.number(quantity) for cell in pair)
     holds = {'smaller': x < y, 'larger': x > y, 'same': 0.5 <= x / y <= 2}[relation]
     return holds, f'best {quantity} {x:g} at {name_of(a)}, {y:g} at {name_of(b)}'
 
@@ -112,37 +97,47 @@ def collapses(key: str, quantity: str, where: Where) -> Check:
   Compared are the spreads (highest less lowest) at those values that all lines have.
   """
 
-  def check(sweep, cells):
+  def check(results):
+    metric = results.sweep.metric
     lines: dict[Any, dict[float, float]] = {}
-    for cell in cells:
-      if paper.matches(cell.key, where):
-        line = lines.setdefault(cell.key[key], {})
-        if sweep.metric in cell.summaries:
-          line[reduction.quantity_of(cell, quantity)] = cell.summaries[sweep.metric].mean
+    for cell in results.matching(where):
+      line = lines.setdefault(cell.key[key], {})
+      if metric in cell.summaries:
+        line[cell.number(quantity)] = cell.summaries[metric].mean
     common = sorted(set.intersection(*map(set, lines.values()))) if lines else []
     if len(common) < 2:
-      return _not_run(cells, (where,))
+      return _not_run(results, where)
     low, high = ([line[x] for line in lines.values()] for x in (common[0], common[-1]))
     low, high = max(low) - min(low), max(high) - min(high)
+    text = quantities.of(metric).text
     return paper.Verdict(
-        low < high, f'spread {reduction.format_value(sweep.metric, low)} at {quantity} '
-        f'{common[0]:g}, {reduction.format_value(sweep.metric, high)} at {common[-1]:g}'
-        + _so_far(cells, (where,)))
+        low < high, f'spread {text(low)} at {quantity} {common[0]:g}, {text(high)} at '
+        f'{common[-1]:g}' + _so_far(results, where))
 
   return check
 
 
-def reaches(where: Where, percent: float, within: float = 0.2) -> Check:
-  """The best is at least the printed accuracy, less `within` points for one run's chance."""
+def reaches(where: Where, printed: float, within: float = 0.2) -> Check:
+  """The best is as good as the printed value, less `within` for one run's chance.
 
-  def check(sweep, cells):
-    cell = best(sweep, cells, where)
+  Args:
+    where: cells.
+    printed: as the metric is read, such as 86.78 of a share in percent.
+    within: in the same units.
+  """
+
+  def check(results):
+    metric = results.sweep.metric
+    cell = results.best(where)
     if cell is None:
-      return _not_run(cells, (where,))
-    measured = 100 * cell.summaries[sweep.metric].mean
+      return _not_run(results, where)
+    quantity = quantities.of(metric)
+    measured = quantity.scale * cell.summaries[metric].mean
+    what = 'points' if quantity.unit == '%' else quantity.unit or metric
     return paper.Verdict(
-        measured >= percent - within,
-        f'{_text(sweep.metric, cell, where)}; {within:g} points less are allowed')
+        quantity.sign * measured >= quantity.sign * printed - within,
+        f'{_text(metric, cell, where)}; {within:g} {what} '
+        f'{"less" if quantity.sign > 0 else "more"} are allowed')
 
   return check
 
@@ -150,8 +145,8 @@ def reaches(where: Where, percent: float, within: float = 0.2) -> Check:
 def all_of(*checks: Check) -> Check:
   """All of several checks hold."""
 
-  def check(sweep, cells):
-    verdicts = [one(sweep, cells) for one in checks]
+  def check(results):
+    verdicts = [one(results) for one in checks]
     known = [verdict.holds for verdict in verdicts]
     holds = False if False in known else None if None in known else True
     return paper.Verdict(holds, '; '.join(dict.fromkeys(verdict.ours for verdict in verdicts)))
@@ -162,13 +157,13 @@ def all_of(*checks: Check) -> Check:
 def _of_pair(a: Where, b: Where, metric: str, judge: Callable[..., tuple[bool, str]]) -> Check:
   """A check of two bests: judge(metric, best of a, best of b) is whether it holds, and a text."""
 
-  def check(sweep, cells):
-    key = metric or sweep.metric
-    pair = [best(sweep, cells, where, key) for where in (a, b)]
+  def check(results):
+    key = metric or results.sweep.metric
+    pair = [results.best(where, key) for where in (a, b)]
     if None in pair:
-      return _not_run(cells, (a, b))
+      return _not_run(results, a, b)
     holds, text = judge(key, *pair)
-    return paper.Verdict(holds, text + _so_far(cells, (a, b)))
+    return paper.Verdict(holds, text + _so_far(results, a, b))
 
   return check
 
@@ -177,9 +172,8 @@ def _differ(a: Where, b: Where, metric: str, direction: int) -> Check:
 
   def judge(key, *pair):
     x, y = (cell.summaries[key] for cell in pair)
-    sign = -1 if reduction.lower_is_better(key) else 1
     error = math.sqrt(sum(s.deviation**2 / s.runs for s in (x, y)))
-    gap = sign * direction * (x.mean - y.mean)
+    gap = quantities.of(key).sign * direction * (x.mean - y.mean)
     close = '; within two standard errors' if 0 < gap <= 2 * error else ''
     return gap > 2 * error, f'{_text(key, pair[0], a)}; {_text(key, pair[1], b)}{close}'
 
@@ -187,11 +181,9 @@ def _differ(a: Where, b: Where, metric: str, direction: int) -> Check:
 
 
 def _text(metric: str, cell: reduction.Cell, where: Where) -> str:
-  summary = cell.summaries[metric]
   at = {key: value for key, value in cell.key.items()
         if key in ('epochs', 'updates', 'peak') and key not in where}
-  return (f'{reduction.format_value(metric, summary.mean)} ± '
-          f'{reduction.format_value(metric, summary.deviation)} at {name_of({**where, **at})}')
+  return f'{cell.summaries[metric].text(metric)} at {name_of({**where, **at})}'
 
 
 def name_of(where: Where) -> str:
@@ -200,21 +192,20 @@ def name_of(where: Where) -> str:
                    for key, value in where.items()) or 'all'
 
 
-def _runs(cells, wheres):
-  return [run for cell in cells if any(paper.matches(cell.key, where) for where in wheres)
-          for run in cell.runs]
+def _runs(results: reduction.Results, wheres: Sequence[Where]) -> tuple[list, int]:
+  """The runs that a claim rests on, and how many of them are done."""
+  runs = [run for cell in results.matching(*wheres) for run in cell.runs]
+  return runs, sum(run.done for run in runs)
 
 
-def _so_far(cells, wheres) -> str:
+def _so_far(results: reduction.Results, *wheres: Where) -> str:
   """What to add to a verdict that rests on a part of its runs."""
-  runs = _runs(cells, wheres)
-  done = sum(run.done for run in runs)
+  runs, done = _runs(results, wheres)
   return '' if done == len(runs) else f' (so far: {done} of {len(runs)} runs)'
 
 
-def _not_run(cells, wheres) -> paper.Verdict:
-  runs = _runs(cells, wheres)
-  done = sum(run.done for run in runs)
+def _not_run(results: reduction.Results, *wheres: Where) -> paper.Verdict:
+  runs, done = _runs(results, wheres)
   diverged = sum(run.status == 'diverged' for run in runs)
   return paper.Verdict(None, f'{done} of {len(runs)} runs are done'
                        + (f', {diverged} of them diverged' if diverged else ''))

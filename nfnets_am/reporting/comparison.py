@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 import json
 
+from nfnets_am.core import quantities
 from nfnets_am.reporting import claims
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import paper
@@ -14,14 +15,13 @@ CLAIM_HEADER = ('claim', "the paper's evidence", 'ours', 'verdict')
 _VERDICTS = {True: 'holds', False: 'does not hold', None: 'not run'}
 
 
-def number_rows(
-    sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell],
-) -> list[tuple[str, ...]]:
+def number_rows(results: reduction.Results) -> list[tuple[str, ...]]:
   """Returns a row for each cell that the paper has a number of; its readings share the row.
 
   The difference is ours less the paper's, in points; where two readings have different numbers,
   to each of them.
   """
+  sweep = results.sweep
   groups: dict[str, list[paper.Number]] = {}
   for number in sweep.numbers:
     groups.setdefault(json.dumps([number.cell, number.metric], sort_keys=True), []).append(number)
@@ -36,8 +36,8 @@ def number_rows(
     else:
       text = 'readings disagree: ' + '; '.join(
           f'{number.text()} ({number.reading})' for number in readings)
-    matching = [cell for cell in cells if paper.matches(cell.key, first.cell)]
-    best = claims.best(sweep, cells, first.cell, first.metric)
+    matching = results.matching(first.cell)
+    best = results.best(first.cell, first.metric)
     if not matching:
       rows.append((name, first.where, text, 'not run here', '', ''))
       continue
@@ -47,10 +47,12 @@ def number_rows(
       continue
     summary = best.summaries[first.metric]
     known = dict.fromkeys(number.value for number in readings if number.value is not None)
-    differences = [f'{100 * summary.mean - value:+.2f}' for value in known]
+    quantity = quantities.of(first.metric)
+    mean, deviation = quantity.scale * summary.mean, quantity.scale * summary.deviation
+    differences = [f'{mean - value:+{quantity.digits}}' for value in known]
     at = {key: value for key, value in best.key.items()
           if key not in first.cell and key in (sweep.tune, sweep.peak_over)}
-    measured = (f'{100 * summary.mean:.2f} ± {100 * summary.deviation:.2f}'
+    measured = (f'{mean:{quantity.digits}} ± {deviation:{quantity.digits}}'
                 + (f' ({claims.name_of(at)})' if at else ''))
     rows.append((name, first.where, text, measured, ', '.join(differences),
                  f'{summary.runs}/{len(best.runs)}'))
@@ -68,55 +70,47 @@ def doubts(sweep: experiment_file.Sweep) -> list[str]:
   return [f'{note} ({"; ".join(about)})' for note, about in notes.items()]
 
 
-def claim_rows(
-    sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell],
-) -> list[tuple[str, str, str, str]]:
+def claim_rows(results: reduction.Results) -> list[tuple[str, str, str, str]]:
   """Returns a row for each claim: the claim, its evidence in the paper, ours, the verdict."""
   rows = []
-  for claim in sweep.claims:
-    verdict = claim.check(sweep, cells)
+  for claim in results.sweep.claims:
+    verdict = claim.check(results)
     rows.append((claim.text, claim.evidence, verdict.ours, _VERDICTS[verdict.holds]))
   return rows
 
 
-def peak_rows(
-    sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell],
-) -> tuple[list[str], list[list[str]]]:
+def peak_rows(results: reduction.Results) -> tuple[list[str], list[list[str]]]:
   """Returns a header and a row for each group of cells that differ in `peak_over` and `tune` only.
 
   The best over both, for each metric.
   """
-  metrics = (sweep.metric, *sweep.others)
-  groups: dict[str, list[reduction.Cell]] = {}
-  for cell in cells:
-    rest = {k: v for k, v in cell.key.items() if k not in (sweep.tune, sweep.peak_over)}
-    groups.setdefault(json.dumps(rest), []).append(cell)
-  keys = list(dict.fromkeys(key for name in groups for key in json.loads(name)))
+  sweep = results.sweep
+  metrics, over = (sweep.metric, *sweep.others), (sweep.peak_over, sweep.tune)
+  keys = [key for key in keys_of(results) if key not in over]
   rows = []
-  for name, group in groups.items():
-    rest = json.loads(name)
-    row = [str(rest.get(key, '')) for key in keys]
+  for group in reduction.groups_of(results.cells, *over):
+    row = [str(group[0].key.get(key, '')) for key in keys]
     for metric in metrics:
-      best = claims.best(sweep, group, {}, metric)
-      if best is None:
-        row.append(missing(group))
-        continue
-      summary = best.summaries[metric]
-      at = ', '.join(f'{key} {best.key[key]:g}' for key in (sweep.peak_over, sweep.tune) if key)
-      row.append(f'{reduction.format_value(metric, summary.mean)} ± '
-                 f'{reduction.format_value(metric, summary.deviation)} ({at})')
+      best = results.best_of(group, metric)
+      row.append(missing(group) if best is None else f'{best.summaries[metric].text(metric)} (' +
+                 ', '.join(f'{key} {best.key[key]:g}' for key in over if key) + ')')
     runs = [run for cell in group for run in cell.runs]
-    done = sum(run.done for run in runs)
-    rows.append([*row, f'{done}/{len(runs)}'])
+    rows.append([*row, f'{sum(run.done for run in runs)}/{len(runs)}'])
   return [*keys, *(f'peak {metric}' for metric in metrics), 'runs done'], rows
 
 
-def edges(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell]) -> list[str]:
+def keys_of(results: reduction.Results) -> list[str]:
+  """Returns the keys that cells have, in the order of their first ones."""
+  return list(dict.fromkeys(key for cell in results.cells for key in cell.key))
+
+
+def edges(results: reduction.Results) -> list[str]:
   """Returns the grids whose best value still lies on an edge, as text."""
+  sweep = results.sweep
   if not (sweep.tune and sweep.tune_factor):
     return []
   return [', '.join(f'{k} {v}' for k, v in group[0].key.items() if k != sweep.tune)
-          for group in reduction.groups_of(cells, sweep.tune) if tuning.on_edge(group, sweep)]
+          for group in results.grids if tuning.on_edge(group, sweep)]
 
 
 def missing(group: Sequence[reduction.Cell]) -> str:

@@ -11,29 +11,27 @@ from etils import epath
 from nfnets_am.core import errors
 from nfnets_am.reporting import comparison
 from nfnets_am.reporting import figures
+from nfnets_am.reporting import pictures
+from nfnets_am.storage import run_folder
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
 from nfnets_am.sweeps import tuning
 
 
 def read(path: str | os.PathLike, workdir: str | os.PathLike, scale: str = '',
-         overrides: Mapping[str, Any] | None = None,
-         ) -> tuple[experiment_file.Sweep, list[reduction.Cell]]:
-  """Returns an experiment's sweep, with the cells that tuning has added, and its reduced cells."""
-  sweep, runs = tuning.read(path, scale, workdir, overrides)
-  return sweep, reduction.reduce(sweep, runs, workdir)
+         overrides: Mapping[str, Any] | None = None) -> reduction.Results:
+  """Returns an experiment's reduced runs, those that tuning has added among them."""
+  return tuning.results(path, scale, outcomes.Reader(workdir), overrides)
 
 
-def write(sweep: experiment_file.Sweep, cells: list[reduction.Cell],
-          folder: str | os.PathLike, name: str, command: str) -> None:
+def write(results: reduction.Results, folder: str | os.PathLike, name: str, command: str) -> None:
   """Writes folder/name.md, .csv and .png; the folder may be in a bucket."""
   folder = epath.Path(folder)
   folder.mkdir(parents=True, exist_ok=True)
-  header, rows = figures.table_of(sweep, cells)
-  (folder / f'{name}.md').write_text(
-      figures.markdown(sweep, cells, header, rows, command, f'{name}.png'))
-  figures.write_csv(figures.csv_rows(sweep, cells), folder / f'{name}.csv')
-  figures.picture(sweep, cells, folder / f'{name}.png')
+  (folder / f'{name}.md').write_text(figures.markdown(results, command, f'{name}.png'))
+  figures.write_csv(figures.csv_rows(results), folder / f'{name}.csv')
+  pictures.draw(results, folder / f'{name}.png')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,21 +57,21 @@ def write_all(experiments: str | os.PathLike, workdir: str | os.PathLike, scale:
     ConfigError: the folder holds no experiment. One that does not know the scale is named on the
       page.
   """
-  folder = epath.Path(workdir) / 'report'
+  folder, reader = epath.Path(workdir) / 'report', outcomes.Reader(workdir)
   numbers, claims, states = [], [], []
   for path in experiment_file.find(experiments):
     try:
-      sweep, cells = read(path, workdir, scale, overrides)
+      results = tuning.results(path, scale, reader, overrides)
     except errors.ConfigError as e:
       states.append((path.stem, str(e), '', '', ''))
       continue
-    write(sweep, cells, folder, path.stem, command)
+    write(results, folder, path.stem, command)
     link = f'[{path.stem}]({path.stem}.md)'
-    numbers += [(link, *row) for row in comparison.number_rows(sweep, cells)]
-    claims += [(path.stem, *row) for row in comparison.claim_rows(sweep, cells)]
-    runs = [run for cell in cells for run in cell.runs]
-    finished, diverged = (sum(run.status == s for run in runs) for s in ('finished', 'diverged'))
-    states.append((link, sweep.title, str(len(runs)), str(finished), str(diverged)))
+    numbers += [(link, *row) for row in comparison.number_rows(results)]
+    claims += [(path.stem, *row) for row in comparison.claim_rows(results)]
+    statuses = [run.status for run in results.runs]
+    states.append((link, results.sweep.title, str(len(statuses)),
+                   *(str(statuses.count(status)) for status in run_folder.DONE)))
   verdicts = [row[-1] for row in claims]
   counts = ', '.join(f'{verdicts.count(verdict)} {verdict}'
                      for verdict in ('holds', 'does not hold', 'not run'))

@@ -1,6 +1,5 @@
 """Draws the plots of a paper's figure: its axes, one line for each multiplicity, error bars."""
 
-from collections.abc import Sequence
 import io
 import math
 import os
@@ -8,6 +7,7 @@ from typing import Any
 
 from etils import epath
 
+from nfnets_am.core import quantities
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import paper
 from nfnets_am.sweeps import reduction
@@ -16,64 +16,65 @@ from nfnets_am.sweeps import reduction
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X')
 _DASHES = ('-', '--', ':')
-_LABELS = {'epochs': 'epoch budget', 'peak': 'learning rate',
-           'temperature': 'temperature (learning rate x n)'}
+Points = dict[tuple[Any, Any], list[tuple[Any, float, float]]]
 
 
-def points(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell], panel: paper.Panel,
-           ) -> dict[tuple[Any, Any], list[tuple[Any, float, float]]]:
-  """Returns (line, dash) -> [(x, mean, deviation)], ascending in x; shares in percent.
+def points(results: reduction.Results, panel: paper.Panel) -> Points:
+  """Returns (line, dash) -> [(x, mean, deviation)], ascending in x; values as they are read.
 
   Cells without a finished run have no point; with `panel.tuned` a point is the best of its grid.
   """
-  shown = [cell for cell in cells if paper.matches(cell.key, panel.where)]
-  if panel.tuned and sweep.tune and shown:
-    shown = reduction.tune(shown, sweep, panel.metric)
-  scale, _ = reduction.unit_of(panel.metric)
-  lines: dict[tuple[Any, Any], list[tuple[Any, float, float]]] = {}
-  for cell in shown:
-    summary = cell.summaries.get(panel.metric)
-    x = reduction.quantity_of(cell, panel.x)
+  tuned = panel.tuned and results.sweep.tune
+  scale = quantities.of(panel.metric).scale
+  lines: Points = {}
+  for cell in (results.tuned(panel.metric, panel.where) if tuned
+               else results.matching(panel.where)):
+    summary, x = cell.summaries.get(panel.metric), cell.number(panel.x)
     if summary is not None and x is not None and x == x:
       name = (cell.key.get(panel.line, 0), cell.key.get(panel.dashed, 0))
       lines.setdefault(name, []).append((x, scale * summary.mean, scale * summary.deviation))
   return {name: sorted(line) for name, line in sorted(lines.items())}
 
 
-def draw(sweep: experiment_file.Sweep, cells: Sequence[reduction.Cell],
-         path: str | os.PathLike) -> None:
+def draw(results: reduction.Results, path: str | os.PathLike) -> None:
   """Draws all panels of a sweep in one picture; a panel without runs says so."""
-  import matplotlib
-  matplotlib.use('Agg')
-  from matplotlib import pyplot as plt
-
-  columns = 3 if len(sweep.panels) == 3 else min(len(sweep.panels), 2)
-  rows = math.ceil(len(sweep.panels) / columns)
-  fig, axes = plt.subplots(rows, columns, figsize=(4.6 * columns, 3.6 * rows), squeeze=False,
-                           layout='constrained')
-  for axis, panel in zip(axes.flat, sweep.panels, strict=False):
-    _draw_panel(axis, sweep, cells, panel)
-  for axis in axes.flat[len(sweep.panels):]:
+  panels = results.sweep.panels
+  columns = 3 if len(panels) == 3 else min(len(panels), 2)
+  rows = math.ceil(len(panels) / columns)
+  fig, axes = new(rows, columns, (4.6 * columns, 3.6 * rows))
+  for axis, panel in zip(axes.flat, panels, strict=False):
+    _draw_panel(axis, results, panel)
+  for axis in axes.flat[len(panels):]:
     axis.set_visible(False)
-  fig.suptitle(sweep.title, fontsize=11)
+  fig.suptitle(results.sweep.title, fontsize=11)
   save(fig, path)
-  plt.close(fig)
+
+
+def new(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Any, Any]:
+  """Returns a figure and its axes [rows, columns]; size in inches, options of its subplots."""
+  # Only who draws pays for this import; without pyplot nothing looks for a screen.
+  from matplotlib import figure
+  fig = figure.Figure(figsize=size, layout='constrained', dpi=150)
+  return fig, fig.subplots(rows, columns, squeeze=False, **options)
 
 
 def save(fig: Any, path: str | os.PathLike) -> None:
   """Writes a figure as .png, on a disk or in a bucket."""
   data = io.BytesIO()
-  fig.savefig(data, dpi=150, format='png')
+  # Left to savefig, the layout takes a drawing of its own.
+  fig.get_layout_engine().execute(fig)
+  fig.set_layout_engine('none')
+  fig.savefig(data, dpi=fig.dpi, format='png')
   epath.Path(path).write_bytes(data.getvalue())
 
 
-def _draw_panel(axis, sweep, cells, panel):
-  lines = points(sweep, cells, panel)
+def _draw_panel(axis: Any, results: reduction.Results, panel: paper.Panel) -> None:
+  lines = points(results, panel)
   # Also those without a run, so that a multiplicity has the same colour in every panel.
-  shown = [cell for cell in cells if paper.matches(cell.key, panel.where)]
+  shown = results.matching(panel.where)
   values = sorted({cell.key.get(panel.line, 0) for cell in shown})
   dashes = sorted({cell.key.get(panel.dashed, 0) for cell in shown})
-  printed = _printed(sweep, panel)
+  printed = _printed(results.sweep, panel)
   categories = sorted({x for x in (*(point[0] for line in lines.values() for point in line),
                                    *(number.cell[panel.x] for number in printed))
                        if isinstance(x, str)})
@@ -111,12 +112,17 @@ def _draw_panel(axis, sweep, cells, panel):
   if panel.log_y and lines:
     axis.set_yscale('log')
   axis.set_title(panel.title, fontsize=9)
-  axis.set_xlabel(_LABELS.get(panel.x, panel.x))
-  _, unit = reduction.unit_of(panel.metric)
-  axis.set_ylabel(f'{panel.metric} ({unit})' if unit else panel.metric)
+  axis.set_xlabel(quantities.label_of(panel.x))
+  axis.set_ylabel(axis_label(panel.metric))
   axis.grid(alpha=0.3)
   if lines or printed:
     axis.legend(frameon=False, fontsize=7)
+
+
+def axis_label(metric: str) -> str:
+  """Returns 'train/loss (nats)', or the name alone of what has no unit."""
+  unit = quantities.of(metric).unit
+  return f'{metric} ({unit})' if unit else metric
 
 
 def _printed(sweep: experiment_file.Sweep, panel: paper.Panel) -> list[paper.Number]:

@@ -17,6 +17,9 @@ from etils import epath
 from nfnets_am.core import errors
 from nfnets_am.storage import leases
 
+# Bytes from the end of a file, more than the lines of an update take.
+_BLOCK = 2048
+
 
 class MetricsFile:
   """metrics.jsonl: lines in the order of their updates, none lost and none doubled.
@@ -95,6 +98,33 @@ def _lines_until(path: epath.Path, update: int) -> list[bytes]:
 def read(path: str | os.PathLike) -> list[dict[str, Any]]:
   """Returns the lines of a metrics.jsonl, less an unfinished last one; no file is no lines."""
   return [json.loads(line) for line in _lines_until(epath.Path(path), sys.maxsize)]
+
+
+def read_end(path: str | os.PathLike, update: int) -> list[dict[str, Any]]:
+  """Returns the lines of `update` at the end of a file, which may have many before; as `read`.
+
+  Raises:
+    UserError: one of them is not JSON.
+  """
+  if not leases.is_local(path):
+    return [line for line in read(path) if line['update'] == update]
+  try:
+    with open(path, 'rb') as f:
+      size = f.seek(0, os.SEEK_END)
+      block = _BLOCK
+      while True:
+        start = max(0, size - block)
+        f.seek(start)
+        lines = f.read(size - start).split(b'\n')
+        # The first may be cut in two; behind the last line's end is nothing, or an unfinished one.
+        found = [json.loads(line) for line in lines[1 if start else 0:-1]]
+        if not start or (found and found[0]['update'] < update):
+          return [line for line in found if line['update'] == update]
+        block *= 4
+  except FileNotFoundError:
+    return []
+  except (ValueError, KeyError, TypeError):
+    raise errors.UserError(f'{path}: its end is not lines of metrics') from None
 
 
 class TensorBoard:

@@ -13,7 +13,9 @@ from typing import Any
 import ml_collections
 
 from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import identity
 from nfnets_am.core import errors
+from nfnets_am.core import quantities
 from nfnets_am.sweeps import paper
 from nfnets_am.training import sections
 
@@ -55,6 +57,14 @@ class Sweep:
   claims: tuple[paper.Claim, ...] = ()
   note: str = ''
 
+  def __post_init__(self):
+    """Raises ConfigError for a metric that is unknown, or by which nothing can be chosen."""
+    for metric in (self.metric, *self.others, *(panel.metric for panel in self.panels),
+                   *(number.metric for number in self.numbers)):
+      quantities.of(metric)
+    if self.tune or self.best_of:
+      quantities.judged(self.metric)
+
   def selected_by(self, metric: str) -> str:
     """Returns the metric by which the best value of `tune` is chosen for `metric`."""
     split, _, key = metric.partition('/')
@@ -70,12 +80,14 @@ class Run:
     name: of its folder in the sweep's workdir, which follows from its whole config.
     flags: that make `nfnets_am.train` train it, '--config=FILE:CELL' and overrides.
     config: of it, overrides included.
+    flat: the config as dotted key -> JSON value; None asks a run's folder for no config.
   """
 
   cell: Mapping[str, Any]
   name: str
   flags: tuple[str, ...]
   config: ml_collections.ConfigDict
+  flat: Mapping[str, Any] | None = None
 
 
 def load(path: str | os.PathLike) -> types.ModuleType:
@@ -147,32 +159,34 @@ def find(folder: str | os.PathLike) -> list[pathlib.Path]:
 
 
 def get_runs(path: str | os.PathLike, sweep: Sweep,
-             overrides: Mapping[str, Any] | None = None) -> list[Run]:
+             overrides: Mapping[str, Any] | None = None, first: Sequence[Run] = ()) -> list[Run]:
   """Returns the runs of a sweep, one for each cell, in its order.
 
   Args:
     path: of the experiment file.
     sweep: of that file.
     overrides: dotted key -> value, for all runs.
+    first: the runs of its first cells, where they are known already.
 
   Raises:
     ConfigError: a cell or a key is unknown, or two cells are the same run.
   """
   module = load(path)
-  runs: dict[str, Run] = {}
-  found = []
-  for cell in sweep.cells:
+  runs = {run.name: run for run in first}
+  found = list(first)
+  for cell in sweep.cells[len(first):]:
     text = cells_lib.cell_name(cell)
     config = _complete(module.get_config(text), overrides, path)
-    name = sections.run_name(config)
-    if name in runs and runs[name].config == config:
+    flat = identity.to_json(config)
+    name = identity.run_name(flat, sections.defaults(config))
+    if name in runs and runs[name].flat == flat:
       raise errors.ConfigError(
           f'{path}: the cells {text!r} and {cells_lib.cell_name(runs[name].cell)!r} are the same '
           'run; get_sweep must name each run once')
     # Two cells may say the same training in two ways: they share its folder.
     runs[name] = Run(cell, name, (
         f'--config={path}:{text}',
-        *(f'--config.{key}={value}' for key, value in (overrides or {}).items())), config)
+        *(f'--config.{key}={value}' for key, value in (overrides or {}).items())), config, flat)
     found.append(runs[name])
   return found
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from collections.abc import Mapping
-from collections.abc import Sequence
 import dataclasses
 import json
 import os
@@ -113,9 +112,9 @@ class Claim:
   Attributes:
     text: the statement.
     evidence: the numbers that the paper gives for it, or where it shows it.
-    check: (sweep, reduced cells) -> Verdict; see claims.py.
+    check: (reduction.Results) -> Verdict; see claims.py.
   """
 
   text: str
   evidence: str
-  check: Callable[[Any, Sequence[Any]], Verdict]
+  check: Callable[[Any], Verdict]

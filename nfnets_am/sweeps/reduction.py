@@ -1,45 +1,20 @@
 """Runs to cells: what finished, what did not, means and deviations over the seeds."""
 
+from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
-import json
+import functools
 import math
-import os
 from typing import Any
 
-from etils import epath
 import numpy as np
 
 from nfnets_am.config import cells as cells_lib
-from nfnets_am.storage import metrics
-from nfnets_am.storage import run_folder
+from nfnets_am.core import quantities
 from nfnets_am.sweeps import experiment_file
-
-
-@dataclasses.dataclass(frozen=True)
-class RunResult:
-  """One run as its folder tells it.
-
-  Attributes:
-    cell: the arguments of get_config.
-    status: of status.json, or 'missing'.
-    reason: why it stands so, or ''.
-    derived: derived numbers, empty if it never started.
-    final: 'split/key' -> value of the last evaluation; empty unless finished.
-    history: 'split/key' -> [(update, value), ...].
-  """
-
-  cell: dict[str, Any]
-  status: str
-  reason: str
-  derived: dict[str, Any]
-  final: dict[str, float]
-  history: dict[str, list[tuple[int, float]]]
-
-  @property
-  def done(self) -> bool:
-    """Whether it has come to an end of its own: finished or diverged."""
-    return self.status in run_folder.DONE
+from nfnets_am.sweeps import outcomes
+from nfnets_am.sweeps import paper
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +31,11 @@ class Summary:
   deviation: float
   runs: int
 
+  def text(self, metric: str) -> str:
+    """Returns '74.30% ± 0.10%', as the metric is read."""
+    quantity = quantities.of(metric)
+    return f'{quantity.text(self.mean)} ± {quantity.text(self.deviation)}'
+
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
@@ -69,10 +49,10 @@ class Cell:
       diverged one has the worst value there is; a metric without a run that is done is missing.
   """
 
-  key: dict[str, Any]
-  runs: tuple[RunResult, ...]
-  summaries: dict[str, Summary]
-  scores: dict[str, float]
+  key: Mapping[str, Any]
+  runs: tuple[outcomes.RunResult, ...]
+  summaries: Mapping[str, Summary]
+  scores: Mapping[str, float]
 
   @property
   def done(self) -> bool:
@@ -84,37 +64,134 @@ class Cell:
     """What a reader must know: 'finished', or what the other runs are: '1 diverged, 1 missing'."""
     return state_of(self.runs)
 
+  @property
+  def derived(self) -> Mapping[str, Any]:
+    """The derived numbers of a run that has started, or {}."""
+    return next((run.derived for run in self.runs if run.derived), {})
 
-def state_of(runs: Sequence[RunResult]) -> str:
-  """Returns 'finished', or what the runs are that did not: '1 diverged, 1 missing'."""
-  others: dict[str, int] = {}
+  @property
+  def total_views(self) -> float:
+    """Views that a run trains on, which its compute follows; NaN if none has started."""
+    derived = self.derived
+    return derived['views'] * derived['updates'] if derived else math.nan
+
+  def number(self, name: str) -> Any:
+    """Returns a key of the cell, or a derived number of its runs; NaN if none has started."""
+    if name in self.key:
+      return self.key[name]
+    return next((run.derived[name] for run in self.runs if name in run.derived), math.nan)
+
+  def history(self, metric: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns (updates [T], mean [T], deviation [T]) of a metric over the finished runs."""
+    curves = [dict(run.history[metric]) for run in self.runs
+              if run.status == 'finished' and metric in run.history]
+    updates = sorted(set.intersection(*map(set, curves))) if curves else []
+    if not updates:
+      return np.zeros(0), np.zeros(0), np.zeros(0)
+    values = np.array([[curve[update] for update in updates] for curve in curves])
+    return np.array(updates), values.mean(axis=0), values.std(axis=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+  """A sweep and its reduced runs: the one thing that tables, claims, plots and pages are made of.
+
+  Attributes:
+    sweep: with the cells that tuning has added.
+    cells: in its order.
+  """
+
+  sweep: experiment_file.Sweep
+  cells: tuple[Cell, ...]
+  _known: dict[Any, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+  @functools.cached_property
+  def runs(self) -> tuple[outcomes.RunResult, ...]:
+    """All runs, cell by cell."""
+    return tuple(run for cell in self.cells for run in cell.runs)
+
+  @functools.cached_property
+  def grids(self) -> tuple[tuple[Cell, ...], ...]:
+    """The cells that differ in nothing but `sweep.tune`; without it each cell by itself."""
+    return groups_of(self.cells, self.sweep.tune)
+
+  def matching(self, *wheres: Mapping[str, Any]) -> tuple[Cell, ...]:
+    """Returns the cells that have what one of `wheres` asks for; see paper.matches."""
+    return tuple(cell for cell in self.cells
+                 if any(paper.matches(cell.key, where) for where in wheres))
+
+  def best(self, where: Mapping[str, Any], metric: str = '') -> Cell | None:
+    """Returns the best cell that matches, or None if no run of them finished.
+
+    The value of `sweep.tune` is chosen within each grid on the split that selects, the rest (such
+    as the budget, Fort et al. 2021: 'the peak') by the same metric.
+
+    Args:
+      where: what the cells must have.
+      metric: '' is the sweep's own.
+    """
+    metric = metric or self.sweep.metric
+    return self._once(('best', repr(where), metric),
+                      lambda: self.best_of(self.matching(where), metric))
+
+  def best_of(self, cells: Sequence[Cell], metric: str) -> Cell | None:
+    """Returns the best of some of the cells; otherwise as `best`."""
+    chosen = best_cell(self._tuned(groups_of(cells, self.sweep.tune), metric),
+                       self.sweep.selected_by(metric))
+    return chosen if chosen and metric in chosen.summaries else None
+
+  def tuned(self, metric: str, where: Mapping[str, Any] | None = None) -> tuple[Cell, ...]:
+    """Returns the best of each grid's matching cells, in the order of `grids`.
+
+    Each metric has a best of its own (Fort et al. 2021, Figure 2: the accuracy at the learning rate
+    that maximises it, the training loss at the one that minimises that), chosen on the split
+    `sweep.select`. A grid without a run that is done keeps its first cell.
+    """
+    where = where or {}
+    return self._once(
+        ('tuned', repr(where), metric), lambda: self._tuned(
+            groups_of(self.matching(where), self.sweep.tune) if where else self.grids, metric))
+
+  def _tuned(self, grids: Sequence[Sequence[Cell]], metric: str) -> tuple[Cell, ...]:
+    selects = self.sweep.selected_by(metric)
+    return tuple(best_cell(grid, selects) or grid[0] for grid in grids)
+
+  def _once(self, key: Any, make: Callable[[], Any]) -> Any:
+    if key not in self._known:
+      self._known[key] = make()
+    return self._known[key]
+
+
+def reduce(sweep: experiment_file.Sweep, runs: Sequence[experiment_file.Run],
+           reader: outcomes.Reader) -> Results:
+  """Returns the cells of a sweep in its order.
+
+  Args:
+    sweep: says what is measured.
+    runs: of experiment_file.get_runs; those that differ in their cell's 'seed' are one cell.
+    reader: of the sweep's workdir.
+  """
+  shown = (sweep.metric, *sweep.others)
+  metrics = dict.fromkeys((*shown, *map(sweep.selected_by, shown)))
+  groups: dict[str, list[outcomes.RunResult]] = {}
   for run in runs:
-    if run.status != 'finished':
-      others[run.status] = others.get(run.status, 0) + 1
-  return ', '.join(f'{count} {status}' for status, count in sorted(others.items())) or 'finished'
+    groups.setdefault(cells_lib.cell_name(_without(run.cell, 'seed')), []).append(reader.read(run))
+  return Results(sweep, tuple(_cell(group, metrics, sweep.best_of) for group in groups.values()))
 
 
-def read_run(folder: str | os.PathLike, cell: dict[str, Any]) -> RunResult:
-  """Reads a run's folder; one that is not there is 'missing'."""
-  folder = epath.Path(folder)
-  status = _json(folder / 'status.json') or {'status': 'missing'}
-  history: dict[str, list[tuple[int, float]]] = {}
-  for line in metrics.read(folder / 'metrics.jsonl'):
-    for key, value in line.items():
-      if key not in ('update', 'epochs', 'split'):
-        history.setdefault(f'{line["split"]}/{key}', []).append((line['update'], value))
-  final = {}
-  if status['status'] == 'finished':
-    final = {key: points[-1][1] for key, points in history.items()
-             if points[-1][0] == status['updates']}
-  return RunResult(
-      cell=cell, status=status['status'], reason=status.get('reason', ''),
-      derived=(_json(folder / 'run.json') or {}).get('derived', {}), final=final, history=history)
-
-
-def lower_is_better(metric: str) -> bool:
-  """Whether a metric is a loss; all others are shares that are best when high."""
-  return metric.endswith('loss')
+def _cell(runs: Sequence[outcomes.RunResult], metrics: Sequence[str], best_of: int) -> Cell:
+  summaries, scores = {}, {}
+  diverged = sum(run.status == 'diverged' for run in runs)
+  for metric in metrics:
+    values = [run.final[metric] for run in runs if metric in run.final]
+    if values:
+      summaries[metric] = summarise(values, metric, best_of)
+    if diverged:
+      values += [quantities.of(metric).worst] * diverged
+      scores[metric] = float(np.mean(_counting(values, metric, best_of)))
+    elif values:
+      scores[metric] = summaries[metric].mean
+  return Cell(_without(runs[0].cell, 'seed'), tuple(runs), summaries, scores)
 
 
 def summarise(values: Sequence[float], metric: str, best_of: int = 0) -> Summary:
@@ -122,7 +199,7 @@ def summarise(values: Sequence[float], metric: str, best_of: int = 0) -> Summary
 
   Args:
     values: one for each finished run; not empty.
-    metric: names ending in 'loss' are best when low.
+    metric: its quantity says which values are the best.
     best_of: how many of the best runs count (Fort et al. 2021: 5 of 7); 0 is all. With fewer runs
       than that, all count.
   """
@@ -130,41 +207,12 @@ def summarise(values: Sequence[float], metric: str, best_of: int = 0) -> Summary
   return Summary(mean=float(kept.mean()), deviation=float(kept.std()), runs=len(kept))
 
 
-def reduce(sweep: experiment_file.Sweep, runs: Sequence[experiment_file.Run],
-           workdir: str | os.PathLike) -> list[Cell]:
-  """Returns the cells of a sweep in its order.
-
-  Args:
-    sweep: says what is measured.
-    runs: of experiment_file.get_runs; those that differ in their cell's 'seed' are one cell.
-    workdir: of the sweep.
-  """
-  groups: dict[str, list[RunResult]] = {}
-  for run in runs:
-    groups.setdefault(cells_lib.cell_name(_without_seed(run.cell)), []).append(
-        read_run(epath.Path(workdir) / run.name, dict(run.cell)))
-  cells = []
-  for group in groups.values():
-    summaries, scores = {}, {}
-    metrics_shown = (sweep.metric, *sweep.others)
-    for metric in {*metrics_shown, *map(sweep.selected_by, metrics_shown)}:
-      values = [run.final[metric] for run in group if metric in run.final]
-      if values:
-        summaries[metric] = summarise(values, metric, sweep.best_of)
-      values += [_worst(metric)] * sum(run.status == 'diverged' for run in group)
-      if values:
-        scores[metric] = float(np.mean(_counting(values, metric, sweep.best_of)))
-    cells.append(Cell(_without_seed(group[0].cell), tuple(group), summaries, scores))
-  return cells
-
-
-def groups_of(cells: Sequence[Cell], key: str) -> list[list[Cell]]:
-  """Gathers the cells that differ in nothing but `key`; cells without it are groups of one."""
+def groups_of(cells: Sequence[Cell], *keys: str) -> tuple[tuple[Cell, ...], ...]:
+  """Gathers the cells that differ in nothing but `keys`, in the order of their first ones."""
   groups: dict[str, list[Cell]] = {}
   for cell in cells:
-    rest = {k: v for k, v in cell.key.items() if k != key}
-    groups.setdefault(cells_lib.cell_name(rest), []).append(cell)
-  return list(groups.values())
+    groups.setdefault(cells_lib.cell_name(_without(cell.key, *keys)), []).append(cell)
+  return tuple(map(tuple, groups.values()))
 
 
 def best_cell(cells: Sequence[Cell], metric: str) -> Cell | None:
@@ -173,73 +221,23 @@ def best_cell(cells: Sequence[Cell], metric: str) -> Cell | None:
   Of cells that are all as bad as can be, one with a run that finished comes first.
   """
   known = [cell for cell in cells if metric in cell.scores]
-  sign = -1 if lower_is_better(metric) else 1
+  sign = quantities.of(metric).sign
   return max(known, default=None,
              key=lambda cell: (sign * cell.scores[metric], metric in cell.summaries))
 
 
-def tune(cells: Sequence[Cell], sweep: experiment_file.Sweep, metric: str) -> list[Cell]:
-  """Keeps, of the cells that differ only in `sweep.tune`, the one that is best for `metric`.
-
-  Each metric has a best of its own (Fort et al. 2021, Figure 2: the accuracy at the learning rate
-  that maximises it, the training loss at the one that minimises that), chosen on the split
-  `sweep.select`. A group without a run that is done keeps its first cell.
-  """
-  return [best_cell(group, sweep.selected_by(metric)) or group[0]
-          for group in groups_of(cells, sweep.tune)]
-
-
-def mean_history(cell: Cell, metric: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Returns (updates [T], mean [T], deviation [T]) of a metric over a cell's finished runs."""
-  curves = [dict(run.history[metric]) for run in cell.runs
-            if run.status == 'finished' and metric in run.history]
-  updates = sorted(set.intersection(*map(set, curves))) if curves else []
-  if not updates:
-    return np.zeros(0), np.zeros(0), np.zeros(0)
-  values = np.array([[curve[update] for update in updates] for curve in curves])
-  return np.array(updates), values.mean(axis=0), values.std(axis=0)
-
-
-def views_in_total(cell: Cell) -> float:
-  """Returns the views that a run of the cell trains on, which its compute follows; or NaN."""
-  derived = next((run.derived for run in cell.runs if run.derived), None)
-  return derived['views'] * derived['updates'] if derived else math.nan
+def state_of(runs: Sequence[outcomes.RunResult]) -> str:
+  """Returns 'finished', or what the runs are that did not: '1 diverged, 1 missing'."""
+  others: dict[str, int] = {}
+  for run in runs:
+    if run.status != 'finished':
+      others[run.status] = others.get(run.status, 0) + 1
+  return ', '.join(f'{count} {status}' for status, count in sorted(others.items())) or 'finished'
 
 
 def _counting(values: Sequence[float], metric: str, best_of: int) -> list[float]:
-  return sorted(values, reverse=not lower_is_better(metric))[:best_of or None]
+  return sorted(values, reverse=quantities.of(metric).sign > 0)[:best_of or None]
 
 
-def _worst(metric: str) -> float:
-  return math.inf if lower_is_better(metric) else -math.inf
-
-
-def quantity_of(cell: Cell, name: str) -> Any:
-  """Returns a key of the cell, or a derived number of its runs; NaN if none has started."""
-  if name in cell.key:
-    return cell.key[name]
-  return next((run.derived[name] for run in cell.runs if name in run.derived), math.nan)
-
-
-def unit_of(metric: str) -> tuple[float, str]:
-  """Returns (what a value is multiplied by to be read, its unit): shares are read in percent."""
-  if metric.endswith('variance'):
-    return 1, ''
-  return (1, 'nats') if lower_is_better(metric) else (100, '%')
-
-
-def format_value(metric: str, value: float) -> str:
-  """Returns a value as its metric is read, see unit_of."""
-  scale, unit = unit_of(metric)
-  return {'%': f'{scale * value:.2f}%', 'nats': f'{value:.4f}', '': f'{value:.3g}'}[unit]
-
-
-def _without_seed(cell: Any) -> dict[str, Any]:
-  return {key: value for key, value in cell.items() if key != 'seed'}
-
-
-def _json(path: epath.Path) -> Any | None:
-  try:
-    return json.loads(path.read_text())
-  except FileNotFoundError:
-    return None
+def _without(cell: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+  return {key: value for key, value in cell.items() if key not in keys}

@@ -10,8 +10,11 @@ import dataclasses
 import os
 from typing import Any
 
+from nfnets_am.config import cells as cells_lib
 from nfnets_am.core import errors
+from nfnets_am.core import quantities
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
 
 # No grid grows beyond this: what diverges at every learning rate has a fault of another kind.
@@ -33,7 +36,7 @@ def grid(centre: float, reach: int, factor: float = 2.0) -> tuple[float, ...]:
 def read(path: str | os.PathLike, scale: str = '', workdir: str | os.PathLike = '',
          overrides: Mapping[str, Any] | None = None,
          ) -> tuple[experiment_file.Sweep, list[experiment_file.Run]]:
-  """Returns an experiment's sweep with the cells that `extended` adds, and all its runs.
+  """Returns an experiment's sweep with the cells that its finished runs call for, and all its runs.
 
   Args:
     path: of the experiment file.
@@ -45,14 +48,25 @@ def read(path: str | os.PathLike, scale: str = '', workdir: str | os.PathLike = 
     ConfigError: an unknown experiment, scale, cell or key.
   """
   sweep = experiment_file.get_sweep(path, scale)
-  if workdir:
-    sweep = extended(path, sweep, workdir, overrides)
-  return sweep, experiment_file.get_runs(path, sweep, overrides)
+  runs = experiment_file.get_runs(path, sweep, overrides)
+  if not workdir:
+    return sweep, runs
+  return extend(path, sweep, runs, outcomes.Reader(workdir), overrides)
 
 
-def extended(path: str | os.PathLike, sweep: experiment_file.Sweep, workdir: str | os.PathLike,
-             overrides: Mapping[str, Any] | None = None) -> experiment_file.Sweep:
-  """Returns a sweep with the cells that the finished runs call for.
+def results(path: str | os.PathLike, scale: str, reader: outcomes.Reader,
+            overrides: Mapping[str, Any] | None = None) -> reduction.Results:
+  """Returns an experiment's reduced runs, those that tuning has added among them; as `read`."""
+  sweep = experiment_file.get_sweep(path, scale)
+  runs = experiment_file.get_runs(path, sweep, overrides)
+  return reduction.reduce(*extend(path, sweep, runs, reader, overrides), reader)
+
+
+def extend(path: str | os.PathLike, sweep: experiment_file.Sweep,
+           runs: Sequence[experiment_file.Run], reader: outcomes.Reader,
+           overrides: Mapping[str, Any] | None = None,
+           ) -> tuple[experiment_file.Sweep, list[experiment_file.Run]]:
+  """Returns a sweep with the cells that the finished runs call for, and its runs.
 
   Cells that differ only in `sweep.tune` and the seed are one grid. When all runs of a grid are
   finished or diverged and its best value is the lowest or the highest, the next value by
@@ -65,34 +79,43 @@ def extended(path: str | os.PathLike, sweep: experiment_file.Sweep, workdir: str
     path: of the experiment file.
     sweep: of that file. Chosen by `sweep.selected_by(sweep.metric)`: the paper's grids are extended
       for the accuracy, not for the loss.
-    workdir: of the sweep.
+    runs: of the sweep.
+    reader: of the sweep's workdir.
     overrides: dotted key -> value, for all runs.
 
   Returns:
-    The sweep with more cells, behind its own; itself if none are needed.
+    The sweep and its runs with more cells, behind their own; themselves if none are needed.
 
   Raises:
     ConfigError: `tune_factor` is not over 1, or a value of a grid is not over 0.
   """
+  runs = list(runs)
   if not (sweep.tune and sweep.tune_factor):
-    return sweep
+    return sweep, runs
   if sweep.tune_factor <= 1:
     raise errors.ConfigError(f'tune_factor={sweep.tune_factor}; allowed: more than 1, or 0')
-  added: list[Mapping[str, Any]] = []
-  cells = sweep.cells
-  while cells:
-    part = dataclasses.replace(sweep, cells=tuple(cells))
-    runs = experiment_file.get_runs(path, part, overrides)
-    grown: list[Mapping[str, Any]] = []
-    for group in reduction.groups_of(reduction.reduce(part, runs, workdir), sweep.tune):
+  waiting = runs
+  while waiting:
+    names = {_grid_name(run.cell, sweep): [] for run in waiting}
+    for run in runs:
+      if _grid_name(run.cell, sweep) in names:
+        names[_grid_name(run.cell, sweep)].append(run)
+    added: list[Mapping[str, Any]] = []
+    for group in reduction.reduce(
+        sweep, [run for grid in names.values() for run in grid], reader).grids:
       value = _beyond(group, sweep)
       if value is not None and len(group) < MOST_VALUES:
-        old = [run.cell for cell in group for run in cell.runs]
-        new = [{**run.cell, sweep.tune: value} for run in group[0].runs]
-        added += new
-        grown += old + new
-    cells = grown
-  return dataclasses.replace(sweep, cells=(*sweep.cells, *added)) if added else sweep
+        added += [{**run.cell, sweep.tune: value} for run in group[0].runs]
+    if not added:
+      break
+    sweep = dataclasses.replace(sweep, cells=(*sweep.cells, *added))
+    known, runs = len(runs), experiment_file.get_runs(path, sweep, overrides, first=runs)
+    waiting = runs[known:]
+  return sweep, runs
+
+
+def _grid_name(cell: Mapping[str, Any], sweep: experiment_file.Sweep) -> str:
+  return cells_lib.cell_name({k: v for k, v in cell.items() if k not in (sweep.tune, 'seed')})
 
 
 def on_edge(group: Sequence[reduction.Cell], sweep: experiment_file.Sweep) -> bool:
@@ -116,7 +139,7 @@ def _beyond(group: Sequence[reduction.Cell], sweep: experiment_file.Sweep) -> fl
     raise errors.ConfigError(
         f'{metric!r} chooses {sweep.tune}, but finished runs have no such metric; allowed: one of '
         f'{", ".join(sorted({key for cell in ordered for run in cell.runs for key in run.final}))}')
-  sign = -1 if reduction.lower_is_better(metric) else 1
+  sign = quantities.judged(metric).sign
   best = max(sign * score for score in scores)
   if best == -float('inf'):
     return values[0] / sweep.tune_factor

@@ -93,6 +93,7 @@ class _Loop:
         folder.path / 'checkpoints', keep=run.config.checkpoint.keep,
         best=run.config.checkpoint.best, at=run.derived.checkpoint_at)
     self._step = step_lib.map_train_step(run.experiment, run.backend)
+    self._numbers = jax.jit(run.experiment.numbers)
     # Each with the updates after which it is due.
     self._evaluations = [
         (one, run.derived.interval(f'evals.{one.name}.every', one.every),
@@ -152,7 +153,8 @@ class _Loop:
     waiting, evaluated = None, {}
     for update in range(start + 1, derived.updates + 1):
       batch = next(batches)
-      train_state, scalars = self._step(train_state, pool, batch)
+      numbers = self._numbers(train_state.update)
+      train_state, scalars = self._step(train_state, numbers, pool, batch)
       if waiting and not self._count(*waiting):
         return self._diverged(waiting[0])
       waiting = update, scalars

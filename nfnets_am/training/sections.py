@@ -6,6 +6,8 @@ entry does not take, so that every key can be shown, overridden and compared.
 
 import ast
 from collections.abc import Mapping
+import functools
+import json
 import re
 from typing import Any
 
@@ -78,32 +80,44 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
       if key != 'name' and key not in keys:
         raise errors.ConfigError(
             f'{section}.{key}={part[key]!r}: {_lacks(section, part.name, key)}')
-    with part.unlocked(), part.ignore_type():
-      for key, default in keys.items():
-        if key not in part:
-          if default is registry.REQUIRED:
-            raise errors.ConfigError(
-                f'{section}.{key} is missing; the {_registry(section).what} {part.name!r} needs it')
-          part[key] = default
-        elif part[key] is not None or default is not None:
-          part[key] = _fitting(f'{section}.{key}', _like(section, part.name, key), part[key])
+    part.unlock()
+    for key, default in keys.items():
+      if key not in part:
+        if default is registry.REQUIRED:
+          raise errors.ConfigError(
+              f'{section}.{key} is missing; the {_registry(section).what} {part.name!r} needs it')
+        part[key] = default
+      elif part[key] is not None or default is not None:
+        value = _fitting(f'{section}.{key}', _like(section, part.name, key), part[key])
+        if type(value) is not type(part[key]):
+          with part.ignore_type():
+            part[key] = value
   return config
 
 
 def defaults(config: ml_collections.ConfigDict) -> dict[str, Any]:
   """Returns dotted key -> default, as JSON values, of all keys of a complete config."""
-  found = identity.to_json(schema.get_default())
+  found = dict(_plain_defaults())
   for section in _sections(config):
-    name = _get(config, section).name
-    found |= identity.to_json({section: {
-        key: value for key, value in keys_of(section, name).items()
-        if value is not registry.REQUIRED}})
+    found |= _section_defaults(section, _get(config, section).name)
   return found
+
+
+@functools.cache
+def _plain_defaults() -> dict[str, Any]:
+  return identity.to_json(schema.get_default())
+
+
+@functools.cache
+def _section_defaults(section: str, name: str) -> dict[str, Any]:
+  keys = {f'{section}.{key}': value for key, value in keys_of(section, name).items()
+          if value is not registry.REQUIRED}
+  return json.loads(json.dumps(keys))
 
 
 def run_name(config: ml_collections.ConfigDict) -> str:
   """Returns the name of a run's folder; see identity.run_name."""
-  return identity.run_name(config, defaults(config))
+  return identity.run_name(identity.to_json(config), defaults(config))
 
 
 def from_json(flat: Mapping[str, Any]) -> ml_collections.ConfigDict:
@@ -147,7 +161,7 @@ def override(config: ml_collections.ConfigDict, changes: Mapping[str, Any]
     check_key(config, key)
     if key.rpartition('.')[2] != 'name' and key not in required:
       _change(config, key, value)
-  return complete(config)
+  return config
 
 
 def check_key(config: ml_collections.ConfigDict, key: str) -> None:

@@ -35,7 +35,7 @@ def fresh(experiment: step_lib.Experiment, *, bit_change: int = -1,
   """
   _check(experiment, bit_change, bit_change_in)
   return lambda backend: place(
-      _changed(jax.jit(experiment.init)(), bit_change, bit_change_in), backend)
+      _changed(experiment.first_state(), bit_change, bit_change_in), backend)
 
 
 def weights(experiment: step_lib.Experiment, *, file: str, bit_change: int = -1,
@@ -60,7 +60,7 @@ def weights(experiment: step_lib.Experiment, *, file: str, bit_change: int = -1,
   adapt(expected)
 
   def start(backend):
-    state = experiment.begin(*adapt(jax.jit(experiment.init)()))
+    state = experiment.begin(*adapt(experiment.first_state()))
     return place(_changed(state, bit_change, bit_change_in), backend)
 
   return start

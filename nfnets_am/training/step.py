@@ -7,12 +7,14 @@ needs of the others it takes through collectives over the axis 'data'.
 from collections.abc import Callable
 from collections.abc import Mapping
 import dataclasses
+import functools
 from typing import Any
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import ml_collections
+import numpy as np
 import optax
 
 from nfnets_am import models
@@ -69,7 +71,7 @@ class Experiment:
     preparation: the device's end of the input, see data/preparation.py.
     facts: of the input.
     gradient: (params, state, rng, rows, progress) -> (gradient, (state, metrics)), see gradient.py.
-    optimizer: an optax chain; its learning rate follows `schedule`.
+    optimizer: (update -> learning rate) -> an optax chain.
     schedule: update -> learning rate.
     ema: cap of the average's decay; 0 is off.
     gradient_norm: whether the gradient's norm is among the metrics.
@@ -83,7 +85,7 @@ class Experiment:
   preparation: Any
   facts: facts_lib.Facts
   gradient: gradient_lib.Gradient
-  optimizer: optax.GradientTransformation
+  optimizer: Callable[[Callable[..., jax.Array]], optax.GradientTransformation]
   schedule: Callable[[jax.typing.ArrayLike], jax.Array]
   ema: float
   gradient_norm: bool
@@ -92,9 +94,14 @@ class Experiment:
   reseed_at: int
   rows: int
 
-  def init(self) -> TrainState:
+  def first_state(self) -> TrainState:
     """Returns one device's first state with new weights; depends on the init seed alone."""
-    rng = jax.random.key(self.seeds.init)
+    # The seed is an argument, so that seeds share a compiled program.
+    return jax.jit(self.init)(np.uint32(self.seeds.init))
+
+  def init(self, seed: jax.typing.ArrayLike = 0) -> TrainState:
+    """As `first_state`, of a seed; pure, for shapes and for compiling."""
+    rng = jax.random.key(seed)
     inputs = jnp.zeros((1, *self.facts.row_shape), _init_dtype(self.facts.row_dtype))
     params, state = self.model.init(rng, inputs, model_lib.TRAINING)
     return self.begin(params, state.averages)
@@ -104,7 +111,8 @@ class Experiment:
     ema = ema_lib.init_ema(evaluator.Weights(params, averages)) if self.ema else None
     return TrainState(
         update=jnp.zeros((), jnp.int32), params=params, averages=averages,
-        carry=self.model.init_carry(self.rows), opt_state=self.optimizer.init(params), ema=ema)
+        carry=self.model.init_carry(self.rows),
+        opt_state=self.optimizer(self.schedule).init(params), ema=ema)
 
   def placed_shapes(self, devices: int) -> TrainState:
     """Returns the shapes of a state that is placed on so many devices; no weight is allocated."""
@@ -112,13 +120,31 @@ class Experiment:
     return one._replace(carry=jax.tree.map(
         lambda x: jax.ShapeDtypeStruct((devices, *x.shape), x.dtype), one.carry))
 
+  def numbers(self, update: jax.Array) -> dict[str, jax.Array]:
+    """What an update takes of the schedule, the budget and the seeds.
+
+    They are arguments of the step and no constants in it, so that runs which differ in nothing else
+    share a compiled program.
+
+    Args:
+      update: int32 scalar, updates done.
+
+    Returns:
+      'learning_rate' and 'progress', float32 scalars, and 'noise', the data of a random key.
+    """
+    rng = jax.random.fold_in(self._noise(update), update)
+    return {'learning_rate': jnp.asarray(self.schedule(update), jnp.float32),
+            'progress': jnp.asarray(update, jnp.float32) / self.updates,
+            'noise': jax.random.key_data(rng)}
+
   def train_step(
-      self, train_state: TrainState, pool: jax.Array | None, batch: Batch,
-  ) -> tuple[TrainState, dict[str, jax.Array]]:
+      self, train_state: TrainState, numbers: Mapping[str, jax.Array], pool: jax.Array | None,
+      batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
     """One update, as one device sees it.
 
     Args:
       train_state: the same on all devices, but for its carry.
+      numbers: of `numbers`, at the state's update.
       pool: what rows are gathered from on the device, or None.
       batch: this device's rows, as the preparation's `pack` left them.
 
@@ -126,22 +152,23 @@ class Experiment:
       The next state, and float32 scalars, the same on all devices: the objective's metrics and
       'learning_rate'.
     """
-    grads, state, metrics = self.update_gradient(train_state, pool, batch)
+    grads, state, metrics = self.update_gradient(train_state, numbers, pool, batch)
     if self.gradient_norm:
       metrics['gradient_norm'] = optax.tree.norm(grads)
-    updates, opt_state = self.optimizer.update(grads, train_state.opt_state, train_state.params)
+    optimizer = self.optimizer(lambda update: numbers['learning_rate'])
+    updates, opt_state = optimizer.update(grads, train_state.opt_state, train_state.params)
     params = optax.apply_updates(train_state.params, updates)
     ema = train_state.ema
     if self.ema:
       ema = ema_lib.update_ema(
           ema, evaluator.Weights(params, state.averages), train_state.update, self.ema)
-    metrics['learning_rate'] = jnp.asarray(self.schedule(train_state.update), jnp.float32)
+    metrics['learning_rate'] = numbers['learning_rate']
     return TrainState(
         train_state.update + 1, params, state.averages, state.carry, opt_state, ema), metrics
 
   def update_gradient(
-      self, train_state: TrainState, pool: jax.Array | None, batch: Batch,
-  ) -> tuple[Any, model_lib.State, dict[str, jax.Array]]:
+      self, train_state: TrainState, numbers: Mapping[str, jax.Array], pool: jax.Array | None,
+      batch: Batch) -> tuple[Any, model_lib.State, dict[str, jax.Array]]:
     """The gradient of an update, before clipping; arguments as of train_step.
 
     Returns:
@@ -149,11 +176,11 @@ class Experiment:
       over all devices, but for the carry and for integers.
     """
     rows = self.preparation.prepare(pool, batch)
-    rng = jax.random.fold_in(self._noise(train_state.update), train_state.update)
+    rng = jax.random.wrap_key_data(numbers['noise'])
     rng = jax.random.fold_in(rng, jax.lax.axis_index(parallel.AXIS))
-    progress = train_state.update.astype(jnp.float32) / self.updates
     state = model_lib.State(train_state.averages, train_state.carry)
-    grads, (state, metrics) = self.gradient(train_state.params, state, rng, rows, progress)
+    grads, (state, metrics) = self.gradient(
+        train_state.params, state, rng, rows, numbers['progress'])
     grads, metrics = jax.lax.pmean((grads, metrics), parallel.AXIS)
     return grads, state._replace(averages=parallel.mean_over_devices(state.averages)), metrics
 
@@ -168,8 +195,8 @@ def map_train_step(experiment: Experiment, backend: str, devices: Any = None
                    ) -> Callable[..., tuple[TrainState, dict[str, jax.Array]]]:
   """Returns an experiment's update over all devices, or those given; see parallel.map_step."""
   return parallel.map_step(
-      experiment.train_step, backend, in_axes=(AXES, None, 0), out_axes=(AXES, None), donate=(0,),
-      devices=devices)
+      experiment.train_step, backend, in_axes=(AXES, None, None, 0), out_axes=(AXES, None),
+      donate=(0,), devices=devices)
 
 
 def _init_dtype(dtype: Any) -> Any:
@@ -209,11 +236,13 @@ def make_experiment(
       loss, accumulate=derived.accumulate, ascent=sam.ASCENTS.build(config.ascent, rows))
   clip = clips.CLIPS.build(config.clip, model.head)
   keys = _in_updates(derived, 'optimizer', config, optimizers.OPTIMIZERS)
-  optimizer = optimizers.OPTIMIZERS.make(keys.pop('name'), schedule, **keys)
+  make = functools.partial(optimizers.OPTIMIZERS.make, keys.pop('name'))
+  optimizer = lambda schedule: optax.chain(clip, make(schedule, **keys))
+  optimizer(schedule)  # Refuses what is wrong with its keys.
   seeds = seeds_lib.of(config)
   return Experiment(
       model=model, preparation=preparation, facts=facts, gradient=gradient,
-      optimizer=optax.chain(clip, optimizer), schedule=schedule,
+      optimizer=optimizer, schedule=schedule,
       ema=config.ema, gradient_norm=config.gradient_norm, updates=derived.updates, seeds=seeds,
       reseed_at=seeds.again_from * derived.updates_per_pass, rows=derived.views_per_device)
 

@@ -17,6 +17,7 @@ from nfnets_am.data.memory import batches as memory_batches
 from nfnets_am.models import model as model_lib
 from nfnets_am.storage import run_folder
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
 from nfnets_am.training import run as run_lib
 from tests import commands
@@ -79,7 +80,7 @@ def test_a_cell_equals_brute_force_and_is_measured_once(tmp_path):
       expected.append(np.concatenate([np.var(x, axis=0, ddof=1).ravel() for x in values]).mean())
   assert len(expected) == 1 + 3 * 3 + 1
 
-  result = reduction.read_run(tmp_path, {})
+  result = outcomes.read_run(tmp_path, {})
   assert result.status == 'finished' and result.derived['unique'] == 16
   assert result.final[gradient_variance.METRIC] == pytest.approx(np.mean(expected), rel=1e-3)
   layers = run_folder.RunFolder(tmp_path).read('layers.json')
@@ -150,16 +151,16 @@ def test_the_command_measures_a_cell_and_training_refuses_it(tmp_path):
   assert not (tmp_path / 'run').exists()
   done = commands.run('nfnets_am.measure', *flags)
   assert done.returncode == 0, done.stderr
-  found = reduction.read_run(tmp_path / 'run', {})
+  found = outcomes.read_run(tmp_path / 'run', {})
   assert found.status == 'finished' and found.final[gradient_variance.METRIC] > 0
 
 
 def test_the_table_names_cells_without_runs_and_pairs_the_seeds():
   def cell(n, values):
-    runs = tuple(reduction.RunResult(
+    runs = tuple(outcomes.RunResult(
         {'seed': seed}, 'finished' if value else 'missing', '',
         {'scheme': 'fixed', 'multiplicity': n, 'unique': 16 // n, 'views': 16, 'updates': 8},
-        {gradient_variance.METRIC: value} if value else {}, {})
+        {gradient_variance.METRIC: value} if value else {})
                  for seed, value in enumerate(values))
     return reduction.Cell({'scheme': 'fixed', 'multiplicity': n}, runs, {}, {})
 

@@ -30,6 +30,24 @@ def _config(**changes):
   return sections.override(schema.get_default(), changes)
 
 
+def _content(config):
+  return identity.content(identity.to_json(config), sections.defaults(config))
+
+
+@pytest.fixture
+def change_defaults(monkeypatch):
+  """Lets a section's entries have other defaults until the test ends."""
+  default = sections.keys_of
+
+  def change(section, **others):
+    monkeypatch.setattr(sections, 'keys_of', lambda part, name: default(part, name) | (
+        others if part == section else {}))
+    sections._section_defaults.cache_clear()
+
+  yield change
+  sections._section_defaults.cache_clear()
+
+
 @pytest.mark.parametrize('one, other', [
     ({'unique': 64}, {'views': 64}),
     ({'unique': 64, 'multiplicity': 16}, {'views': 1024, 'multiplicity': 16}),
@@ -57,36 +75,29 @@ def test_a_key_at_its_default_is_no_part_of_a_name_whether_it_is_said_or_not():
   said.evals = ml_collections.ConfigDict(
       {'test': {'name': 'accuracy', 'split': 'test', 'every': '', 'most': 0}})
   assert sections.run_name(sections.complete(said)) == sections.run_name(plain)
-  assert identity.content(plain, sections.defaults(plain)) == {
+  assert _content(plain) == {
       'multiplicity': 1, 'unique': 16, 'neighbouring': False}
 
 
-def test_a_default_that_changes_changes_the_names_of_no_runs_but_those_that_have_it(monkeypatch):
+def test_a_default_that_changes_changes_the_names_of_no_runs_but_those_that_have_it(change_defaults):
   """A run that says a key keeps its name, and one that does not takes part in what is new."""
-  default = sections.keys_of
   said = {'unique': 16, 'optimizer.momentum': 0.5, 'schedule.peak': 0.3}
   before = sections.run_name(_config(**said))
-  at_default = identity.content(_config(unique=16), sections.defaults(_config(unique=16)))
+  at_default = _content(_config(unique=16))
 
-  def changed(section, name):
-    keys = default(section, name)
-    return keys | {'momentum': 0.8} if section == 'optimizer' else keys
-
-  monkeypatch.setattr(sections, 'keys_of', changed)
+  change_defaults('optimizer', momentum=0.8)
   assert sections.run_name(_config(**said)) == before
   # What had the old default by not saying it is called as before; what says it is another run now.
   config = _config(unique=16)
   assert config.optimizer.momentum == 0.8
-  assert identity.content(config, sections.defaults(config)) == at_default
+  assert _content(config) == at_default
   assert sections.run_name(_config(unique=16, **{'optimizer.momentum': 0.9})) != (
       sections.run_name(config))
 
 
-def test_a_key_that_is_new_changes_no_name(monkeypatch):
-  default = sections.keys_of
+def test_a_key_that_is_new_changes_no_name(change_defaults):
   before = sections.run_name(_config(unique=16))
-  monkeypatch.setattr(sections, 'keys_of', lambda section, name: default(section, name) | (
-      {'new': 0} if section == 'data' else {}))
+  change_defaults('data', new=0)
   assert sections.run_name(_config(unique=16)) == before
   assert sections.run_name(_config(unique=16, **{'data.new': 1})) != before
 

@@ -48,8 +48,8 @@ def test_the_gradient_of_wrn_16_4_traces(n):
   assert batch['image'].shape == (derived.views, *_SHAPE)
   state = jax.eval_shape(experiment.init)
   grads, _, metrics = jax.eval_shape(
-      jax.vmap(experiment.update_gradient, in_axes=(None, None, 0), axis_name='data'),
-      state, None, jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), batch))
+      jax.vmap(experiment.update_gradient, in_axes=(None, None, None, 0), axis_name='data'),
+      state, jax.eval_shape(experiment.numbers, state.update), None, jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), batch))
   assert sum(x.size for x in jax.tree.leaves(grads)) == 2_770_666
   assert metrics['loss'].shape == (1,)
 
@@ -72,8 +72,9 @@ def test_its_claims_are_those_of_the_figure():
 
   sweep = experiment_file.get_sweep(_FILE, 'smoke')
   for growing, verdicts in ((0.9, ['holds', 'holds']), (2.0, ['holds', 'does not hold'])):
-    cells = [cell('fixed', 1, 1.0), cell('fixed', 4, 3.9), cell('growing', 1, 1.0),
-             cell('growing', 4, growing)]
-    assert [row[-1] for row in comparison.claim_rows(sweep, cells)] == verdicts
-  assert comparison.claim_rows(sweep, cells)[0][2] == 'multiplicity 1: 1, 4: 3.9'
-  assert [row[-1] for row in comparison.claim_rows(sweep, [])] == ['not run', 'not run']
+    results = reduction.Results(sweep, (cell('fixed', 1, 1.0), cell('fixed', 4, 3.9),
+                                        cell('growing', 1, 1.0), cell('growing', 4, growing)))
+    assert [row[-1] for row in comparison.claim_rows(results)] == verdicts
+  assert comparison.claim_rows(results)[0][2] == 'multiplicity 1: 1, 4: 3.9'
+  rows = comparison.claim_rows(reduction.Results(sweep, ()))
+  assert [row[-1] for row in rows] == ['not run', 'not run']

@@ -11,6 +11,7 @@ from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
 from tests import commands
 
@@ -70,9 +71,9 @@ def test_a_claim_holds_by_two_standard_errors_of_three_paired_seeds(values, verd
 def _cell(peak, seeds):
   """A cell whose runs are {seed: (validation accuracy, test accuracy)}; None did not finish."""
   key = {'scheme': 'within', 'unique': 64, 'multiplicity': 1, 'epochs': 128, 'peak': peak}
-  runs = tuple(reduction.RunResult(
+  runs = tuple(outcomes.RunResult(
       {**key, 'seed': seed}, 'finished' if pair else 'missing', '', {},
-      {'validation/top1': pair[0], 'test/top1': pair[1]} if pair else {}, {})
+      {'validation/top1': pair[0], 'test/top1': pair[1]} if pair else {})
                for seed, pair in seeds.items())
   return reduction.Cell(key, runs, {}, {})
 
@@ -132,6 +133,6 @@ def test_the_report_says_what_was_run_and_what_was_not(tmp_path):
 
 def test_the_picture_takes_cells_without_runs(tmp_path):
   sweep, runs = _folders(tmp_path)
-  cells = reduction.reduce(sweep, runs[-1:], tmp_path)
+  cells = reduction.reduce(sweep, runs[-1:], outcomes.Reader(tmp_path)).cells
   small_picture.draw(cells, cells, [], tmp_path / 'empty.png')
   assert (tmp_path / 'empty.png').exists()

@@ -10,6 +10,8 @@ from nfnets_am.reporting import pages
 from nfnets_am.storage import metrics
 from nfnets_am.storage import progress
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
+from nfnets_am.sweeps import reduction
 from nfnets_am.training import loop
 
 
@@ -51,8 +53,9 @@ def test_a_cell_is_stopped_resumed_and_reported(name, cell, splits, pictures, tm
     # One evaluation batch of the 64 training images.
     assert {line['images'] for line in lines if line['split'] == 'minibatch'} == {16}
 
-  (cell,) = pages.reduction.reduce(sweep, [run], tmp_path)
+  results = reduction.reduce(sweep, [run], outcomes.Reader(tmp_path))
+  (cell,) = results.cells
   assert cell.state == 'finished' and set(cell.summaries) >= {sweep.metric, *sweep.others}
-  pages.write(sweep, [cell], tmp_path, 'report', 'the command')
+  pages.write(results, tmp_path, 'report', 'the command')
   page = (tmp_path / 'report.md').read_text()
   assert '1/1' in page and 'smoke runs' in page

@@ -108,7 +108,8 @@ def test_the_step_traces_at_full_size(cell):
   state = jax.eval_shape(experiment.init)
   assert sum(x.size for x in jax.tree.leaves(state.params)) == _STEPS[cell]
   step = step_lib.map_train_step(experiment, 'pmap')
-  after, metrics = jax.eval_shape(step, state, pool, batch)
+  after, metrics = jax.eval_shape(
+      step, state, jax.eval_shape(experiment.numbers, state.update), pool, batch)
   assert jax.tree.map(lambda x: (x.shape, x.dtype), after) == jax.tree.map(
       lambda x: (x.shape, x.dtype), state)
   assert set(metrics) == {'loss', 'top1', 'learning_rate'}

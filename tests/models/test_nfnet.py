@@ -11,6 +11,7 @@ import pytest
 
 from nfnets_am import models
 from nfnets_am.core import errors
+from nfnets_am.models import model as model_lib
 from nfnets_am.models import nf_resnet
 from nfnets_am.models import nfnet
 
@@ -28,14 +29,14 @@ _TINY = ('nfnet_tiny', 'nf_resnet_tiny')
 def _shapes(name):
   images = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
   model = models.create_model(name, 1000)
-  return jax.eval_shape(lambda rng, x: model.init(rng, x, True), jax.random.key(0), images)[0]
+  return jax.eval_shape(model.init, jax.random.key(0), images)[0]
 
 
 @functools.cache
 def _tiny(name, **kwargs):
   model = models.create_model(name, 10, **kwargs)
   images = jax.random.normal(jax.random.key(1), (4, 28, 28, 1))
-  params, state = jax.jit(lambda: model.init(jax.random.key(0), images, True))()
+  params, state = jax.jit(lambda: model.init(jax.random.key(0), images))()
   return model, params, state, images
 
 
@@ -110,7 +111,7 @@ def _signal(build):
 
     net = build()
     with hk.intercept_methods(watch):
-      net(images, is_training=True)
+      net(images, model_lib.TRAINING)
 
   net = hk.transform(forward)
   images = jax.random.normal(jax.random.key(0), (8, 64, 64, 3))
@@ -156,7 +157,8 @@ def test_forward_and_backward(name):
   model, params, state, images = _tiny(name)
 
   def loss(params):
-    logits, _ = model.apply(params, state, jax.random.key(2), images, True)
+    logits = model.apply(
+        params, state, jax.random.key(2), images, model_lib.TRAINING)[0].logits
     return -jax.nn.log_softmax(logits)[:, 3].mean()
 
   value, grads = jax.jit(jax.value_and_grad(loss))(params)
@@ -178,7 +180,8 @@ def test_recomputing_blocks_changes_nothing_but_memory(name):
   def gradient(model):
     def loss(params):
       # Noisy, since what is computed again must drop what was dropped before.
-      logits, _ = model.apply(params, state, jax.random.key(2), images, True)
+      logits = model.apply(
+          params, state, jax.random.key(2), images, model_lib.TRAINING)[0].logits
       return (logits ** 2).sum()
     return jax.jit(jax.value_and_grad(loss))(params)
 
@@ -190,11 +193,11 @@ def test_recomputing_blocks_changes_nothing_but_memory(name):
 def test_bfloat16_keeps_no_float32_map(name):
   model = models.create_model(name, 10)
   params, state = jax.eval_shape(
-      lambda: model.init(jax.random.key(0), jnp.zeros((5, 28, 28, 3)), True))
+      lambda: model.init(jax.random.key(0), jnp.zeros((5, 28, 28, 3))))
   assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(params))
   images = jax.ShapeDtypeStruct((5, 28, 28, 3), jnp.bfloat16)
-  jaxpr = jax.make_jaxpr(lambda p, x: model.apply(p, state, jax.random.key(0), x, True)[0])(
-      params, images)
+  jaxpr = jax.make_jaxpr(lambda p, x: model.apply(
+      p, state, jax.random.key(0), x, model_lib.TRAINING)[0].logits)(params, images)
   equations = list(_equations(jaxpr.jaxpr))
   maps = [(v, v.aval) for eqn in equations for v in eqn.outvars
           if v.aval.ndim == 4 and v.aval.shape[0] == 5 and v.aval.shape[1] > 1]
@@ -222,7 +225,8 @@ def test_a_step_traces_at_its_own_size(name):
   images = jax.ShapeDtypeStruct((2, model.train_size, model.train_size, 3), jnp.bfloat16)
   grads = jax.eval_shape(
       lambda params, x: jax.grad(
-          lambda p: model.apply(p, {}, jax.random.key(0), x, True)[0].sum())(params),
+          lambda p: model.apply(p, model_lib.State({}, {}), jax.random.key(0), x,
+                                model_lib.TRAINING)[0].logits.sum())(params),
       _shapes(name), images)
   assert jax.tree.map(lambda x: x.shape, grads) == jax.tree.map(lambda x: x.shape, _shapes(name))
 

@@ -13,6 +13,7 @@ import pytest
 from nfnets_am import models
 from nfnets_am.core import errors
 from nfnets_am.models import pretrained
+from nfnets_am.models import unpickling
 
 
 def _params(scale=1.0):
@@ -41,8 +42,8 @@ def _write(path, value, protocol=4):
 def test_what_is_exported_is_read_by_us_and_by_plain_pickle(tmp_path):
   params = jax.tree.map(jnp.asarray, _params())
   path = tmp_path / 'new' / 'weights.npz'
-  pretrained.export(params, path)
-  for found in (pretrained.load(path), pickle.loads(path.read_bytes())):
+  pretrained.export(params, {}, path)
+  for found in (pretrained.load(path)[0], pickle.loads(path.read_bytes())):
     _assert_same(params, found)
     for w in jax.tree.leaves(found):
       assert type(w) is np.ndarray and w.dtype == np.float32 and w.flags.writeable
@@ -54,12 +55,12 @@ def test_what_is_exported_is_read_by_us_and_by_plain_pickle(tmp_path):
 
 def test_a_failed_export_leaves_the_old_file(tmp_path):
   path = tmp_path / 'weights.npz'
-  pretrained.export(_params(), path)
+  pretrained.export(_params(), {}, path)
   with pytest.raises(ValueError):
-    pretrained.export({'m': {'w': 'not an array'}}, path)
-  _assert_same(_params(), pretrained.load(path))
+    pretrained.export({'m': {'w': 'not an array'}}, {}, path)
+  _assert_same(_params(), pretrained.load(path)[0])
   with pytest.raises(errors.UserError, match='cannot be written'):
-    pretrained.export(_params(), path / 'below a file')
+    pretrained.export(_params(), {}, path / 'below a file')
 
 
 @pytest.mark.parametrize('protocol', range(6))
@@ -69,7 +70,7 @@ def test_every_protocol_order_and_width_of_floats_is_read(tmp_path, protocol):
       double=matrix, half=matrix.astype(np.float16), fortran=np.asfortranarray(matrix),
       swapped=matrix.astype('>f4'), strided=np.repeat(matrix, 2, axis=1)[:, ::2],
       none=np.zeros((0, 3)), array=np.array(2.5), scalar=np.float32(2.5)))
-  found = pretrained.load(_write(tmp_path / 'weights', stored, protocol))
+  found, _ = pretrained.load(_write(tmp_path / 'weights', stored, protocol))
   _assert_same(stored, found)
   assert all(w.dtype == np.float32 for w in found['m'].values())
 
@@ -110,7 +111,7 @@ def _text(text: str) -> bytes:
 def test_the_calls_that_dill_writes_for_an_array_are_read(tmp_path, core, created):
   path = tmp_path / 'F0_haiku.npz'
   path.write_bytes(_dill_stream(core, created))
-  _assert_same({'m': {'w': np.array([[0, 1], [2, 3]], np.float32)}}, pretrained.load(path))
+  _assert_same({'m': {'w': np.array([[0, 1], [2, 3]], np.float32)}}, pretrained.load(path)[0])
 
 
 def test_dill_may_name_nothing_else(tmp_path):
@@ -153,14 +154,14 @@ def test_plain_pickle_would_have_run_it(tmp_path):
     b'cnumpy.core.multiarray\n_reconstruct\n', b'cnumpy.core.multiarray\nscalar\n',
     b'cdill._dill\n_get_attr\n', b'cdill._dill\n_import_module\n', b'cdill._dill\n_create_array\n'])
 def test_a_file_cannot_change_what_its_names_stand_for(tmp_path, target):
-  before = {key: dict(vars(value)) for key, value in pretrained._GLOBALS.items()}
+  before = {key: dict(vars(value)) for key, value in unpickling._GLOBALS.items()}
   path = tmp_path / 'evil'
   # BUILD on the name itself, with a dict of attributes and with slots.
   for state in (b'}U\x05partsU\x01xs', b'(N}U\x05partsU\x01xst'):
     path.write_bytes(b'\x80\x02' + target + state + b'b.')
     with pytest.raises(errors.UserError):
       pretrained.load(path)
-  assert before == {key: dict(vars(value)) for key, value in pretrained._GLOBALS.items()}
+  assert before == {key: dict(vars(value)) for key, value in unpickling._GLOBALS.items()}
 
 
 class _PersistentPickler(pickle.Pickler):
@@ -209,7 +210,7 @@ def test_another_structure_is_refused(tmp_path, value):
 
 def test_damaged_files_are_one_sentence(tmp_path):
   path = tmp_path / 'weights'
-  pretrained.export(_params(), path)
+  pretrained.export(_params(), {}, path)
   whole = path.read_bytes()
   for size in range(0, len(whole), 7):
     path.write_bytes(whole[:size])
@@ -224,7 +225,7 @@ def test_damaged_files_are_one_sentence(tmp_path):
 
 def test_any_damaged_byte_is_an_error_of_ours_or_another_number(tmp_path):
   path = tmp_path / 'weights'
-  pretrained.export({'m': {'w': np.ones((2, 2)), 'gain': np.ones(())}}, path)
+  pretrained.export({'m': {'w': np.ones((2, 2)), 'gain': np.ones(())}}, {}, path)
   whole = bytearray(path.read_bytes())
   draw = np.random.default_rng(0)
   for position in range(len(whole)):
@@ -232,7 +233,7 @@ def test_any_damaged_byte_is_an_error_of_ours_or_another_number(tmp_path):
     damaged[position] = draw.integers(256)
     path.write_bytes(damaged)
     try:
-      found = pretrained.load(path)
+      found, _ = pretrained.load(path)
     except errors.UserError:
       continue
     assert all(w.dtype == np.float32 for w in jax.tree.leaves(found))
@@ -240,12 +241,12 @@ def test_any_damaged_byte_is_an_error_of_ours_or_another_number(tmp_path):
 
 def test_check_counts_and_names_what_differs():
   params, expected = _params(), _params()
-  pretrained.check(params, expected)
+  pretrained.check(params, {}, expected, {})
   del params['NFNet/~/nf_block']
   params['NFNet/~/nf_block/~/conv0']['w'] = np.zeros((3, 3, 4, 6), np.float32)
   params['other'] = {f'w{i}': np.zeros(2) for i in range(5)}
   with pytest.raises(errors.UserError) as e:
-    pretrained.check(params, expected, source='mine.npz')
+    pretrained.check(params, {}, expected, {}, source='mine.npz')
   assert str(e.value) == (
       'mine.npz does not fit the model of 8 entries: '
       '1 missing (NFNet/~/nf_block/skip_gain); '
@@ -255,9 +256,10 @@ def test_check_counts_and_names_what_differs():
 
 def test_adapt_takes_a_new_final_linear_for_other_classes_and_nothing_else():
   params, fresh = _params(), _params(scale=2.0)
-  _assert_same(params, pretrained.adapt(params, fresh))
+  adapt = lambda: pretrained.adapt(params, {}, fresh, {}, head='NFNet/~/linear')[0]
+  _assert_same(params, adapt())
   fresh['NFNet/~/linear'] = {'w': np.ones((6, 7), np.float32), 'b': np.ones(7, np.float32)}
-  adapted = pretrained.adapt(params, fresh)
+  adapted = adapt()
   _assert_same({**params, 'NFNet/~/linear': fresh['NFNet/~/linear']}, adapted)
   assert params['NFNet/~/linear']['w'].shape == (6, 5)
 
@@ -271,19 +273,20 @@ def test_adapt_takes_a_new_final_linear_for_other_classes_and_nothing_else():
 def test_adapt_refuses_another_model(module, shapes):
   fresh = {**_params(), module: {name: np.zeros(shape) for name, shape in shapes.items()}}
   with pytest.raises(errors.UserError, match=f'{module}/'):
-    pretrained.adapt(_params(), fresh)
+    pretrained.adapt(_params(), {}, fresh, {}, head='NFNet/~/linear')
 
 
 @pytest.mark.parametrize('name', ['nfnet_tiny', 'nfnet_f0', 'nf_resnet50', 'wide_resnet'])
 def test_every_family_can_be_fine_tuned_to_other_classes(name):
   def shapes(classes):
-    model = models.create_model(name, classes)
     images = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
-    return jax.eval_shape(lambda rng, x: model.init(rng, x, True), jax.random.key(0), images)[0]
+    return jax.eval_shape(models.create_model(name, classes).init, jax.random.key(0), images)[0]
 
   published, fresh = shapes(1000), shapes(10)
-  adapted = pretrained.adapt(published, fresh)
+  head = models.create_model(name, 10).head
+  adapted, _ = pretrained.adapt(published, {}, fresh, {}, head=head)
   (final,) = [module for module in fresh if adapted[module] is fresh[module]]
+  assert final == head
   assert fresh[final]['b'].shape == (10,) and published[final]['b'].shape == (1000,)
   with pytest.raises(errors.UserError, match='2 of another shape'):
-    pretrained.check(published, fresh)
+    pretrained.check(published, {}, fresh, {})

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 
+from nfnets_am.models import model as model_lib
 from nfnets_am.models import nf_resnet
 from nfnets_am.models import nfnet
 
@@ -47,7 +48,8 @@ def _draw(shapes):
     (lambda: _resnet(True), [[-0.348117, -0.386918, 0.197094], [-0.348845, -0.389512, 0.19513]]),
 ], ids=['nfnet', 'nf_resnet', 'skipinit_resnet'])
 def test_logits(build, expected):
-  net = hk.without_apply_rng(hk.transform(lambda images: build()(images, is_training=False)))
+  net = hk.without_apply_rng(hk.transform(
+      lambda images: build()(images, model_lib.EVALUATION).logits))
   images = np.random.RandomState(1).standard_normal((2, 64, 64, 3)).astype(np.float32)
   params = _draw(jax.eval_shape(net.init, jax.random.key(0), images))
   logits = jax.jit(net.apply)(params, images)

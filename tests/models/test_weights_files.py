@@ -49,7 +49,7 @@ def _weights(state, prefix):
 
 
 def _named(path):
-  return {f"['{module}']['{name}']": w for module, weights in pretrained.load(path).items()
+  return {f"['{module}']['{name}']": w for module, weights in pretrained.load(path)[0].items()
           for name, w in weights.items()}
 
 
@@ -71,9 +71,8 @@ def test_a_weights_file_evaluates_on_encoded_images(tmp_path):
   """As a released file on ImageNet: cropped to the model's test size unless told otherwise."""
   _ok('nfnets_am.data.tools.stand_in', f'--data_dir={tmp_path}', '--train=16', '--test=12')
   model = models.create_model('nfnet_tiny', 1000)
-  params, _ = jax.jit(lambda rng, x: model.init(rng, x, True))(
-      jax.random.key(0), jnp.zeros((1, 28, 28, 3)))
-  pretrained.export(params, tmp_path / 'weights.npz')
+  params, _ = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 28, 28, 3)))
+  pretrained.export(params, {}, tmp_path / 'weights.npz')
   flags = (f'--weights={tmp_path / "weights.npz"}', '--model=nfnet_tiny', f'--data_dir={tmp_path}',
            '--batch=5')
   small, large = (json.loads(_ok('nfnets_am.evaluate', *flags, *more))
@@ -129,11 +128,10 @@ def test_what_does_not_fit_is_one_sentence(trained, tmp_path):
 @pytest.mark.parametrize('classes', [10, 7])
 def test_the_first_state_takes_everything_that_fits(tmp_path, classes):
   model = models.create_model('wide_resnet_tiny', classes)
-  shapes, _ = jax.eval_shape(
-      lambda rng, x: model.init(rng, x, True), jax.random.key(0), jnp.zeros((1, 28, 28, 1)))
+  shapes, _ = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 28, 28, 1)))
   draw = np.random.default_rng(0)
   params = jax.tree.map(lambda x: draw.normal(size=x.shape).astype(np.float32), shapes)
-  pretrained.export(params, tmp_path / 'weights.npz')
+  pretrained.export(params, {}, tmp_path / 'weights.npz')
   config = tiny.get_config()
   config.init_from = str(tmp_path / 'weights.npz')
   run = run_lib.build(config)

@@ -8,11 +8,12 @@ import pytest
 from nfnets_am import models
 from nfnets_am.core import errors
 from nfnets_am.costs import counting
+from nfnets_am.models import model as model_lib
 
 
 def _shapes(model, size=32, channels=3):
   images = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
-  return jax.eval_shape(lambda rng, x: model.init(rng, x, True), jax.random.key(0), images)[0]
+  return jax.eval_shape(model.init, jax.random.key(0), images)[0]
 
 
 @pytest.mark.parametrize('num_classes, parameters', [(10, 2_747_536), (100, 2_770_666)])
@@ -32,12 +33,12 @@ def test_at_first_the_branches_have_no_gradient_and_after_a_step_all_have():
   model = models.create_model('wide_resnet', 10, depth=16, width=1)
   images = jax.random.normal(jax.random.key(1), (4, 16, 16, 3))
   labels = jnp.arange(4)
-  params, state = model.init(jax.random.key(0), images, True)
+  params, state = model.init(jax.random.key(0), images)
 
   @jax.jit
   def gradient(params):
     def loss(params):
-      logits, _ = model.apply(params, state, None, images, True)
+      logits = model.apply(params, state, None, images, model_lib.TRAINING)[0].logits
       return -jax.nn.log_softmax(logits)[jnp.arange(4), labels].mean()
     return jax.grad(loss)(params)
 
@@ -54,38 +55,40 @@ def test_at_first_the_branches_have_no_gradient_and_after_a_step_all_have():
 def test_forward_computes_in_the_dtype_of_the_images(dtype):
   model = models.create_model('wide_resnet_tiny', 7, dropout=0.5)
   images = jnp.ones((2, 12, 12, 1), dtype)
-  params, state = model.init(jax.random.key(0), images, True)
+  params, state = model.init(jax.random.key(0), images)
   assert all(w.dtype == jnp.float32 for w in jax.tree.leaves(params))
-  jaxpr = jax.make_jaxpr(lambda p, x: model.apply(p, state, None, x, False)[0])(params, images)
+  evaluate = lambda p, x: model.apply(p, state, None, x, model_lib.EVALUATION)[0].logits
+  jaxpr = jax.make_jaxpr(evaluate)(params, images)
   convolutions = [e for e in jaxpr.eqns if e.primitive.name == 'conv_general_dilated']
   assert len(convolutions) == 10
   assert all(v.aval.dtype == dtype for e in convolutions for v in (*e.invars, *e.outvars))
-  logits, _ = model.apply(params, state, None, images, False)
+  logits = evaluate(params, images)
   assert logits.shape == (2, 7) and logits.dtype == jnp.float32
 
 
 def test_dropout_acts_in_training_only():
   model = models.create_model('wide_resnet_tiny', 7, dropout=0.5)
   images = jax.random.normal(jax.random.key(1), (2, 12, 12, 1))
-  params, state = model.init(jax.random.key(0), images, True)
-  apply = lambda seed, is_training: np.asarray(
-      model.apply(params, state, jax.random.key(seed), images, is_training)[0])
-  assert (apply(0, True) != apply(1, True)).any()
-  np.testing.assert_array_equal(apply(0, False), apply(1, False))
+  params, state = model.init(jax.random.key(0), images)
+  apply = lambda seed, mode: np.asarray(
+      model.apply(params, state, jax.random.key(seed), images, mode)[0].logits)
+  assert (apply(0, model_lib.TRAINING) != apply(1, model_lib.TRAINING)).any()
+  np.testing.assert_array_equal(apply(0, model_lib.EVALUATION), apply(1, model_lib.EVALUATION))
 
 
 def test_dropout_masks_multiply_the_head_and_not_the_network_below_it():
   model = models.create_model('wide_resnet_tiny', 7, dropout=0.4, dropout_masks=16)
   images = jax.random.normal(jax.random.key(1), (2, 12, 12, 1))
-  params, state = model.init(jax.random.key(0), images, True)
+  params, state = model.init(jax.random.key(0), images)
 
-  def logits(is_training):
-    return lambda p, x: model.apply(p, state, jax.random.key(1), x, is_training)[0]
+  def logits(mode):
+    return lambda p, x: model.apply(p, state, jax.random.key(1), x, mode)[0].logits
 
-  jaxpr = jax.make_jaxpr(logits(True))(params, images)
+  jaxpr = jax.make_jaxpr(logits(model_lib.TRAINING))(params, images)
   convolutions = [e for e in jaxpr.eqns if e.primitive.name == 'conv_general_dilated']
   assert [e.outvars[0].aval.shape[0] for e in convolutions] == [2] * 10
-  training, testing = jax.jit(logits(True))(params, images), logits(False)(params, images)
+  training = jax.jit(logits(model_lib.TRAINING))(params, images)
+  testing = logits(model_lib.EVALUATION)(params, images)
   assert training.shape == (16, 2, 7) and testing.shape == (2, 7)
   assert len(np.unique(training, axis=0)) > 1
 

@@ -6,11 +6,14 @@ import math
 import pytest
 
 from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import schema
 from nfnets_am.reporting import claims
 from nfnets_am.reporting import comparison
 from nfnets_am.reporting import figures
 from nfnets_am.reporting import panels
+from nfnets_am.reporting import pictures
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import paper
 from nfnets_am.sweeps import reduction
 
@@ -29,14 +32,17 @@ def _sweep(**options):
                   for n, epochs, peak in _GRID for seed in range(2)), **options)
 
 
-def _cells(sweep, workdir, without=()):
-  """The reduced cells of _GRID; None is a diverged run, `without` has not been run."""
+def _results(sweep, workdir, without=()):
+  """The reduced runs of _GRID; None is a diverged run, `without` has not been run."""
   runs = []
   for cell in sweep.cells:
     key = (cell['multiplicity'], cell['epochs'], cell['peak'])
     top1 = _GRID[key][cell['seed']]
     name = cells_lib.cell_name(cell)
-    runs.append(experiment_file.Run(cell, name, (), None))
+    config = schema.get_default()
+    config.multiplicity, config.views = cell['multiplicity'], 64
+    config.schedule.peak = cell['peak']
+    runs.append(experiment_file.Run(cell, name, (), config))
     if cell['multiplicity'] in without:
       continue
     folder = workdir / name
@@ -49,7 +55,7 @@ def _cells(sweep, workdir, without=()):
     lines = [{'update': 20, 'epochs': 1.0, 'split': split, **values} for split, values in (
         ('test', {'top1': top1 or 0.999}), ('train', {'loss': 1 - (top1 or 0.999) + cell['peak']}))]
     (folder / 'metrics.jsonl').write_text(''.join(json.dumps(line) + '\n' for line in lines))
-  return reduction.reduce(sweep, runs, workdir)
+  return reduction.reduce(sweep, runs, outcomes.Reader(workdir))
 
 
 _ONE, _FOUR = {'multiplicity': 1}, {'multiplicity': 4}
@@ -57,12 +63,12 @@ _ONE, _FOUR = {'multiplicity': 1}, {'multiplicity': 4}
 
 def test_the_peak_is_over_budgets_at_the_best_learning_rate(tmp_path):
   sweep = _sweep()
-  cells = _cells(sweep, tmp_path)
-  best = claims.best(sweep, cells, _FOUR)
+  results = _results(sweep, tmp_path)
+  best = results.best(_FOUR)
   # 0.99 beside a run that diverged is not the best of two.
   assert (best.key['epochs'], best.key['peak']) == (16, 0.1)
   assert best.summaries['test/top1'].mean == pytest.approx(0.76)
-  header, rows = comparison.peak_rows(sweep, cells)
+  header, rows = comparison.peak_rows(results)
   assert header == ['multiplicity', 'peak test/top1', 'peak train/loss', 'runs done']
   assert rows[0][:2] == ['1', '71.00% ± 1.00% (epochs 32, peak 0.1)'] and rows[0][-1] == '8/8'
 
@@ -88,7 +94,7 @@ def test_the_peak_is_over_budgets_at_the_best_learning_rate(tmp_path):
     (claims.all_of(claims.better(_FOUR, _ONE), claims.reaches(_FOUR, 76.3)), False)])
 def test_a_claim_holds_or_not(check, holds, tmp_path):
   sweep = _sweep()
-  verdict = check(sweep, _cells(sweep, tmp_path))
+  verdict = check(_results(sweep, tmp_path))
   assert verdict.holds is holds and verdict.ours
 
 
@@ -99,24 +105,23 @@ def test_a_claim_holds_or_not(check, holds, tmp_path):
     claims.all_of(claims.better(_FOUR, _ONE))])
 def test_a_claim_without_its_runs_is_not_run(check, tmp_path):
   sweep = _sweep()
-  assert check(sweep, _cells(sweep, tmp_path, without=(4,))).holds is None
-  assert check(sweep, _cells(sweep, tmp_path / '..', without=(1, 4))).holds is None
+  assert check(_results(sweep, tmp_path, without=(4,))).holds is None
+  assert check(_results(sweep, tmp_path / '..', without=(1, 4))).holds is None
 
 
 def test_a_difference_within_the_noise_does_not_count(tmp_path):
   sweep = _sweep()
   # 71 ± 1 against 70 ± 0 is within two standard errors (0.71 each).
-  cells = _cells(sweep, tmp_path)
-  verdict = claims.better({**_ONE, 'epochs': 32}, {**_FOUR, 'epochs': 16, 'peak': 0.2})(
-      sweep, cells)
+  results = _results(sweep, tmp_path)
+  verdict = claims.better({**_ONE, 'epochs': 32}, {**_FOUR, 'epochs': 16, 'peak': 0.2})(results)
   assert verdict.holds is False and 'within two standard errors' in verdict.ours
 
 
 def test_lines_that_lie_together_at_small_values(tmp_path):
   sweep = _sweep()
-  cells = _cells(sweep, tmp_path)
+  results = _results(sweep, tmp_path)
   # Spreads at 16 epochs: 16 points at rate 0.1, 8 at 0.2.
-  verdict = claims.collapses('multiplicity', 'peak', {'epochs': 16})(sweep, cells)
+  verdict = claims.collapses('multiplicity', 'peak', {'epochs': 16})(results)
   assert verdict.holds is False and 'spread 16.00% at peak 0.1' in verdict.ours
 
 
@@ -129,7 +134,7 @@ def test_numbers_beside_the_paper(tmp_path):
   sweep = _sweep(numbers=(
       _number(75.5, uncertainty=0.1), _number(84.53, '001', _ONE, 'doubtful'),
       _number(None, '000', _ONE, 'empty'), _number(86.0, 'others', {'multiplicity': 99})))
-  rows = comparison.number_rows(sweep, _cells(sweep, tmp_path))
+  rows = comparison.number_rows(_results(sweep, tmp_path))
   assert rows[0] == ('multiplicity 4, epochs 16', 'Table 1', '75.5 ± 0.1',
                      '76.00 ± 1.00 (peak 0.1)', '+0.50', '2/2')
   assert rows[1][2] == 'readings disagree: 84.53 (001); none (000)' and rows[1][4] == '-13.53'
@@ -137,42 +142,40 @@ def test_numbers_beside_the_paper(tmp_path):
   assert len(rows) == 3
   assert comparison.doubts(sweep) == ['doubtful (multiplicity 1 (001))',
                                       'empty (multiplicity 1 (000))']
-  (row, *_) = comparison.number_rows(sweep, _cells(sweep, tmp_path / '..', without=(1, 4)))
+  (row, *_) = comparison.number_rows(_results(sweep, tmp_path / '..', without=(1, 4)))
   assert row[3:] == ('no run', '', '0/4')
 
 
 def test_a_page_says_how_the_rate_was_chosen_and_what_is_missing(tmp_path):
   sweep = _sweep(tune_factor=2.0, numbers=(_number(75.5),), claims=(
       paper.Claim('More views are better.', '75.5', claims.better(_FOUR, _ONE)),))
-  cells = _cells(sweep, tmp_path, without=(4,))
-  header, rows = figures.table_of(sweep, cells)
-  page = figures.markdown(sweep, cells, header, rows, 'the command')
+  results = _results(sweep, tmp_path, without=(4,))
+  page = figures.markdown(results, 'the command')
   assert 'the best 2 (or all, if fewer) finished runs' in page and 'chosen by test/top1' in page
   assert '| More views are better. | 75.5 | 8 of 16 runs are done | not run |' in page
   assert 'multiplicity 1, epochs 16' in page and 'still lies on an edge' in page
   assert page.count(': missing') == 8
   # n = 4 has all its runs of 16 epochs, none diverged, and of 32 epochs one.
-  _, rows = figures.table_of(sweep, _cells(sweep, tmp_path))
+  _, rows = figures.table_of(_results(sweep, tmp_path))
   assert [row[-1] for row in rows] == ['finished', 'finished', 'finished', '1 diverged']
 
 
 def test_points_are_the_best_of_their_grid_or_all_of_it(tmp_path):
   sweep = _sweep()
-  cells = _cells(sweep, tmp_path)
-  lines = panels.points(sweep, cells, paper.Panel('', 'epochs'))
+  results = _results(sweep, tmp_path)
+  lines = panels.points(results, paper.Panel('', 'epochs'))
   assert lines[1, 0] == [(16, pytest.approx(62), 0), (32, pytest.approx(71), pytest.approx(1))]
-  by_updates = panels.points(sweep, cells, paper.Panel('', 'updates'))
+  by_updates = panels.points(results, paper.Panel('', 'updates'))
   assert [x for x, *_ in by_updates[4, 0]] == [320, 640]
-  lines = panels.points(sweep, cells, paper.Panel(
+  lines = panels.points(results, paper.Panel(
       '', 'temperature', where={'epochs': 16}, tuned=False))
   assert [x for x, *_ in lines[4, 0]] == [pytest.approx(0.4), pytest.approx(0.8)]
-  assert not panels.points(sweep, cells, paper.Panel('', 'epochs', where={'epochs': 99}))
+  assert not panels.points(results, paper.Panel('', 'epochs', where={'epochs': 99}))
   # A growing batch has no temperature.
-  for cell in cells:
-    for run in cell.runs:
-      run.derived['temperature'] = None
-  assert not panels.points(sweep, cells, paper.Panel('', 'temperature', tuned=False))
-  assert math.isnan(reduction.quantity_of(cells[0], 'nothing'))
+  for run in results.runs:
+    run.derived['temperature'] = None
+  assert not panels.points(results, paper.Panel('', 'temperature', tuned=False))
+  assert math.isnan(results.cells[0].number('nothing'))
 
 
 def test_a_figure_is_drawn_with_and_without_runs(tmp_path):
@@ -184,7 +187,7 @@ def test_a_figure_is_drawn_with_and_without_runs(tmp_path):
   for name, without in (('all', ()), ('none', (1, 4))):
     folder = tmp_path / name
     folder.mkdir()
-    figures.picture(sweep, _cells(sweep, folder, without), folder / 'report.png')
+    pictures.draw(_results(sweep, folder, without), folder / 'report.png')
     assert (folder / 'report.png').stat().st_size > 10_000
 
 

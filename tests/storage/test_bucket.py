@@ -14,7 +14,7 @@ from nfnets_am.storage import metrics
 from nfnets_am.storage import run_folder
 from nfnets_am.sweeps import catalogue
 from nfnets_am.sweeps import experiment_file
-from nfnets_am.sweeps import reduction
+from nfnets_am.sweeps import outcomes
 from nfnets_am.training import sections
 from tests import bucket
 from tests import commands
@@ -118,7 +118,7 @@ def test_states_and_reports_read_it(store):
   job.note(starts=2, interruptions=1)
   state = states.state_of(job)
   assert (state.status, state.update, state.interruptions) == ('finished', 6, 1)
-  assert reduction.read_run(_RUN, dict(run.cell)).final == {'test/top1': 0.5}
+  assert outcomes.read_run(_RUN, dict(run.cell)).final == {'test/top1': 0.5}
   assert catalogue.state_of(['run', 'other'], 'gs://bucket/a sweep') == '1 finished, 1 missing'
 
 

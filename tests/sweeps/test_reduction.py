@@ -5,8 +5,11 @@ import json
 import pytest
 
 from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import schema
 from nfnets_am.reporting import figures
+from nfnets_am.reporting import pictures
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
 
 
@@ -30,8 +33,9 @@ def _sweep(seeds, ns=(1,), **options):
 
 
 def _reduce(sweep, workdir):
-  runs = [experiment_file.Run(cell, cells_lib.cell_name(cell), (), None) for cell in sweep.cells]
-  return reduction.reduce(sweep, runs, workdir)
+  runs = [experiment_file.Run(cell, cells_lib.cell_name(cell), (), schema.get_default())
+          for cell in sweep.cells]
+  return reduction.reduce(sweep, runs, outcomes.Reader(workdir))
 
 
 def test_mean_of_the_best_5_of_7():
@@ -50,7 +54,8 @@ def test_cells_gather_the_seeds_and_name_what_is_missing(tmp_path):
   _run(tmp_path, 'multiplicity=4,seed=0', 0.8)
   _run(tmp_path, 'multiplicity=4,seed=1', 0.99, status='diverged', reason='not finite')
   sweep = _sweep((0, 1), (1, 4, 8), others=('train/loss',))
-  cells = _reduce(sweep, tmp_path)
+  results = _reduce(sweep, tmp_path)
+  cells = results.cells
   assert [cell.key for cell in cells] == [{'multiplicity': n} for n in (1, 4, 8)]
   assert cells[0].summaries['test/top1'].mean == pytest.approx(0.8)
   assert cells[0].state == 'finished'
@@ -59,16 +64,16 @@ def test_cells_gather_the_seeds_and_name_what_is_missing(tmp_path):
   assert cells[1].state == '1 diverged'
   assert cells[2].summaries == {} and cells[2].state == '2 missing'
 
-  header, rows = figures.table_of(sweep, cells)
+  header, rows = figures.table_of(results)
   assert len(header) == len(rows[0])
   assert rows[0][1] == '80.00% ± 10.00%'
   assert rows[2][1] == 'no run' and rows[2][-1] == '2 missing'
-  page = figures.markdown(sweep, cells, header, rows, 'the command')
+  page = figures.markdown(results, 'the command')
   assert 'diverged (not finite)' in page and '`multiplicity=8,seed=1`: missing' in page
-  table = figures.csv_rows(sweep, cells)
+  table = figures.csv_rows(results)
   assert len(table) == 7
   assert table[4][:3] == [4, 1, 'diverged'] and table[4][3] == ''
-  figures.picture(sweep, cells, tmp_path / 'report.png')
+  pictures.draw(results, tmp_path / 'report.png')
   assert (tmp_path / 'report.png').stat().st_size > 10_000
 
 
@@ -79,13 +84,13 @@ def test_each_metric_has_its_own_best_learning_rate(tmp_path):
       title='Tuned', others=('train/loss',), tune='peak',
       cells=tuple({'multiplicity': n, 'peak': peak, 'seed': 0}
                   for n in (1, 4) for peak in (0.1, 0.2)))
-  cells = _reduce(sweep, tmp_path)
-  (best, missing) = reduction.tune(cells, sweep, 'test/top1')
+  results = _reduce(sweep, tmp_path)
+  best, missing = results.tuned('test/top1')
   assert best.key['peak'] == 0.1 and best.summaries['test/top1'].mean == pytest.approx(0.74)
   assert missing.key == {'multiplicity': 4, 'peak': 0.1} and missing.state == '1 missing'
-  best = reduction.tune(cells, sweep, 'train/loss')[0]
+  best = results.tuned('train/loss')[0]
   assert best.key['peak'] == 0.2 and best.summaries['train/loss'].mean == pytest.approx(0.3)
-  _, rows = figures.table_of(sweep, cells)
+  _, rows = figures.table_of(results)
   assert len(rows) == 2
   assert rows[0][1] == '74.00% ± 0.00% (peak 0.1)'
   assert rows[0][2] == '0.3000 ± 0.0000 (peak 0.2)'
@@ -93,6 +98,6 @@ def test_each_metric_has_its_own_best_learning_rate(tmp_path):
 
 def test_a_run_that_goes_on_is_not_averaged(tmp_path):
   _run(tmp_path, 'multiplicity=1,seed=0', 0.7, status='running')
-  (cell,) = _reduce(_sweep((0,)), tmp_path)
+  (cell,) = _reduce(_sweep((0,)), tmp_path).cells
   assert cell.summaries == {} and cell.state == '1 running'
   assert cell.runs[0].history['test/top1'] == [(10, 0.1), (20, 0.7)]

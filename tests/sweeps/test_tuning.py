@@ -6,6 +6,7 @@ import pytest
 
 from nfnets_am.core import errors
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
 from nfnets_am.sweeps import tuning
 
@@ -62,10 +63,19 @@ def _grow(path, sweep, workdir, values):
     outcomes = {(cell['multiplicity'], cell['peak'], cell['seed']):
                 values(cell['multiplicity'], cell['peak'], cell['seed']) for cell in sweep.cells}
     _finish(path, sweep, workdir, outcomes)
-    longer = tuning.extended(path, sweep, workdir)
+    longer = _extended(path, sweep, workdir)
     if len(longer.cells) == len(sweep.cells):
       return sweep, rounds
     sweep, rounds = longer, rounds + 1
+
+
+def _extended(path, sweep, workdir):
+  runs = experiment_file.get_runs(path, sweep)
+  longer, more = tuning.extend(path, sweep, runs, outcomes.Reader(workdir))
+  # The runs are those of the longer sweep, made anew.
+  assert [(run.cell, run.name) for run in more] == [
+      (run.cell, run.name) for run in experiment_file.get_runs(path, longer)]
+  return longer
 
 
 def _peaks(sweep, n=1):
@@ -74,11 +84,11 @@ def _peaks(sweep, n=1):
 
 def test_nothing_is_added_while_a_run_of_the_grid_is_not_done(tmp_path):
   path, sweep = _experiment(tmp_path)
-  assert tuning.extended(path, sweep, tmp_path / 'none') is sweep
+  assert _extended(path, sweep, tmp_path / 'none') is sweep
   for other in ('running', 'stopped', 'failed', None):
     workdir = tmp_path / str(other)
     _finish(path, sweep, workdir, {(1, 0.1, 0): 0.5, (1, 0.2, 0): other, (1, 0.4, 0): 0.7})
-    assert tuning.extended(path, sweep, workdir) is sweep
+    assert _extended(path, sweep, workdir) is sweep
 
 
 def test_a_best_inside_needs_nothing_and_one_on_an_edge_a_cell_for_every_seed(tmp_path):
@@ -87,13 +97,13 @@ def test_a_best_inside_needs_nothing_and_one_on_an_edge_a_cell_for_every_seed(tm
             for seed in (0, 1)}
   high = {(4, peak, seed): peak for peak in (0.1, 0.2, 0.4) for seed in (0, 1)}
   _finish(path, sweep, tmp_path, inside | high)
-  longer = tuning.extended(path, sweep, tmp_path)
+  longer = _extended(path, sweep, tmp_path)
   assert longer.cells[:len(sweep.cells)] == sweep.cells
   assert longer.cells[len(sweep.cells):] == (
       {'multiplicity': 4, 'peak': 0.8, 'seed': 0}, {'multiplicity': 4, 'peak': 0.8, 'seed': 1})
   # The same folders call for the same cells, whoever asks, and a cell that was added stays.
-  assert tuning.extended(path, longer, tmp_path) == longer
-  assert tuning.extended(path, sweep, tmp_path) == longer
+  assert _extended(path, longer, tmp_path) == longer
+  assert _extended(path, sweep, tmp_path) == longer
 
 
 def test_the_grid_follows_the_best_to_its_place_and_stops_there(tmp_path):
@@ -101,7 +111,7 @@ def test_the_grid_follows_the_best_to_its_place_and_stops_there(tmp_path):
   grown, rounds = _grow(path, sweep, tmp_path / 'up', lambda n, peak, s: 1 - abs(peak - 1.6) / 9)
   assert rounds == 3 and _peaks(grown) == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2]
   # From the file's own grid, with all the folders there: the same cells at once.
-  assert tuning.extended(path, sweep, tmp_path / 'up').cells == grown.cells
+  assert _extended(path, sweep, tmp_path / 'up').cells == grown.cells
   grown, _ = _grow(path, sweep, tmp_path / 'down', lambda n, peak, s: 1 - abs(peak - 0.05))
   assert _peaks(grown) == [0.025, 0.05, 0.1, 0.2, 0.4]
 
@@ -111,9 +121,9 @@ def test_a_diverged_run_is_the_worst(tmp_path):
   # Its metrics, left from before it diverged, would win.
   _finish(path, sweep, tmp_path / 'a',
           {(1, 0.1, 0): 0.5, (1, 0.2, 0): 0.6, (1, 0.4, 0): 'diverged'})
-  assert tuning.extended(path, sweep, tmp_path / 'a') is sweep
+  assert _extended(path, sweep, tmp_path / 'a') is sweep
   _finish(path, sweep, tmp_path / 'b', {(1, peak, 0): 'diverged' for peak in (0.1, 0.2, 0.4)})
-  assert _peaks(tuning.extended(path, sweep, tmp_path / 'b')) == [0.05, 0.1, 0.2, 0.4]
+  assert _peaks(_extended(path, sweep, tmp_path / 'b')) == [0.05, 0.1, 0.2, 0.4]
   # Always: it ends.
   grown, rounds = _grow(path, sweep, tmp_path / 'c', lambda n, peak, s: 'diverged')
   assert len(_peaks(grown)) == tuning.MOST_VALUES == 3 + rounds
@@ -122,14 +132,14 @@ def test_a_diverged_run_is_the_worst(tmp_path):
 @pytest.mark.parametrize('best_of, added', [(2, [0.8]), (3, [])])
 def test_diverged_runs_count_where_too_few_others_finished(tmp_path, best_of, added):
   path, sweep = _experiment(tmp_path, seeds=(0, 1, 2), best_of=best_of)
-  outcomes = {(1, peak, seed): top1 for peak, top1 in ((0.1, 0.5), (0.2, 0.6), (0.4, 0.7))
-              for seed in range(3)}
-  outcomes[1, 0.4, 2] = 'diverged'
-  _finish(path, sweep, tmp_path, outcomes)
-  longer = tuning.extended(path, sweep, tmp_path)
+  found = {(1, peak, seed): top1 for peak, top1 in ((0.1, 0.5), (0.2, 0.6), (0.4, 0.7))
+           for seed in range(3)}
+  found[1, 0.4, 2] = 'diverged'
+  _finish(path, sweep, tmp_path, found)
+  longer = _extended(path, sweep, tmp_path)
   assert _peaks(longer)[3:] == added
-  cells = reduction.reduce(sweep, experiment_file.get_runs(path, sweep), tmp_path)
-  (best,) = reduction.tune(cells, sweep, 'test/top1')
+  (best,) = reduction.reduce(sweep, experiment_file.get_runs(path, sweep),
+                             outcomes.Reader(tmp_path)).tuned('test/top1')
   assert best.key['peak'] == (0.4 if added else 0.2)
 
 
@@ -137,18 +147,18 @@ def test_the_split_that_selects_is_the_one_that_is_named(tmp_path):
   path, sweep = _experiment(tmp_path, select='validation')
   outcomes = {(1, 0.1, 0): 0.5, (1, 0.2, 0): 0.7, (1, 0.4, 0): 0.8}
   _finish(path, sweep, tmp_path / 'a', outcomes, split='validation')
-  assert _peaks(tuning.extended(path, sweep, tmp_path / 'a'))[-1] == 0.8
+  assert _peaks(_extended(path, sweep, tmp_path / 'a'))[-1] == 0.8
   _finish(path, sweep, tmp_path / 'b', outcomes, split='test')
   with pytest.raises(errors.ConfigError, match="'validation/top1' chooses peak.*test/top1"):
-    tuning.extended(path, sweep, tmp_path / 'b')
+    _extended(path, sweep, tmp_path / 'b')
 
 
 def test_plateaus_and_untuned_sweeps(tmp_path):
   path, sweep = _experiment(tmp_path)
   _finish(path, sweep, tmp_path, {(1, peak, 0): 0.5 for peak in (0.1, 0.2, 0.4)})
-  assert tuning.extended(path, sweep, tmp_path) is sweep
+  assert _extended(path, sweep, tmp_path) is sweep
   path, sweep = _experiment(tmp_path)
-  assert tuning.extended(path, experiment_file.Sweep('x', sweep.cells), tmp_path).tune == ''
+  assert _extended(path, experiment_file.Sweep('x', sweep.cells), tmp_path).tune == ''
 
 
 def test_grids_are_exact_powers_around_their_centre():

@@ -53,7 +53,8 @@ def _step(experiment, state, batch, devices=1):
   """One update with the batch cut over `devices`; all devices must return the same."""
   batch = jax.tree.map(lambda x: x.reshape((devices, -1) + x.shape[1:]), batch)
   state, metrics = jax.jit(jax.vmap(
-      experiment.train_step, in_axes=(None, None, 0), axis_name='data'))(state, None, batch)
+      experiment.train_step, in_axes=(None, None, None, 0), axis_name='data'))(
+          state, experiment.numbers(state.update), None, batch)
   for x in jax.tree.leaves((state, metrics)):
     np.testing.assert_array_equal(x, np.broadcast_to(x[:1], x.shape))
   return jax.tree.map(lambda x: x[0], (state, metrics))
@@ -66,7 +67,7 @@ def _named(state):
 
 def _warm(experiment, updates=2):
   """A state whose skip gains have left zero, so that every weight has a gradient."""
-  state = experiment.init()
+  state = experiment.first_state()
   for k in range(updates):
     state, _ = _step(experiment, state, _batch(8, seed=k))
   return state
@@ -120,7 +121,7 @@ def test_l2_in_the_loss_is_coupled_decay_under_plain_sgd():
   state, batch = _warm(loss), _batch(8)
   a, metrics_a = _step(loss, state, batch)
   b, metrics_b = _step(
-      decay, state._replace(opt_state=decay.optimizer.init(state.params)), batch)
+      decay, state._replace(opt_state=decay.optimizer(decay.schedule).init(state.params)), batch)
   commands.assert_same(_named(a.params), _named(b.params), rtol=1e-5)
   # What is reported is the cross-entropy alone.
   assert float(metrics_a['loss']) == pytest.approx(float(metrics_b['loss']), rel=1e-6)
@@ -139,7 +140,7 @@ def test_noise_differs_by_update_and_device_and_comes_back():
   assert (float(_step(experiment, state, batch, devices=2)[1]['loss'])
           != float(_step(experiment, state, single)[1]['loss']))
   other = _experiment(model={'name': 'wide_resnet_tiny', 'dropout': 0.5}, **{'seeds.noise': 1})
-  commands.assert_same(_named(experiment.init()), _named(other.init()))
+  commands.assert_same(_named(experiment.first_state()), _named(other.first_state()))
   assert float(_step(other, state, batch)[1]['loss']) != again[0]
 
 
@@ -152,7 +153,8 @@ def test_dropout_masks_have_the_mean_gradient_of_as_many_networks(monkeypatch):
   def gradient(experiment, key):
     monkeypatch.setattr(hk, 'next_rng_key', lambda: key)
     return jax.jit(jax.vmap(
-        experiment.update_gradient, in_axes=(None, None, 0), axis_name='data'))(state, None, rows)
+        experiment.update_gradient, in_axes=(None, None, None, 0), axis_name='data'))(
+            state, experiment.numbers(state.update), None, rows)
 
   grads, _, metrics = gradient(many, key)
   parts = [(grads, metrics) for grads, _, metrics in (
@@ -164,7 +166,7 @@ def test_dropout_masks_have_the_mean_gradient_of_as_many_networks(monkeypatch):
 
 
 def test_the_init_seed_alone_makes_the_weights():
-  a, b, c = (_experiment(seed=s, **({'seeds.init': i} if i is not None else {})).init()
+  a, b, c = (_experiment(seed=s, **({'seeds.init': i} if i is not None else {})).first_state()
              for s, i in ((0, None), (5, 0), (1, None)))
   commands.assert_same(_named(a.params), _named(b.params))
   assert any((_named(a.params)[k] != v).any() for k, v in _named(c.params).items())
@@ -172,7 +174,7 @@ def test_the_init_seed_alone_makes_the_weights():
 
 def test_ema_starts_at_the_parameters_and_follows():
   experiment = _experiment(ema=0.9999)
-  state = experiment.init()
+  state = experiment.first_state()
   commands.assert_same(_named(state.params), _named(state.ema.params))
   after, _ = _step(experiment, state, _batch(8))
   # At t = 0 the decay is (1 + 0) / (10 + 0).
@@ -190,7 +192,8 @@ def test_the_norm_of_the_gradient_is_that_before_clip_and_decay():
   # Plain descent at the rate 0.1 moves the weights by 0.1 times the gradient.
   moved = jax.tree.map(lambda a, b: np.float64(a - b) / 0.1, state.params, after.params)
   expected = np.sqrt(sum((x**2).sum() for x in jax.tree.leaves(moved)))
-  _, metrics = _step(changed, state._replace(opt_state=changed.optimizer.init(state.params)), batch)
+  _, metrics = _step(changed, state._replace(
+      opt_state=changed.optimizer(changed.schedule).init(state.params)), batch)
   assert float(metrics['gradient_norm']) == pytest.approx(expected, rel=1e-3)
   assert float(metrics['gradient_norm']) > 1e-3
 
@@ -221,7 +224,7 @@ def test_everything_composes():
   batch = _batch(16)
   batch['partner_label'] = np.roll(batch['label'], 2)
   batch['weight'] = np.linspace(0, 1, 16, dtype=np.float32)
-  state = experiment.init()
+  state = experiment.first_state()
   for _ in range(3):
     state, metrics = _step(experiment, state, batch, devices=2)
   for name, value in _named(state).items():
@@ -233,7 +236,7 @@ def test_everything_composes():
 
 def test_evaluation_does_not_count_padding():
   experiment = _experiment()
-  state, batch = experiment.init(), _batch(6)
+  state, batch = experiment.first_state(), _batch(6)
   del batch['draws']
   mask = np.array([1, 1, 1, 1, 0, 0], np.float32)
   one = evaluation.Evaluation('test', accuracy.accuracy(), 'test', '1 epochs', 6, 0, False)

@@ -1,0 +1,155 @@
+"""What all norms share: float32 scale and offset, moments in one reading, mixed statistics.
+
+A norm is called as norm(x [B, ..., C], mode) and returns the like of it. Its statistics are those
+of the rows that it sees, one device's or one micro-batch's; nothing is exchanged between devices.
+Its moving statistics are kept in Haiku's state, float32 [C].
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+from nfnets_am.core import errors
+
+# (name, scale_init=1.0) -> norm, a Haiku module.
+Maker = Callable[..., Any]
+
+
+class Norm(hk.Module):
+  """A scale and an offset for each channel; what is normalised is up to those below."""
+
+  def __init__(self, name: str, scale_init: float = 1.0, *, decay: float, eps: float):
+    """Makes the norm.
+
+    Args:
+      name: of the module.
+      scale_init: 1, or 0 for the last norm of a residual branch that starts as its shortcut.
+      decay: share of a moving statistic that stays in an update, in [0, 1).
+      eps: added to variances.
+    """
+    super().__init__(name=name)
+    self.scale_init, self.decay, self.eps = scale_init, decay, eps
+
+  def affine(self, x: jax.Array, mean: jax.Array, factor: jax.Array, shift: Any = 0.0) -> jax.Array:
+    """Returns scale * ((x - mean) * factor + shift) + offset in the dtype of x.
+
+    Args:
+      x: [..., C].
+      mean, factor, shift: float32, of shapes that spread over that of x.
+    """
+    channels = x.shape[-1:]
+    scale = hk.get_parameter('scale', channels, jnp.float32,
+                             hk.initializers.Constant(self.scale_init))
+    offset = hk.get_parameter('offset', channels, jnp.float32, jnp.zeros)
+    y = (x.astype(jnp.float32) - mean) * (scale * factor) + (scale * shift + offset)
+    return y.astype(x.dtype)
+
+  def normalise(self, x: jax.Array, mean: jax.Array, variance: jax.Array) -> jax.Array:
+    """Returns x normalised, scaled and shifted; see `affine`."""
+    # A variance is a difference of moments, which rounding may take below 0.
+    return self.affine(x, mean, jax.lax.rsqrt(jnp.maximum(variance, 0) + self.eps))
+
+  def infer(self, x: jax.Array, weight: Any, mean: jax.Array, squares: jax.Array,
+            pool: Callable[[jax.Array], jax.Array] = lambda moment: moment) -> jax.Array:
+    """Normalises by a mixture of moments (Summers 2021, eq. 4.3).
+
+    Args:
+      x: [B, ..., C].
+      weight: alpha, of an example's own moments.
+      mean, squares: float32 [C], the moving E[x] and E[x^2].
+      pool: of moments [..., C] over channels.
+
+    Returns:
+      The like of x.
+    """
+    own = moments(x[:, None])
+    mean, squares = (mix(weight, pool(a), pool(b)[(None,) * (a.ndim - 1)])
+                     for a, b in zip(own, (mean, squares), strict=True))
+    rows = self.normalise(x[:, None], mean, squares - jnp.square(mean))
+    return rows.reshape(x.shape)
+
+  def moving(self, name: str, channels: int, init: float) -> jax.Array:
+    """Returns a moving statistic, float32 [C], which starts at `init`."""
+    return hk.get_state(name, (channels,), jnp.float32, hk.initializers.Constant(init))
+
+  def follow(self, name: str, old: jax.Array, new: jax.Array) -> None:
+    """Moves a moving statistic on, by statistics float32 [G, C] that come one after the other.
+
+    With decay d this is old <- d old + (1 - d) new for each of the G in turn, as one sum.
+    """
+    groups = len(new)
+    weights = [(1 - self.decay) * self.decay ** (groups - 1 - g) for g in range(groups)]
+    new = jnp.tensordot(jnp.array(weights, jnp.float32), jax.lax.stop_gradient(new), 1,
+                        precision='highest')
+    hk.set_state(name, self.decay ** groups * old + new)
+
+
+def moments(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """Returns E[x] and E[x^2] of groups, in one reading of x.
+
+  Args:
+    x: [G, ..., C].
+
+  Returns:
+    Two arrays float32 [G, 1, ..., C].
+  """
+  x = x.astype(jnp.float32)
+  axes = tuple(range(1, x.ndim - 1))
+  return x.mean(axes, keepdims=True), jnp.square(x).mean(axes, keepdims=True)
+
+
+def grouped(x: jax.Array, size: int | None, what: str) -> jax.Array:
+  """Cuts rows [B, ..., C] into groups [B / size, size, ..., C] of consecutive rows.
+
+  Args:
+    x: rows.
+    size: rows in a group; cut to B, and None is B.
+    what: what the error calls the norm.
+
+  Raises:
+    ConfigError: the size does not divide B.
+  """
+  rows = x.shape[0]
+  size = min(size or rows, rows)
+  if rows % size:
+    raise errors.ConfigError(
+        f'the norm {what} over {rows} rows of a device; allowed: a divisor of them, or all')
+  return x.reshape((rows // size, size) + x.shape[1:])
+
+
+def mix(weight: Any, own: jax.Array, moving: jax.Array) -> jax.Array:
+  """Returns weight * own + (1 - weight) * moving; only one of them where the weight says so."""
+  if isinstance(weight, (int, float)) and weight in (0, 1):
+    return own if weight else moving
+  return weight * own + (1 - weight) * moving
+
+
+def check(norm: str, *, decay: float, eps: float) -> None:
+  """Refuses a decay or an eps out of its range."""
+  if not 0 <= decay < 1:
+    raise errors.ConfigError(f'the norm {norm}(decay={decay}); allowed: from 0 to below 1')
+  if not 0 <= eps < float('inf'):
+    raise errors.ConfigError(f'the norm {norm}(eps={eps}); allowed: 0 or more')
+
+
+def check_count(norm: str, key: str, value: int) -> None:
+  """Refuses what is no whole number from 1 up."""
+  if not isinstance(value, int) or value < 1:
+    raise errors.ConfigError(
+        f'the norm {norm}({key}={value!r}); allowed: a whole number from 1 up')
+
+
+class _Identity(hk.Module):
+  """Returns what it is given; has no parameters."""
+
+  def __call__(self, x: jax.Array, mode: Any) -> jax.Array:
+    del mode
+    return x
+
+
+def none() -> Maker:
+  """No norm: the identity, without parameters."""
+  return lambda name, scale_init=1.0: _Identity(name=name)

@@ -1,0 +1,150 @@
+"""What the folder of a run says: how it stands and what it ended with."""
+
+from collections.abc import Mapping
+import dataclasses
+import functools
+import json
+import os
+from typing import Any
+
+from etils import epath
+
+from nfnets_am.config import identity
+from nfnets_am.core import errors
+from nfnets_am.storage import leases
+from nfnets_am.storage import metrics
+from nfnets_am.storage import run_folder
+from nfnets_am.sweeps import experiment_file
+
+# The folder holds a run, but not of the config that is asked for.
+OTHER = 'other config'
+History = dict[str, list[tuple[int, float]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+  """One run as its folder tells it.
+
+  Attributes:
+    cell: the arguments of get_config.
+    status: of status.json, 'missing', or OTHER.
+    reason: why it stands so, or ''.
+    derived: derived numbers, empty if it never started.
+    final: 'split/key' -> value of the last evaluation; empty unless finished.
+    folder: where it lies; '' is nowhere.
+  """
+
+  cell: Mapping[str, Any]
+  status: str
+  reason: str = ''
+  derived: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  final: Mapping[str, float] = dataclasses.field(default_factory=dict)
+  folder: str = ''
+
+  @property
+  def done(self) -> bool:
+    """Whether it has come to an end of its own: finished or diverged."""
+    return self.status in run_folder.DONE
+
+  @functools.cached_property
+  def history(self) -> History:
+    """'split/key' -> [(update, value), ...]; read when it is asked for, as few reports draw it."""
+    found: History = {}
+    for line in metrics.read(os.path.join(self.folder, 'metrics.jsonl')) if self.folder else ():
+      for key, value in _values_of(line).items():
+        found.setdefault(key, []).append((line['update'], value))
+    return found
+
+
+class Reader:
+  """Reads the runs of a workdir, the folder of each once however many experiments share it."""
+
+  def __init__(self, workdir: str | os.PathLike):
+    self._workdir = os.fspath(workdir)
+    path = epath.Path(self._workdir)
+    self._there = {folder.name for folder in path.iterdir()} if path.is_dir() else set()
+    self._folders: dict[str, _Folder] = {}
+
+  def read(self, run: experiment_file.Run) -> RunResult:
+    """Returns a run of a sweep as its folder tells it."""
+    if run.name not in self._there:
+      return RunResult(run.cell, 'missing')
+    if run.name not in self._folders:
+      self._folders[run.name] = _read_folder(os.path.join(self._workdir, run.name))
+    return _result(self._folders[run.name], run.cell, run.flat)
+
+
+def read_run(folder: str | os.PathLike, cell: Mapping[str, Any],
+             expected: Mapping[str, Any] | None = None) -> RunResult:
+  """Reads a run's folder; one that is not there is 'missing'.
+
+  Args:
+    folder: of the run.
+    cell: the arguments of get_config.
+    expected: dotted key -> JSON value of the config that is asked for. A run of another config, as
+      after a default has changed, counts as not there: its status is OTHER, and the reason names
+      the key. None asks for no config.
+
+  Raises:
+    UserError: a file is damaged.
+  """
+  return _result(_read_folder(os.fspath(folder)), cell, expected)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Folder:
+  """What the files say, whoever asks."""
+
+  path: str
+  config: Mapping[str, Any] | None
+  status: Mapping[str, Any]
+  derived: Mapping[str, Any]
+  final: Mapping[str, float]
+
+
+def _read_folder(path: str) -> _Folder:
+  status = _json(os.path.join(path, 'status.json')) or {'status': 'missing'}
+  final: dict[str, float] = {}
+  if status['status'] == 'finished':
+    for line in metrics.read_end(os.path.join(path, 'metrics.jsonl'), status['updates']):
+      final |= _values_of(line)
+  return _Folder(path, _json(os.path.join(path, 'config.json')), status,
+                 (_json(os.path.join(path, 'run.json')) or {}).get('derived', {}), final)
+
+
+def _result(folder: _Folder, cell: Mapping[str, Any], expected: Mapping[str, Any] | None
+            ) -> RunResult:
+  derived = folder.derived
+  if expected is not None:
+    reason = identity.difference(folder.config or {}, expected)
+    if reason:
+      return RunResult(cell, OTHER, reason, folder=folder.path)
+    # Two cells may be one training, said in two ways: what depends on the way is the cell's own.
+    derived = derived and {**derived, **_said(expected)}
+  return RunResult(cell, folder.status['status'], folder.status.get('reason', ''), derived,
+                   folder.final, folder.path)
+
+
+def _said(config: Mapping[str, Any]) -> dict[str, Any]:
+  """Returns the derived numbers that depend on whether `unique` or `views` is said."""
+  if config['unique']:
+    return {'scheme': 'growing', 'temperature': None}
+  return {'scheme': 'neighbouring' if config['neighbouring'] else 'fixed',
+          'temperature': config['schedule.peak'] * max(1, config['multiplicity'])}
+
+
+def _values_of(line: Mapping[str, Any]) -> dict[str, float]:
+  return {f'{line["split"]}/{key}': value for key, value in line.items()
+          if key not in ('update', 'epochs', 'split')}
+
+
+def _json(path: str) -> Any | None:
+  try:
+    if not leases.is_local(path):
+      return json.loads(epath.Path(path).read_text())
+    with open(path, 'rb') as f:
+      return json.loads(f.read())
+  except (FileNotFoundError, NotADirectoryError):
+    return None
+  except ValueError as e:
+    raise errors.UserError(f'{path} cannot be read: {e}') from None

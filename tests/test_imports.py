@@ -1,0 +1,61 @@
+"""A command imports the slow libraries only where it needs them: 2 s for JAX, 7 for TensorFlow."""
+
+import os
+import shutil
+
+import pytest
+
+from tests import commands
+
+# A library that notes who asks for it, in all processes that a command starts, and is not there.
+_STAND_IN = """
+import os
+with open(os.environ['ASKED_FOR'], 'a') as f:
+  f.write(__name__ + ' ')
+raise ImportError(__name__)
+"""
+
+
+@pytest.fixture
+def asked_for(monkeypatch, tmp_path):
+  """Puts stand-ins before libraries; returns what was asked for since the last time."""
+  notes, site = tmp_path / 'asked_for.txt', tmp_path / 'site'
+  monkeypatch.setenv('ASKED_FOR', str(notes))
+  monkeypatch.setenv('PYTHONPATH', f'{site}{os.pathsep}{os.environ.get("PYTHONPATH", "")}')
+
+  def missing(*names: str) -> None:
+    for name in names:
+      (site / name).mkdir(parents=True, exist_ok=True)
+      (site / name / '__init__.py').write_text(_STAND_IN)
+
+  def asked() -> str:
+    return notes.read_text() if notes.exists() else ''
+
+  return missing, asked
+
+
+@pytest.mark.slow
+def test_tensorflow_and_jax_are_imported_where_they_are_needed(tmp_path, asked_for):
+  missing, asked = asked_for
+  missing('tensorflow', 'tensorflow_datasets')
+  done = commands.run('nfnets_am.train', f'--config={commands.TINY}',
+                      f'--workdir={tmp_path / "host"}', '--config.data.apply=host')
+  # So the stand-in is one that a command meets.
+  assert 'tensorflow cannot be imported' in done.stderr and asked() == 'tensorflow '
+
+  (tmp_path / 'asked_for.txt').unlink()
+  shutil.copy(commands.ROOT / commands.TINY, tmp_path)
+  sweep = ('--experiment=tests/tiny.py', f'--workdir={tmp_path / "runs"}')
+  for module, *flags in (
+      ('nfnets_am.train', f'--config={commands.TINY}', '--config.budget=2 updates',
+       f'--workdir={tmp_path / "runs" / "one"}'),
+      ('nfnets_am.evaluate', f'--workdir={tmp_path / "runs" / "one"}'),
+      ('nfnets_am.experiments', f'--folder={tmp_path}')):
+    done = commands.run(module, *flags)
+    assert (done.returncode, asked()) == (0, ''), done.stderr
+  missing('jax', 'haiku', 'optax', 'orbax', 'scipy')
+  for module, *flags in (
+      ('launch.sweep', *sweep, '--dry_run'), ('launch.status', f'--workdir={tmp_path / "runs"}'),
+      ('nfnets_am.report', *sweep)):
+    done = commands.run(module, *flags)
+    assert (done.returncode, asked()) == (0, ''), done.stderr
