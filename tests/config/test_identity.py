@@ -79,7 +79,7 @@ def test_a_key_at_its_default_is_no_part_of_a_name_whether_it_is_said_or_not():
       'multiplicity': 1, 'unique': 16, 'neighbouring': False}
 
 
-def test_a_default_that_changes_changes_the_names_of_no_runs_but_those_that_have_it(change_defaults):
+def test_a_default_that_changes_changes_the_name_of_no_run_that_says_the_key(change_defaults):
   """A run that says a key keeps its name, and one that does not takes part in what is new."""
   said = {'unique': 16, 'optimizer.momentum': 0.5, 'schedule.peak': 0.3}
   before = sections.run_name(_config(**said))
