@@ -42,12 +42,12 @@ import rich.console
 import rich.table
 
 from nfnets_am.core import errors
-from nfnets_am.data import inputs
 from nfnets_am.data import tensorflow
 from nfnets_am.data.ops import bicubic
 from nfnets_am.data.ops import mixing
 from nfnets_am.data.ops import randaugment
 from nfnets_am.data.stream import batches as stream_batches
+from nfnets_am.data.stream import input as stream_input
 from nfnets_am.data.stream import order as stream_order
 from nfnets_am.data.stream import records as records_lib
 from nfnets_am.data.tools import stand_in
@@ -59,7 +59,8 @@ def per_view(records: records_lib.Records, views: int, n: int, size: int, as_byt
              ) -> Iterator[np.ndarray]:
   """The peer: decode_and_crop_jpeg for every view, stateless draws, float32 or uint8 out."""
   tf = tensorflow.import_tensorflow()
-  mean, std = (255 * tf.constant(x) for x in (inputs.IMAGENET_MEAN, inputs.IMAGENET_STD))
+  mean, std = (255 * tf.constant(x)
+               for x in (stream_input.IMAGENET_MEAN, stream_input.IMAGENET_STD))
 
   def view(i, serialized):
     encoded, _ = records.parse(serialized)

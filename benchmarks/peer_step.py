@@ -19,11 +19,15 @@ from rich import console
 from rich import table
 
 from nfnets_am.config import derived as derived_lib
-from nfnets_am.config import reading
 from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.core import parallel
+from nfnets_am.data import facts
+from nfnets_am.data import hand_over
 from nfnets_am.data import ops
+from nfnets_am.data import preparation
+from nfnets_am.training import sections
+from nfnets_am.training import starts
 from nfnets_am.training import step as step_lib
 
 _CLASSES = 1000
@@ -72,26 +76,28 @@ def _ours(model: str, images: np.ndarray, labels: np.ndarray, dtype: str) -> Cal
   config = schema.get_default()
   config.views = len(images)
   config.budget = '1000 updates'
-  config.data.augment = 'normalise()'
   config.dtype = dtype
   config.model = ml_collections.ConfigDict({'name': model, 'stochastic_depth': 0.0})
-  config.loss = ml_collections.ConfigDict(
+  config.objective = ml_collections.ConfigDict(
       {'name': 'cross_entropy', 'label_smoothing': _SMOOTHING})
   config.schedule = ml_collections.ConfigDict({'name': 'constant', 'peak': _LEARNING_RATE})
   config.optimizer.update({'momentum': _MOMENTUM, 'nesterov': True, 'weight_decay': _DECAY,
-                           'decay_mask': 'no_gain_bias', 'agc_clip': _CLIP})
-  read = reading.ReadConfig(config)
-  derived = derived_lib.derive(read, train_images=len(images))
+                           'decay_mask': 'no_gain_bias'})
+  config.clip = ml_collections.ConfigDict({'name': 'agc', 'clip': _CLIP})
+  sections.complete(config)
+  derived = derived_lib.derive(config, train_images=len(images))
   experiment = step_lib.make_experiment(
-      read, derived, num_classes=_CLASSES, image_shape=images.shape[1:], mean=(0.5,) * 3,
-      std=(0.25,) * 3, augmentation=ops.parse(config.data.augment))
-  step = parallel.map_step(experiment.train_step, 'pmap', replicated=2, donate=(0,))
-  state = parallel.replicate(jax.jit(experiment.init)())
+      config, derived, facts.Facts(len(images), _CLASSES, images.shape[1:], dtype),
+      preparation.ImagePreparation(ops.parse('normalise()'), hand_over.HandOver(), (0.5,) * 3,
+                                   (0.25,) * 3, images.shape[1:], dtype))
+  step = step_lib.map_train_step(experiment, 'pmap')
+  state = starts.place(experiment.first_state(), 'pmap')
+  numbers = jax.jit(experiment.numbers)
   batch = parallel.shard({'image': images, 'label': labels, 'draws': {}}, 'pmap')
 
   def run() -> None:
     nonlocal state
-    state, metrics = step(state, None, batch)
+    state, metrics = step(state, numbers(state.update), None, batch)
     jnp.asarray(metrics['loss']).block_until_ready()
 
   return run

@@ -28,7 +28,6 @@ from rich import table
 
 from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import identity
-from nfnets_am.config import reading
 from nfnets_am.core import cli
 from nfnets_am.data import known
 from nfnets_am.reporting import pages
@@ -124,7 +123,7 @@ def _report(workdir: pathlib.Path, drawing: list[float] | None = None) -> None:
 def _make_run(folder: pathlib.Path, config: ml_collections.ConfigDict,
               sweep: experiment_file.Sweep) -> None:
   facts = known.training_set(config.data)
-  derived = derived_lib.derive(reading.ReadConfig(config), train_images=facts.train_images)
+  derived = derived_lib.derive(config, train_images=facts.train_images)
   folder.mkdir(parents=True)
   updates = derived.updates
   for name, value in (
@@ -133,7 +132,7 @@ def _make_run(folder: pathlib.Path, config: ml_collections.ConfigDict,
       ('status.json', {'status': 'finished', 'update': updates, 'updates': updates})):
     (folder / name).write_text(json.dumps(value, indent=1) + '\n')
   final = _outcome(config, folder.name)
-  splits = {*config.eval.splits, sweep.metric.split('/')[0]}
+  splits = {*config.evals, sweep.metric.split('/')[0]}
   with open(folder / 'metrics.jsonl', 'w') as f:
     every = max(derived.log_every, updates // _LINES)
     for update in _multiples(every, derived.eval_every, updates):

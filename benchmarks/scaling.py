@@ -33,6 +33,8 @@ from nfnets_am.core import errors
 from nfnets_am.core import parallel
 from nfnets_am.costs import aot
 from nfnets_am.costs import counting
+from nfnets_am.training import starts
+from nfnets_am.training import step as step_lib
 
 _DEVICES = flags.DEFINE_list('devices', ['1', '2', '4', '8'], 'Devices of one process.')
 _PROCESSES = flags.DEFINE_list('processes', ['1', '2', '4'], 'Processes with two devices each.')
@@ -108,19 +110,20 @@ def _child() -> None:
   step = aot.step_of(config, topology='', per_device=_PER_DEVICE.value,
                      image_shape=(_SIZE, _SIZE, 3), num_classes=10)
   experiment = aot.experiment_of(step, jax.device_count())
-  mapped = parallel.map_step(experiment.train_step, 'pmap', replicated=2, donate=(0,))
-  state = parallel.replicate(jax.jit(experiment.init)())
+  mapped = step_lib.map_train_step(experiment, 'pmap')
+  state = starts.place(experiment.first_state(), 'pmap')
+  numbers = jax.jit(experiment.numbers)(state.update)
   rows = _PER_DEVICE.value * jax.local_device_count()
   rng = np.random.default_rng(index)
   batch = parallel.shard({
       'image': rng.integers(0, 256, (rows, _SIZE, _SIZE, 3), np.uint8),
       'label': rng.integers(0, 10, rows).astype(np.int32)}, 'pmap') | {'draws': {}}
   gradient = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state.params))
-  text = mapped.lower(state, None, batch).compile().as_text()
+  text = mapped.lower(state, numbers, None, batch).compile().as_text()
   for i in range(_STEPS.value + 2):
     if i == 2:
       began = time.perf_counter()
-    state, metrics = mapped(state, None, batch)
+    state, metrics = mapped(state, numbers, None, batch)
     jax.block_until_ready(metrics)
   seconds = (time.perf_counter() - began) / _STEPS.value
   assert jnp.isfinite(metrics['loss'])

@@ -20,9 +20,9 @@ from rich import table
 from benchmarks import peer_step
 from nfnets_am.config import schema
 from nfnets_am.core import cli
-from nfnets_am.core import parallel
 from nfnets_am.training import feed
 from nfnets_am.training import run as run_lib
+from nfnets_am.training import step as step_lib
 
 _MODEL = flags.DEFINE_string('model', 'wide_resnet', 'A registered model; its defaults are used.')
 _BATCH = flags.DEFINE_integer('batch', 64, 'Views in an update.')
@@ -50,19 +50,20 @@ def _split() -> None:
   config.data.apply = _APPLY.value
   config.model = ml_collections.ConfigDict({'name': _MODEL.value})
   run = run_lib.build(config)
-  step = parallel.map_step(run.experiment.train_step, run.backend, replicated=2, donate=(0,))
-  state = parallel.replicate(jax.jit(run.experiment.init)())
+  step = step_lib.map_train_step(run.experiment, run.backend)
+  state = run.start(run.backend)
   pool = feed.place_pool(run)
   batches = feed.placed_batches(run, 0)
-  fixed = next(batches)
-  state, scalars = step(state, pool, fixed)
+  fixed, numbers_of = next(batches), jax.jit(run.experiment.numbers)
+  numbers = numbers_of(state.update)
+  state, scalars = step(state, numbers, pool, fixed)
   _wait(scalars)
 
   bare, whole, waits = [], [], []
   for _ in range(_ROUNDS.value):
     began = time.perf_counter()
     for _ in range(_STEPS.value):
-      state, scalars = step(state, pool, fixed)
+      state, scalars = step(state, numbers, pool, fixed)
       _wait(scalars)
     bare.append((time.perf_counter() - began) / _STEPS.value)
 
@@ -71,7 +72,7 @@ def _split() -> None:
       asked = time.perf_counter()
       batch = next(batches)
       waited += time.perf_counter() - asked
-      state, scalars = step(state, pool, batch)
+      state, scalars = step(state, numbers_of(state.update), pool, batch)
       if before:
         _wait(before)
       before = scalars

@@ -65,10 +65,12 @@ def _step(model: str) -> aot.Step:
   config = schema.get_default()
   remat = {'remat': True} if _REMAT.value else {}
   config.model = ml_collections.ConfigDict({'name': model} | remat)
-  config.loss = ml_collections.ConfigDict({'name': 'cross_entropy', 'label_smoothing': 0.1})
+  config.objective = ml_collections.ConfigDict({'name': 'cross_entropy', 'label_smoothing': 0.1})
   config.optimizer.update(
-      {'nesterov': True, 'weight_decay': 2e-5, 'decay_mask': 'no_gain_bias', 'agc_clip': 0.01})
-  config.sam.rho = _SAM.value
+      {'nesterov': True, 'weight_decay': 2e-5, 'decay_mask': 'no_gain_bias'})
+  config.clip = ml_collections.ConfigDict({'name': 'agc', 'clip': 0.01})
+  if _SAM.value:
+    config.ascent = ml_collections.ConfigDict({'name': 'sam', 'rho': _SAM.value})
   config.ema = 0.99999
   config.dtype = 'bfloat16'
   size = _SIZE.value or models.create_model(model, 1000).train_size

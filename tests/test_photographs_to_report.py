@@ -17,13 +17,14 @@ _EXPERIMENT = """
       cell = cells_lib.parse_cell(cell, {'multiplicity': 1})
       config = schema.get_default()
       config.multiplicity, config.unique, config.budget = cell['multiplicity'], 4, '2 epochs'
-      config.data.name, config.data.data_dir = 'imagenet2012', 'DATA'
-      config.data.augment, config.data.crop, config.data.eval_size = 'normalise()', 32, 40
+      config.data.name, config.data.set, config.data.data_dir = 'stream', 'imagenet2012', 'DATA'
+      config.data.crop, config.data.eval_size = 32, 40
       config.data.mix, config.data.partners = 'mixup(alpha=0.2) | cutmix()', 'fresh'
       config.data.randaugment = "randaugment(num_ops=4, magnitude=10, contrast='as_published')"
       config.data.lanes, config.data.validation = 2, 6
       config.model.name, config.schedule.peak = 'nfnet_tiny', 0.01
-      config.eval.splits, config.eval.batch = ('validation', 'test'), 4
+      config.evals.validation = {'name': 'accuracy', 'split': 'validation'}
+      config.eval_batch = 4
       return config
 
     def get_sweep(scale=''):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import difflib
 import functools
 import inspect
+import typing
 from typing import Any
 
 from nfnets_am.core import errors
@@ -56,9 +57,15 @@ class Registry(Mapping):
     return keywords(self[name])
 
   def like(self, name: str, key: str) -> Any:
-    """Returns a value of an argument's type: its default, else 0.0, '' and so on as annotated."""
+    """Returns a value of an argument's type: its default, else 0.0, '' and so on as annotated.
+
+    Of `float | None` it is 0.0.
+    """
     parameter = inspect.signature(self[name]).parameters[key]
-    return parameter.annotation() if parameter.default is REQUIRED else parameter.default
+    if parameter.default is not REQUIRED and parameter.default is not None:
+      return parameter.default
+    kinds = typing.get_args(parameter.annotation) or (parameter.annotation,)
+    return next(kind for kind in kinds if kind is not type(None))()
 
 
 def did_you_mean(name: str, allowed) -> str:

@@ -79,8 +79,7 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     for key in part:
       if key != 'name' and key not in keys:
         raise errors.ConfigError(
-            f'{section}.{key}={part[key]!r}: the {_registry(section).what} {part.name!r} has no '
-            f'key {key!r}{registry.did_you_mean(key, keys)}; allowed: {", ".join(keys) or "none"}')
+            f'{section}.{key}={part[key]!r}: {_lacks(section, part.name, key)}')
     part.unlock()
     for key, default in keys.items():
       if key not in part:
@@ -88,7 +87,7 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
           raise errors.ConfigError(
               f'{section}.{key} is missing; the {_registry(section).what} {part.name!r} needs it')
         part[key] = default
-      else:
+      elif part[key] is not None or default is not None:
         value = _fitting(f'{section}.{key}', _like(section, part.name, key), part[key])
         if type(value) is not type(part[key]):
           with part.ignore_type():
@@ -169,11 +168,20 @@ def check_key(config: ml_collections.ConfigDict, key: str) -> None:
   """Raises ConfigError if a complete config has no leaf with this dotted name."""
   keys = dict(identity.flatten(config))
   if key not in keys:
-    section = key.rpartition('.')[0]
+    section, _, last = key.rpartition('.')
+    if section in _sections(config):
+      raise errors.ConfigError(
+          f'the config has no key {key!r}: {_lacks(section, _get(config, section).name, last)}')
     near = [k for k in keys if k.rpartition('.')[0] == section] or list(keys)
     raise errors.ConfigError(
         f'the config has no key {key!r}{registry.did_you_mean(key, keys)}; allowed'
         f'{f" in {section}" if section else ""}: {", ".join(near)}')
+
+
+def _lacks(section: str, name: str, key: str) -> str:
+  keys = keys_of(section, name)
+  return (f'the {_registry(section).what} {name!r} has no key {key!r}'
+          f'{registry.did_you_mean(key, keys)}; allowed: {", ".join(keys) or "none"}')
 
 
 def _sections(config: ml_collections.ConfigDict) -> list[str]:
@@ -205,17 +213,26 @@ def _is_required(config: ml_collections.ConfigDict, dotted: str) -> bool:
 def _change(config: ml_collections.ConfigDict, dotted: str, value: Any) -> None:
   """Sets a key that the config has; a text is read as the type of the key."""
   section, _, key = dotted.rpartition('.')
-  like = (_like(section, _get(config, section).name, key) if section in _sections(config)
-          else _get(schema.get_default(), section)[key])
+  if section in _sections(config):
+    name = _get(config, section).name
+    default, like = keys_of(section, name)[key], _like(section, name, key)
+  else:
+    default = _get(schema.get_default(), section)[key]
+    like = 0 if default is None else default  # What may be unset is a seed.
+  if default is None and value in (None, 'None'):
+    _set(config, dotted, None)
+    return
   if isinstance(value, str):
     value = _read_as(dotted, like, value)
   _set(config, dotted, _fitting(dotted, like, value))
 
 
 def _like(section: str, name: str, key: str) -> Any:
-  """Returns a value of a section's key: its default, or one of the type that its entry needs."""
+  """Returns a value of the type of a section's key: its default, if there is one."""
   default = keys_of(section, name)[key]
-  return _registry(section).like(name, key) if default is registry.REQUIRED else default
+  if default is registry.REQUIRED or default is None:
+    return _registry(section).like(name, key)
+  return default
 
 
 def _get(config: ml_collections.ConfigDict, dotted: str) -> Any:
@@ -234,7 +251,9 @@ def _set(config: ml_collections.ConfigDict, dotted: str, value: Any) -> None:
         raise errors.ConfigError(f'the config has no section {key!r} for {dotted!r}') from None
     config = config[key]
   try:
-    config[last] = value
+    # Of another type than the default's are durations in the place of numbers, and what is unset.
+    with config.ignore_type():
+      config[last] = value
   except (KeyError, AttributeError):
     raise errors.ConfigError(f'the config has no key {dotted!r}') from None
 
@@ -244,28 +263,28 @@ def _read_as(key: str, default: Any, text: str) -> Any:
   if isinstance(default, str) or _is_duration(key, default, text):
     return text
   try:
+    if isinstance(default, float):
+      return float(text)
     return ast.literal_eval({'true': 'True', 'false': 'False'}.get(text, text))
   except (SyntaxError, ValueError):
     raise errors.ConfigError(f'{key}={text!r}; allowed: {_kind(default)}') from None
 
 
 def _fitting(key: str, default: Any, value: Any) -> Any:
-  """Returns a value as the type of its default, if it is one; None stands for an unset number."""
+  """Returns a value as the type of its default, if it is one."""
   if type(value) is type(default) or _is_duration(key, default, value):
     return value
   if isinstance(default, float) and type(value) is int:
     return float(value)
   if isinstance(default, tuple) and isinstance(value, list):
     return tuple(value)
-  if default is None and (value is None or type(value) is int):
-    return value
   raise errors.ConfigError(f'{key}={value!r}; allowed: {_kind(default)}')
 
 
 def _is_duration(key: str, default: Any, value: Any) -> bool:
   if key.partition('.')[0] not in _DURATIONS or type(default) not in (int, float):
     return False
-  if not (isinstance(value, str) and re.search('[a-z]', value)):
+  if not (isinstance(value, str) and re.match(r'[0-9.]+ *[a-df-z]|[0-9.e+-]+ +[a-z]', value)):
     return False
   durations.parse(key, value)
   return True
@@ -273,4 +292,4 @@ def _is_duration(key: str, default: Any, value: Any) -> bool:
 
 def _kind(default: Any) -> str:
   return {bool: 'True or False', int: 'a whole number', float: 'a number', str: 'a text',
-          tuple: 'a tuple, such as (1, 2)'}.get(type(default), 'a whole number, or None')
+          tuple: 'a tuple, such as (1, 2)'}[type(default)]

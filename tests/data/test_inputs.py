@@ -72,7 +72,7 @@ def test_a_run_is_built_from_the_config(stored):
     ({'randaugment': 'flip()'}, 'allowed: one call'),
     ({'randaugment': 'randaugment(magnitude=5)'}, "needs the key 'contrast'"),
     ({'test_split': 'test'}, "no split 'test'"),
-    ({'train_images': 10}, "no key 'data.train_images'.*; allowed in data: .*crop"),
+    ({'train_images': 10}, "no key 'data.train_images': the input 'stream'.*allowed: .*crop"),
     ({'crop': 0}, 'data.crop is 0'), ({'crop': -1}, 'data.crop is -1')])
 def test_refuses(stored, changes, message):
   with pytest.raises((errors.ConfigError, errors.UserError), match=message):

@@ -113,7 +113,7 @@ def test_updates_of_the_tables_are_the_papers_epochs(updates, epochs):
 
 def test_the_cosine_of_the_tables_in_updates():
   # 112,602 updates are the public config's; the values are pitfall P34's.
-  cosine = schedules.warmup_cosine(0.8, 112_602, warmup=1563.92456)
+  cosine = schedules.SCHEDULES.make('warmup_cosine', 0.8, 112_602, warmup=1563.92456)
   for update, expected in ((782, 0.400019), (57_083, 0.4), (112_602, 0.0)):
     assert float(cosine(update)) == pytest.approx(expected, abs=2e-6)
 

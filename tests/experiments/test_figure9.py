@@ -48,17 +48,24 @@ def test_the_gradient_of_wrn_16_4_traces(n):
   assert batch['image'].shape == (derived.views, *_SHAPE)
   state = jax.eval_shape(experiment.init)
   grads, _, metrics = jax.eval_shape(
-      jax.vmap(experiment.update_gradient, in_axes=(None, None, 0), axis_name='data'),
-      state, None, jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), batch))
+      jax.vmap(experiment.update_gradient, in_axes=(None, None, None, 0), axis_name='data'),
+      state, jax.eval_shape(experiment.numbers, state.update), None,
+      jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), batch))
   assert sum(x.size for x in jax.tree.leaves(grads)) == 2_770_666
   assert metrics['loss'].shape == (1,)
 
 
 def test_every_scale_has_its_cells_once():
-  for scale, cells in (('full', 30), ('small', 30), ('smoke', 8)):
+  for scale, cells, seeds in (('full', 30, 3), ('small', 30, 3), ('smoke', 8, 2)):
     sweep = experiment_file.get_sweep(_FILE, scale)
     runs = experiment_file.get_runs(_FILE, sweep)
-    assert len({run.name for run in runs}) == cells
+    assert len({tuple(run.cell.items()) for run in runs}) == len(runs) == cells
+    # The fixed batch of 16 is the growing one of n = 1: they are measured once.
+    alike = [{run.name for run in runs
+              if (run.cell['scheme'], run.cell['multiplicity']) == (scheme, 1)}
+             for scheme in ('fixed', 'growing')]
+    assert alike[0] == alike[1] and len(alike[0]) == seeds
+    assert len({run.name for run in runs}) == cells - seeds
   for cell in ('scheme=neighbouring', 'scale=tiny'):
     with pytest.raises(errors.ConfigError, match=cell):
       experiment_file.get_config(f'{_FILE}:{cell}')

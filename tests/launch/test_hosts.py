@@ -20,7 +20,7 @@ from tests import commands
 
 _UPDATES = 120
 _FLAGS = (f'--config={commands.TINY}:multiplicity=2,seed=0', f'--config.budget={_UPDATES} updates',
-          '--config.checkpoint.every=20 updates', '--config.eval.every=60 updates',
+          '--config.checkpoint.every=20 updates', '--config.eval_every=60 updates',
           '--config.log_every=10 updates', '--config.schedule.peak=0.005',
           # Each device draws its own masks, so with another number of them there are others.
           '--config.model.dropout=0.0')

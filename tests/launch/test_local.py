@@ -6,14 +6,13 @@ import time
 
 import pytest
 
-from nfnets_am.config import identity
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.training import sections
 from tests import commands
 
 _EXPERIMENT = '''
 """Two cells that finish, one that diverges, one whose config is refused."""
 from nfnets_am.config import cells as cells_lib
-from nfnets_am.config import identity
 from nfnets_am.sweeps import experiment_file
 from tests import tiny
 
@@ -38,7 +37,6 @@ def get_sweep():
 _TUNED = '''
 """A grid whose best learning rate lies on its edge."""
 from nfnets_am.config import cells as cells_lib
-from nfnets_am.config import identity
 from nfnets_am.sweeps import experiment_file
 from tests import tiny
 
@@ -49,7 +47,7 @@ def get_config(cell=''):
   config.model.dropout = 0.0
   config.ema = 0.0
   config.schedule.peak = cell['peak']
-  config.budget = config.eval.every = '16 updates'
+  config.budget = config.eval_every = '16 updates'
   return config
 
 
@@ -67,7 +65,7 @@ def _write(tmp_path, budget):
 
 def _folder(experiment, workdir, cell):
   config = experiment_file.get_config(f'{experiment}:{cell}')
-  return workdir / identity.run_name(config)
+  return workdir / sections.run_name(config)
 
 
 def _statuses(workdir):

@@ -13,6 +13,7 @@ from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.costs import aot
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.training import sections
 from tests import commands
 from tests import tiny
 
@@ -23,11 +24,8 @@ _EXPERIMENTS = [
     for path in experiment_file.find(commands.ROOT / folder)]
 
 
-def _step(model='wide_resnet_tiny', size=28, per_device=32, **sections):
-  config = schema.get_default()
-  config.model.name = model
-  with config.unlocked():
-    config.update_from_flattened_dict(sections)
+def _step(model='wide_resnet_tiny', size=28, per_device=32, **changes):
+  config = sections.override(schema.get_default(), {'model.name': model, **changes})
   return aot.step_of(config, topology='v3:2x2x1', per_device=per_device,
                      image_shape=(size, size, 3), num_classes=1000)
 
@@ -47,8 +45,9 @@ def test_the_constants_of_the_calibration_are_what_is_counted():
 def test_a_step_costs_what_its_parts_do():
   chip = chips.CHIPS['v3']
   plain = costs.counted(_step(), chip)
-  sam = costs.counted(_step(**{'sam.rho': 0.05}), chip)
-  part = costs.counted(_step(**{'sam.rho': 0.05, 'sam.fraction': 0.25}), chip)
+  climb = {'ascent.name': 'sam', 'ascent.rho': 0.05}
+  sam = costs.counted(_step(**climb), chip)
+  part = costs.counted(_step(**climb, **{'ascent.fraction': 0.25}), chip)
   assert sam.tflop == pytest.approx(2 * plain.tflop)
   assert part.tflop == pytest.approx(1.25 * plain.tflop)
   assert costs.counted(_step(per_device=64), chip).tflop == pytest.approx(2 * plain.tflop)

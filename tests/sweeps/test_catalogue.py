@@ -30,15 +30,16 @@ def test_flops_of_a_run_are_those_of_its_gradients():
 def test_sam_takes_a_second_gradient_of_its_share():
   sizes = {'model.name': 'nfnet_f0', 'data.crop': 192}
   plain, full, fifth = (
-      workload.of(_config('table2.py', **sizes, **{'sam.rho': rho, 'sam.fraction': share}))
-      for rho, share in ((0.0, 1.0), (0.05, 1.0), (0.05, 0.2)))
+      workload.of(_config('table2.py', **sizes, **ascent)) for ascent in (
+          {'ascent.name': 'none'}, {'ascent.rho': 0.05},
+          {'ascent.rho': 0.05, 'ascent.fraction': 0.2}))
   assert full.flops == 2 * plain.flops and fifth.flops == pytest.approx(1.2 * plain.flops)
   # 6.98 G multiply-adds, as docs/models.md has them.
   assert plain.flops == pytest.approx(6 * 6.98e9 * plain.views, rel=2e-3)
 
 
 def test_what_is_not_known_is_not_guessed():
-  assert workload.of(_config('figure2.py', **{'data.name': 'tfds:something'})) is None
+  assert workload.of(_config('figure2.py', **{'data.set': 'tfds:something'})) is None
   row = catalogue.row_of('x', ('m',), ('d',), {'a': None}, '')
   assert row == ['x', 'm', 'd', '1', '?', '?']
 

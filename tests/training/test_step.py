@@ -166,7 +166,7 @@ def test_dropout_masks_have_the_mean_gradient_of_as_many_networks(monkeypatch):
 
 
 def test_the_init_seed_alone_makes_the_weights():
-  a, b, c = (_experiment(seed=s, **({'seeds.init': i} if i is not None else {})).init()
+  a, b, c = (_experiment(seed=s, **({'seeds.init': i} if i is not None else {})).first_state()
              for s, i in ((0, None), (5, 0), (1, None)))
   commands.assert_same(_named(a.params), _named(b.params))
   assert any((_named(a.params)[k] != v).any() for k, v in _named(c.params).items())
