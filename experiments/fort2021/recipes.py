@@ -79,11 +79,11 @@ def tuned(cell: str, **defaults: Any) -> ml_collections.ConfigDict:
   cell = cells_lib.parse_cell(cell, TUNED_CELL | defaults)
   check_scale(cell['scale'])
   config = schema.get_default()
-  config.multiplicity = cell['multiplicity']
-  config.unique, config.views = cell['unique'], cell['views']
-  config.neighbouring = bool(cell['neighbouring'])
-  config.budget = f'{cell["epochs"]} epochs'
-  config.seed = cell['seed']
+  # One update costs a quarter of as many assignments, and there are thousands of cells.
+  config.update({
+      'multiplicity': cell['multiplicity'], 'unique': cell['unique'], 'views': cell['views'],
+      'neighbouring': bool(cell['neighbouring']), 'budget': f'{cell["epochs"]} epochs',
+      'seed': cell['seed']})
   _TUNED[cell['model']](config, cell)
   if cell['scale'] == 'validation':
     config.data.validation = _HELD_OUT[config.data.set]
@@ -93,16 +93,15 @@ def tuned(cell: str, **defaults: Any) -> ml_collections.ConfigDict:
 
 
 def _wide_resnet(config: ml_collections.ConfigDict, cell: Mapping[str, Any]) -> None:
-  config.data.set = 'cifar100'
-  config.data.augment = 'pad_crop(pad=4) | flip() | normalise()'
-  config.data.apply = 'device'
-  config.model = ml_collections.ConfigDict({'name': 'wide_resnet', 'depth': 16, 'width': 4})
-  config.schedule = ml_collections.ConfigDict(
-      {'name': 'halving', 'peak': cell['peak'], 'start': 0.5, 'every': 0.05,
-       'first_at_start': True})
-  config.penalty = 'l2(coefficient=5e-4)'
-  config.evals.train = ml_collections.ConfigDict({'name': 'accuracy', 'split': 'train'})
-  config.log_every = '2 percent'
+  config.update({
+      'data': {'set': 'cifar100', 'augment': 'pad_crop(pad=4) | flip() | normalise()',
+               'apply': 'device'},
+      'model': {'name': 'wide_resnet', 'depth': 16, 'width': 4},
+      'schedule': {'name': 'halving', 'peak': cell['peak'], 'start': 0.5, 'every': 0.05,
+                   'first_at_start': True},
+      'penalty': 'l2(coefficient=5e-4)',
+      'evals': {'train': {'name': 'accuracy', 'split': 'train'}},
+      'log_every': '2 percent'})
   if cell['scale'] == 'smoke':
     config.data.set = 'fashion_mnist_small'
     config.data.train_images = 160
@@ -111,16 +110,12 @@ def _wide_resnet(config: ml_collections.ConfigDict, cell: Mapping[str, Any]) -> 
 
 def _nf_resnet50(config: ml_collections.ConfigDict, cell: Mapping[str, Any]) -> None:
   _imagenet(config, crop=224, eval_size=224, eval_crop='crop_resize')
-  config.model = ml_collections.ConfigDict(
-      {'name': 'nf_resnet50', 'dropout': 0.25, 'stochastic_depth': 0.1})
-  config.objective = ml_collections.ConfigDict({'name': 'cross_entropy', 'label_smoothing': 0.1})
-  config.schedule = ml_collections.ConfigDict(
-      {'name': 'warmup_cosine', 'peak': cell['peak'], 'warmup': '5 epochs'})
-  config.optimizer.nesterov = True
-  config.optimizer.weight_decay = 5e-5
-  config.optimizer.decay_mask = 'no_gain_bias'
-  config.evals.minibatch = ml_collections.ConfigDict(
-      {'name': 'accuracy', 'split': 'train', 'most': 1})
+  config.update({
+      'model': {'name': 'nf_resnet50', 'dropout': 0.25, 'stochastic_depth': 0.1},
+      'objective': {'name': 'cross_entropy', 'label_smoothing': 0.1},
+      'schedule': {'name': 'warmup_cosine', 'peak': cell['peak'], 'warmup': '5 epochs'},
+      'optimizer': {'nesterov': True, 'weight_decay': 5e-5, 'decay_mask': 'no_gain_bias'},
+      'evals': {'minibatch': {'name': 'accuracy', 'split': 'train', 'most': 1}}})
   if cell['scale'] == 'smoke':
     _imagenet_smoke(config)
     config.model.name = 'nf_resnet_tiny'
@@ -175,13 +170,11 @@ def nfnet(cell: str, **defaults: Any) -> ml_collections.ConfigDict:
 
 def _imagenet(
     config: ml_collections.ConfigDict, *, crop: int, eval_size: int, eval_crop: str) -> None:
-  config.data = ml_collections.ConfigDict({
-      'name': 'stream', 'set': 'imagenet2012', 'crop': crop, 'eval_size': eval_size,
-      'eval_crop': eval_crop})
-  config.eval_batch = 1024
-  config.eval_every = '5 percent'
-  config.log_every = '100 updates'
-  config.checkpoint.every = '5 percent'
+  config.update({
+      'data': {'name': 'stream', 'set': 'imagenet2012', 'crop': crop, 'eval_size': eval_size,
+               'eval_crop': eval_crop},
+      'eval_batch': 1024, 'eval_every': '5 percent', 'log_every': '100 updates',
+      'checkpoint': {'every': '5 percent'}})
 
 
 def _imagenet_smoke(config: ml_collections.ConfigDict) -> None:

@@ -12,21 +12,24 @@ import ml_collections
 MACHINE_KEYS = ('data.cache', 'data.data_dir', 'data.download', 'tensorboard')
 # What an update holds, which two of them can say alike.
 _ROWS = ('unique', 'views', 'neighbouring')
+# Types whose values JSON keeps as they are.
+_PLAIN = (str, int, float, bool, type(None))
 
 
 def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
   """Yields (dotted key, value) for every leaf of a config or of a nested dict, in order."""
-  for key in sorted(config):
-    value = config[key]
-    if isinstance(value, (ml_collections.ConfigDict, Mapping)):
-      yield from flatten(value, f'{prefix}{key}.')
-    else:
+  for key, value in sorted(config.items()):
+    # Plain values first: to ask a value whether it is a mapping takes longest.
+    if type(value) in _PLAIN or not isinstance(value, (ml_collections.ConfigDict, Mapping)):
       yield prefix + key, value
+    else:
+      yield from flatten(value, f'{prefix}{key}.')
 
 
 def to_json(config: ml_collections.ConfigDict) -> dict[str, Any]:
   """Returns dotted key -> value for every leaf, as JSON keeps values."""
-  return json.loads(json.dumps(dict(flatten(config.to_dict()))))
+  return {key: value if type(value) in _PLAIN else json.loads(json.dumps(value))
+          for key, value in flatten(config)}
 
 
 def rows(flat: Mapping[str, Any]) -> tuple[int, int, bool]:

@@ -45,10 +45,7 @@ def get_default() -> ml_collections.ConfigDict:
   objectives/, `ascent`, `clip`, `optimizer` and `schedule` in optim/, `evals` in evaluation/.
   """
   # A copy costs a fifth of making it, and a sweep has thousands.
-  config = pickle.loads(_pickled_default())
-  for section in (*SECTIONS, 'evals'):
-    config[section].unlock()
-  return config
+  return pickle.loads(_pickled_default())
 
 
 @functools.cache
@@ -104,7 +101,10 @@ def _pickled_default() -> bytes:
 
   for section, name in SECTIONS.items():
     config[section] = ml_collections.ConfigDict({'name': name})
-  return pickle.dumps(config.lock())
+  config.lock()
+  for section in (*SECTIONS, 'evals'):
+    config[section].unlock()
+  return pickle.dumps(config)
 
 
 def validate(config: ml_collections.ConfigDict) -> None:
