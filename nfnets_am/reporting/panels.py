@@ -60,11 +60,13 @@ def new(rows: int, columns: int, size: tuple[float, float], **options: Any) -> t
 
 def save(fig: Any, path: str | os.PathLike) -> None:
   """Writes a figure as .png, on a disk or in a bucket."""
+  from matplotlib.backends import backend_agg
   data = io.BytesIO()
-  # Left to savefig, the layout takes a drawing of its own.
+  # Left to the figure's savefig, the layout takes a drawing of its own, and the picture two.
+  canvas = backend_agg.FigureCanvasAgg(fig)
   fig.get_layout_engine().execute(fig)
   fig.set_layout_engine('none')
-  fig.savefig(data, dpi=fig.dpi, format='png')
+  canvas.print_png(data)
   epath.Path(path).write_bytes(data.getvalue())
 
 
