@@ -4,7 +4,8 @@
     python -m nfnets_am.experiments --folder=experiments/fort2021 --workdir=runs/fort2021
 
 Runs that several experiments share count in each of them, and once in the last row. Learning rates
-that tuning has yet to add are not counted.
+that tuning has yet to add are not counted. A folder that holds a run of another config, as after a
+default has changed, is named 'other config'.
 """
 
 import os
@@ -18,6 +19,7 @@ from nfnets_am.core import cli
 from nfnets_am.core import errors
 from nfnets_am.costs import workload
 from nfnets_am.sweeps import catalogue
+from nfnets_am.sweeps import outcomes
 
 _FOLDER = flags.DEFINE_string('folder', 'experiments', 'Experiment files, also in folders of it.')
 _WORKDIR = flags.DEFINE_string('workdir', '', 'A folder of runs, to say how far they are.')
@@ -27,20 +29,23 @@ _SCALE = flags.DEFINE_string('scale', '', "A scale that the files know, such as 
 def main() -> None:
   header = ['experiment', 'model', 'data', 'runs', 'views', 'training FLOPs']
   rows = table.Table(*header, *(['state'] if _WORKDIR.value else []))
+  reader = outcomes.Reader(_WORKDIR.value) if _WORKDIR.value else None
   together: dict[str, workload.Workload | None] = {}
+  states: dict[str, str] = {}
   err = console.Console(stderr=True)
   skipped = []
   for path in progress.track(catalogue.find(_FOLDER.value), 'reading', console=err, transient=True):
     try:
-      entry = catalogue.read(path, _SCALE.value, _WORKDIR.value)
+      entry = catalogue.read(path, _SCALE.value, reader)
     except (errors.ConfigError, TypeError) as e:
       skipped.append(f'{path}: {e}')
       continue
     together |= entry.runs
+    states |= entry.states
     rows.add_row(*catalogue.row_of(os.path.relpath(path, _FOLDER.value), entry.models,
-                                   entry.datasets, entry.runs, _WORKDIR.value))
+                                   entry.datasets, entry.runs, entry.states))
   rows.add_section()
-  rows.add_row(*catalogue.row_of('each run once', (), (), together, _WORKDIR.value))
+  rows.add_row(*catalogue.row_of('each run once', (), (), together, states))
   out = console.Console()
   (out if out.is_terminal else console.Console(width=130)).print(rows)
   for reason in skipped:

@@ -1,17 +1,17 @@
 """The experiments of a folder: what each trains and how far its runs are; see experiments.py."""
 
+import collections
 from collections.abc import Iterable
 from collections.abc import Sequence
 import dataclasses
 import os
 import pathlib
 
-from etils import epath
-
 from nfnets_am.core import errors
 from nfnets_am.costs import workload
 from nfnets_am.storage import run_folder
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import tuning
 
 
@@ -24,6 +24,8 @@ class Entry:
     title: of its report.
     models, datasets: names that its configs have.
     runs: folder's name -> what it computes, or None if that is not known.
+    states: folder's name -> status of its run, 'missing', or outcomes.OTHER; empty without a
+      workdir.
   """
 
   path: pathlib.Path
@@ -31,15 +33,19 @@ class Entry:
   models: tuple[str, ...]
   datasets: tuple[str, ...]
   runs: dict[str, workload.Workload | None]
+  states: dict[str, str]
 
 
-def read(path: pathlib.Path, scale: str = '', workdir: str = '') -> Entry:
-  """Reads an experiment; with a workdir also the runs that tuning has added there."""
-  sweep, runs = tuning.read(path, scale, workdir)
+def read(path: pathlib.Path, scale: str = '', reader: outcomes.Reader | None = None) -> Entry:
+  """Reads an experiment; with a workdir's reader also the runs that tuning has added there."""
+  sweep, runs = tuning.read(path, scale)
+  if reader:
+    sweep, runs = tuning.extend(path, sweep, runs, reader)
   return Entry(
       path, sweep.title, tuple(dict.fromkeys(run.config.model.name for run in runs)),
       tuple(dict.fromkeys(run.config.data.set for run in runs)),
-      {run.name: workload.of(run.config) for run in runs})
+      {run.name: workload.of(run.config) for run in runs},
+      {run.name: reader.read(run).status for run in runs} if reader else {})
 
 
 def find(folder: str | os.PathLike) -> list[pathlib.Path]:
@@ -61,27 +67,20 @@ def find(folder: str | os.PathLike) -> list[pathlib.Path]:
 
 
 def row_of(name: str, models: Sequence[str], datasets: Sequence[str],
-           runs: dict[str, workload.Workload | None], workdir: str) -> list[str]:
-  """Returns a row of the list."""
+           runs: dict[str, workload.Workload | None], states: dict[str, str]) -> list[str]:
+  """Returns a row of the list; without `states` it says nothing of them."""
   known = [load for load in runs.values() if load is not None]
   complete = len(known) == len(runs)
   views, flops = sum(load.views for load in known), sum(load.flops for load in known)
   row = [name, ', '.join(models), ', '.join(datasets), f'{len(runs):,}',
          f'{views:.3g}' if complete else '?', f'{flops:.3g}' if complete else '?']
-  if workdir:
-    row.append(state_of(runs, workdir))
+  if states:
+    row.append(state_of(states.values()))
   return row
 
 
-def state_of(names: Iterable[str], workdir: str) -> str:
-  """Returns '12 finished, 1 running, 30 missing' of runs in a workdir."""
-  folder = epath.Path(workdir)
-  there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-  counts: dict[str, int] = {}
-  for name in names:
-    status = 'missing'
-    if name in there:
-      status = run_folder.RunFolder(folder / name).status()['status']
-    counts[status] = counts.get(status, 0) + 1
-  order = (*run_folder.STATUSES[1:], 'running', 'missing')
-  return ', '.join(f'{counts[status]:,} {status}' for status in order if status in counts)
+def state_of(states: Iterable[str]) -> str:
+  """Returns '12 finished, 1 running, 30 missing' of the states of runs."""
+  counts = collections.Counter(states)
+  order = (*run_folder.STATUSES[1:], 'running', outcomes.OTHER, 'missing')
+  return ', '.join(f'{counts[state]:,} {state}' for state in order if state in counts)

@@ -57,11 +57,6 @@ def keys_of(section: str, name: str) -> dict[str, Any]:
   Raises:
     ConfigError: the registry has no such entry.
   """
-  return dict(_keys_of(section, name))
-
-
-@functools.cache
-def _keys_of(section: str, name: str) -> Mapping[str, Any]:
   if section.startswith('evals.'):
     return evaluation.COMMON | evaluation.EVALUATIONS.keys_of(name)
   return _COMMON.get(section, {}) | SECTIONS[section].keys_of(name)
@@ -83,7 +78,7 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     # A sweep has thousands of configs, and a dict is read faster than one of them.
     said = dict(part.items())
     name = said.pop('name')
-    keys = _keys_of(section, name)
+    keys = keys_of(section, name)
     for key, value in said.items():
       if key not in keys:
         raise errors.ConfigError(f'{section}.{key}={value!r}: {_lacks(section, name, key)}')

@@ -1,5 +1,6 @@
 """A run's folder in a bucket, by a stand-in: nothing grows, nothing locks."""
 
+import dataclasses
 import json
 import time
 
@@ -119,7 +120,9 @@ def test_states_and_reports_read_it(store):
   state = states.state_of(job)
   assert (state.status, state.update, state.interruptions) == ('finished', 6, 1)
   assert outcomes.read_run(_RUN, dict(run.cell)).final == {'test/top1': 0.5}
-  assert catalogue.state_of(['run', 'other'], 'gs://bucket/a sweep') == '1 finished, 1 missing'
+  reader = outcomes.Reader('gs://bucket/a sweep')
+  found = [reader.read(dataclasses.replace(run, name=name)) for name in ('run', 'other')]
+  assert catalogue.state_of(one.status for one in found) == '1 finished, 1 missing'
 
 
 def test_tensorboard_events_are_there_after_each_checkpoint(store, tmp_path):

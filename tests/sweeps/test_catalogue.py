@@ -8,6 +8,7 @@ from nfnets_am.core import errors
 from nfnets_am.costs import workload
 from nfnets_am.sweeps import catalogue
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
 
 
 def _config(cell, **overrides):
@@ -40,21 +41,30 @@ def test_sam_takes_a_second_gradient_of_its_share():
 
 def test_what_is_not_known_is_not_guessed():
   assert workload.of(_config('figure2.py', **{'data.set': 'tfds:something'})) is None
-  row = catalogue.row_of('x', ('m',), ('d',), {'a': None}, '')
+  row = catalogue.row_of('x', ('m',), ('d',), {'a': None}, {})
   assert row == ['x', 'm', 'd', '1', '?', '?']
 
 
 def test_an_experiment_and_the_state_of_its_runs(tmp_path):
   (path,) = (p for p in catalogue.find('experiments') if p.name == 'quickstart.py')
-  entry = catalogue.read(path, 'smoke', str(tmp_path))
+  entry = catalogue.read(path, 'smoke')
   assert len(entry.runs) == 4 and entry.datasets == ('fashion_mnist_small',)
+  assert not entry.states
   names = list(entry.runs)
   for name, status in zip(names, ('finished', 'diverged', 'running'), strict=False):
     (tmp_path / name).mkdir()
-    (tmp_path / name / 'status.json').write_text(json.dumps({'status': status}))
-  assert catalogue.state_of(names, str(tmp_path)) == '1 finished, 1 diverged, 1 running, 1 missing'
-  assert catalogue.state_of(names, str(tmp_path / 'none')) == '4 missing'
-  row = catalogue.row_of('quickstart', entry.models, entry.datasets, entry.runs, '')
+    (tmp_path / name / 'status.json').write_text(json.dumps({'status': status, 'updates': 40}))
+
+  def state(folder):
+    return catalogue.state_of(
+        catalogue.read(path, 'smoke', outcomes.Reader(folder)).states.values())
+
+  assert state(tmp_path) == '1 finished, 1 diverged, 1 running, 1 missing'
+  assert state(tmp_path / 'none') == '4 missing'
+  # Its name is right, but what it has trained is not.
+  (tmp_path / names[0] / 'config.json').write_text(json.dumps({'budget': '7 epochs'}))
+  assert state(tmp_path) == '1 diverged, 1 running, 1 other config, 1 missing'
+  row = catalogue.row_of('quickstart', entry.models, entry.datasets, entry.runs, entry.states)
   # n = 1 and 4 of U = 16 for 40 updates, 2 seeds each.
   assert row[3:5] == ['4', f'{2 * 40 * (16 + 64):.3g}']
 
