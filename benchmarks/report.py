@@ -16,7 +16,6 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import hashlib
-import itertools
 import json
 import math
 import pathlib
@@ -174,7 +173,8 @@ def _line(update: int, derived: derived_lib.Derived, split: str, values: Mapping
 def _outcome(config: ml_collections.ConfigDict, name: str) -> dict[str, float]:
   """Returns final numbers with a best learning rate inside most grids, and a seed's noise."""
   digest = hashlib.sha256(name.encode()).digest()
-  noise = itertools.accumulate(digest[:4], lambda sum_, byte: sum_ / 256 + byte / 256)
+  # In [0, 1).
+  noise = (byte / 256 for byte in digest)
   n = max(1, config.multiplicity)
   away = math.log2(config.schedule.peak * n**0.5 / 0.15)
   top1 = 0.7 + 0.01 * math.log2(n) - 0.01 * away**2 + 0.005 * next(noise)
