@@ -11,6 +11,7 @@ from nfnets_am.storage import metrics
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
+from nfnets_am.training import sections
 
 
 def _config(**changes):
@@ -34,7 +35,7 @@ def _folder(path, config, status='finished', **stored):
 
 
 def test_a_default_that_has_changed_under_a_run_is_named(tmp_path):
-  config = _config()
+  config = sections.complete(_config())
   folder = _folder(tmp_path / 'run', config, **{'optimizer.momentum': 0.8})
   found = outcomes.read_run(folder, {}, identity.to_json(config))
   assert (found.status, found.reason) == (
