@@ -49,7 +49,7 @@ class Recurrent(hk.Module):
     if mode.is_training:
       count = hk.get_state('updates', (), jnp.int32, jnp.zeros)
       hk.set_state('updates', count + 1)
-    hidden = jnp.tanh(x + 0.5 * carry['hidden'])
+    hidden = jnp.tanh(0.1 * x + 0.5 * carry['hidden'])
     logits = hk.Linear(self.num_classes, name='head')(hidden)
     return logits, {'hidden': jax.lax.stop_gradient(hidden)}
 
@@ -82,6 +82,7 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   config.data.augment = 'pad_crop(pad=2) | flip() | normalise()'
   config.model = ml_collections.ConfigDict({'name': 'recurrent'})
   config.objective = ml_collections.ConfigDict({'name': cell['objective']})
+  config.schedule.peak = 0.01
   config.ema = 0.9
   config.accumulate = 2
   config.gradient_norm = True

@@ -192,8 +192,8 @@ def test_the_norm_of_the_gradient_is_that_before_clip_and_decay():
   # Plain descent at the rate 0.1 moves the weights by 0.1 times the gradient.
   moved = jax.tree.map(lambda a, b: np.float64(a - b) / 0.1, state.params, after.params)
   expected = np.sqrt(sum((x**2).sum() for x in jax.tree.leaves(moved)))
-  _, metrics = _step(changed, state._replace(
-      opt_state=changed.optimizer(changed.schedule).init(state.params)), batch)
+  opt_state = changed.optimizer(changed.schedule).init(state.params)
+  _, metrics = _step(changed, state._replace(opt_state=opt_state), batch)
   assert float(metrics['gradient_norm']) == pytest.approx(expected, rel=1e-3)
   assert float(metrics['gradient_norm']) > 1e-3
 

@@ -47,7 +47,7 @@ class BatchGroup(norm.Norm):
 
 
 def _over_groups(moment: jax.Array, groups: int) -> jax.Array:
-  """Averages moments [..., C] over groups of consecutive channels; each channel gets its group's."""
+  """Averages moments [..., C] over groups of consecutive channels, for each of their channels."""
   channels = moment.shape[-1]
   if channels % groups:
     raise errors.ConfigError(
@@ -76,7 +76,7 @@ def batch_group(*, groups: int = 32, examples: int = 2, decay: float = 0.99,
 
 
 def group(*, groups: int = 32, decay: float = 0.99, eps: float = 1e-5) -> norm.Maker:
-  """Group norm: an example's own statistics, at inference too, unless Mode.example_weight says less.
+  """Group norm: an example's own statistics, also at inference, unless Mode.example_weight differs.
 
   Arguments as of `batch_group`. The moving moments are collected for the weights below 1.
   """
