@@ -49,7 +49,7 @@ _PREDICTIONS = flags.DEFINE_string(
 _DATA_DIR = flags.DEFINE_string(
     'data_dir', None, "Where the data set is; by default where the run had it, or TFDS' folder.")
 _BATCH = flags.DEFINE_integer(
-    'batch', None, 'Images in a step over all devices, instead of eval.batch.', lower_bound=1)
+    'batch', None, 'Images in a step over all devices, instead of eval_batch.', lower_bound=1)
 
 
 def main() -> None:
