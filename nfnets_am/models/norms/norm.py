@@ -85,8 +85,8 @@ class Norm(hk.Module):
     hk.set_state(name, self.decay ** groups * old + new)
 
 
-# Both of these compute in float32 and keep x for the backward pass, as it is: what is computed of it
-# there is computed again on the way, while it is read anyway.
+# Both of these compute in float32 and keep x for the backward pass, as it is: what they make of it
+# is computed again there, where x is read anyway.
 _keeps_its_input = functools.partial(jax.checkpoint, prevent_cse=False)
 
 

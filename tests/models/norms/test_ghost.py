@@ -138,8 +138,8 @@ def test_bfloat16_is_normalised_in_float32(text):
   out, averages = by_hand.train(text, x)
   exact, exact_averages = by_hand.train(text, np.asarray(x, np.float32))
   # But for the last rounding: 8 bits.
-  np.testing.assert_allclose(np.float32(out), exact, rtol=2 ** -8, atol=1e-5)
-  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), averages, exact_averages)
+  np.testing.assert_allclose(np.float32(out), exact, rtol=2 ** -8, atol=1e-4)
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), averages, exact_averages)
   by_hand.infer(text, x, averages=averages, example_weight=0.3)
 
 
