@@ -38,12 +38,12 @@ class BatchGroup(norm.Norm):
     if not mode.is_training:
       weight = self.own_weight if mode.example_weight is None else mode.example_weight
       return self.infer(x, weight, *moving, pool)
-    rows = norm.grouped(x, self.examples, f'batch_group(examples={self.examples})')
-    found = norm.moments(rows)
+    found = norm.moments(
+        x, norm.group_size(x, self.examples, f'batch_group(examples={self.examples})'))
     for name, old, new in zip(('mean', 'squares'), moving, found, strict=True):
       self.follow(name, old, new.reshape(-1, channels).mean(0, keepdims=True))
     mean, squares = map(pool, found)
-    return self.normalise(rows, mean, squares - jnp.square(mean)).reshape(x.shape)
+    return self.normalise(x, mean, squares - jnp.square(mean))
 
 
 def _over_groups(moment: jax.Array, groups: int) -> jax.Array:

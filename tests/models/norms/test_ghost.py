@@ -1,11 +1,15 @@
 """Batch and ghost batch norm against loops in float64 (pitfalls P71, P72, P76, P79)."""
 
+import collections
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nfnets_am import models
 from nfnets_am.core import errors
+from nfnets_am.costs import counting
 from nfnets_am.models import model
 from tests.models.norms import by_hand
 
@@ -134,8 +138,8 @@ def test_bfloat16_is_normalised_in_float32(text):
   out, averages = by_hand.train(text, x)
   exact, exact_averages = by_hand.train(text, np.asarray(x, np.float32))
   # But for the last rounding: 8 bits.
-  np.testing.assert_allclose(np.float32(out), exact, rtol=2 ** -8, atol=1e-5)
-  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), averages, exact_averages)
+  np.testing.assert_allclose(np.float32(out), exact, rtol=2 ** -8, atol=1e-4)
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), averages, exact_averages)
   by_hand.infer(text, x, averages=averages, example_weight=0.3)
 
 
@@ -148,9 +152,29 @@ def test_training_reads_its_input_as_often_as_plain_batch_norm():
     params, averages = norm.init(None, x, model.TRAINING)
     jaxpr = jax.make_jaxpr(lambda x, norm=norm, params=params, averages=averages: norm.apply(
         params, averages, None, x, model.TRAINING))(x)
-    counts[text] = sum(v.aval.size == x.size and eqn.primitive.name != 'reshape'
-                       for eqn in jaxpr.jaxpr.eqns for v in eqn.invars if hasattr(v, 'aval'))
-  assert len(set(counts.values())) == 1, counts
+    counts[text] = collections.Counter(
+        eqn.primitive.name for eqn in _equations(jaxpr.jaxpr)
+        if any(v.aval.size == x.size for v in eqn.invars) and eqn.primitive.name != 'reshape')
+    assert counts[text]['reduce_sum'] == 2 and counts[text] == counts['batch()'], counts
+
+
+def _equations(jaxpr):
+  for eqn in jaxpr.eqns:
+    inner = [getattr(x, 'jaxpr', x) for x in eqn.params.values()]
+    inner = [x for x in inner if hasattr(x, 'eqns')]
+    if not inner:
+      yield eqn
+    for part in inner:
+      yield from _equations(part)
+
+
+@pytest.mark.parametrize('text', ['batch()', 'ghost(size=1)', 'batch_group(groups=2)', 'renorm()'])
+def test_a_norm_keeps_its_input_and_no_float32_map(text):
+  kept = {norm: counting.activation_bytes(models.create_model('resnet_tiny', 5, norm=norm), 32)
+          for norm in (text, 'none()')}
+  inputs = 8 * (3 * 32 ** 2 + 2 * 16 ** 2)  # Three norms before the stride, two after it.
+  # A few statistics of an example aside.
+  assert 0 <= kept[text] - kept['none()'] <= 2 * inputs + 2000
 
 
 @pytest.mark.parametrize('text, words', [
