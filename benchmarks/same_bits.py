@@ -94,9 +94,14 @@ def compare(old: dict, new: dict) -> list[str]:
         if differing:
           lines.append(f'{name}: {len(differing)} of {len(keys)} arrays of {part} differ, '
                        f'such as {differing[0]}')
-      elif a.get(part) != b.get(part):
+      elif _as_set(a.get(part)) != _as_set(b.get(part)):
         lines.append(f'{name}: {part} differ')
   return lines
+
+
+def _as_set(found):
+  """Files of several cells as a set: cells that are the same training have one folder or two."""
+  return set(found) if isinstance(found, list) else found
 
 
 def _weights(workdir: pathlib.Path) -> dict:

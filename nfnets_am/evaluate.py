@@ -13,8 +13,6 @@ import json
 from absl import flags
 import jax
 import ml_collections
-from rich import console
-from rich import table
 
 from nfnets_am import models
 from nfnets_am.config import schema
@@ -22,9 +20,9 @@ from nfnets_am.core import cli
 from nfnets_am.core import compilation_cache
 from nfnets_am.core import errors
 from nfnets_am.core import parallel
-from nfnets_am.core import quantities
 from nfnets_am.data.memory import sources
 from nfnets_am.evaluation import accuracy
+from nfnets_am.evaluation import display
 from nfnets_am.evaluation import evaluation as evaluation_lib
 from nfnets_am.evaluation import evaluator
 from nfnets_am.evaluation import predictions
@@ -49,7 +47,7 @@ _PREDICTIONS = flags.DEFINE_string(
 _DATA_DIR = flags.DEFINE_string(
     'data_dir', None, "Where the data set is; by default where the run had it, or TFDS' folder.")
 _BATCH = flags.DEFINE_integer(
-    'batch', None, 'Images in a step over all devices, instead of eval.batch.', lower_bound=1)
+    'batch', None, 'Images in a step over all devices, instead of eval_batch.', lower_bound=1)
 
 
 def main() -> None:
@@ -78,7 +76,7 @@ def main() -> None:
   result, predicted = evaluator.Evaluator(
       evaluation, run.experiment.model, run.dataset, backend=run.backend,
       seed=run.seeds.noise).evaluate(weights)
-  show(f'{title}, {result["images"]} images of {evaluation.name}', result)
+  display.show(f'{title}, {result["images"]} images of {evaluation.name}', result)
   if _PREDICTIONS.value:
     predictions.write(_PREDICTIONS.value, predicted)
   print(json.dumps({**found, 'split': evaluation.name, **result}))
@@ -123,19 +121,6 @@ def _evaluation(run: run_lib.Run) -> evaluation_lib.Evaluation:
   return evaluation_lib.Evaluation(
       _SPLIT.value, accuracy.accuracy(), _SPLIT.value, every='', batch=run.config.eval_batch,
       most=0, keep=keep)
-
-
-def show(title: str, result: dict[str, float]) -> None:
-  """Prints an evaluation: a row of metrics for the raw weights and one for their average."""
-  # How many images there are is in the title.
-  names = [name for name in quantities.QUANTITIES if name in result and name != 'images']
-  rows = table.Table('weights', *names, title=title)
-  for label, prefix in (('raw', ''), ('average (EMA)', quantities.EMA)):
-    values = [quantities.of(name).text(result[prefix + name]) if prefix + name in result else ''
-              for name in names]
-    if any(values):
-      rows.add_row(label, *values)
-  console.Console().print(rows)
 
 
 if __name__ == '__main__':

@@ -57,7 +57,7 @@ class Recurrent(hk.Module):
 def recurrent(num_classes: int) -> model.Model:
   return model.from_module(
       lambda: Recurrent(num_classes), name='recurrent', num_classes=num_classes, train_size=28,
-      test_size=28, head='recurrent/~/head',
+      test_size=28, head='recurrent/head',
       carry=lambda rows: {'hidden': jnp.zeros((rows, WIDTH))})
 
 

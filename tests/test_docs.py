@@ -82,7 +82,8 @@ def test_the_way_of_an_image_is_as_the_house_says(pictures, tmp_path, monkeypatc
 
   def wrapped(fn, name):
     def call(*args, **kwargs):
-      if name not in called:
+      # What the start places on the devices is no update's image.
+      if name not in called and (called or name == listed[0][1]):
         called.append(name)
       return fn(*args, **kwargs)
     return call

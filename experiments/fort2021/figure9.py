@@ -1,6 +1,6 @@
 """Fort et al. 2021, Figure 9: variance between minibatch gradients at initialisation.
 
-    python -m nfnets_am.measure --experiment=experiments/fort2021/figure9.py \\
+    python -m launch.sweep --experiment=experiments/fort2021/figure9.py \\
         --workdir=runs/fort2021
     python -m nfnets_am.report --experiment=experiments/fort2021/figure9.py --workdir=runs/fort2021
 

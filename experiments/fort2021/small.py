@@ -1,7 +1,7 @@
 """Fort et al. 2021, Figures 2, 4, 5, 7, 9 and 11 in miniature, on Fashion-MNIST and one CPU core.
 
     python -m launch.sweep --experiment=experiments/fort2021/small.py --workdir=runs/small
-    python -m nfnets_am.measure --experiment=experiments/fort2021/figure9.py \\
+    python -m launch.sweep --experiment=experiments/fort2021/figure9.py \\
         --workdir=runs/figure9_small --scale=small
     python -m experiments.fort2021.small_report --workdir=runs/small \\
         --variance=runs/figure9_small --out=docs/results

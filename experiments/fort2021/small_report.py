@@ -63,7 +63,7 @@ def page(cells: Sequence[reduction.Cell], chosen: Sequence[reduction.Cell],
       '## How the numbers were made', '', '```',
       f'python -m launch.sweep --experiment=experiments/fort2021/small.py --workdir={workdir}'
       f'{flags_text}',
-      'python -m nfnets_am.measure --experiment=experiments/fort2021/figure9.py '
+      'python -m launch.sweep --experiment=experiments/fort2021/figure9.py '
       f'--workdir={_VARIANCE.value} --scale={_SCALE.value}',
       f'python -m experiments.fort2021.small_report --workdir={workdir} '
       f'--variance={_VARIANCE.value} --out={_OUT.value}{flags_text}', '```', '',

@@ -79,11 +79,16 @@ class ImagePreparation:
     images = self.augmentation.finish(batch['image'], {}, self.mean, self.std)
     return rows | {'inputs': images.astype(self.dtype)}
 
-  def batch_spec(self, rows: int) -> dict[str, Any]:
-    """Returns the shapes and dtypes of a device's batch of an update, as `prepare` takes it."""
+  def batch_spec(self, rows: int, *, raw: bool = False) -> dict[str, Any]:
+    """Returns the shapes and dtypes of a device's batch of an update, as `prepare` takes it.
+
+    Args:
+      rows: of the device.
+      raw: whether they are raw images (multiplicity 0), neither drawn for nor mixed.
+    """
     number = jax.ShapeDtypeStruct((rows,), jnp.int32)
-    spec = {'label': number, 'example': number, 'draws': self._draws_spec(number)}
-    if self.mixed:
+    spec = {'label': number, 'example': number, 'draws': {} if raw else self._draws_spec(number)}
+    if self.mixed and not raw:
       spec |= {'partner_label': number, 'partner_example': number,
                'weight': jax.ShapeDtypeStruct((rows,), jnp.float32)}
     if self.on_device:

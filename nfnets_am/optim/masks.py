@@ -100,11 +100,6 @@ def not_head(params: Params, head: str) -> Mask:
   return _where(params, lambda module, name, w: not (module == head and name == 'w'))
 
 
-def is_final_linear(module: str) -> bool:
-  """Whether a module is the last linear, and not one inside squeeze-and-excite."""
-  return 'linear' in module and 'squeeze_excite' not in module
-
-
 def named(name: str, params: Params) -> Mask:
   """Returns the mask `name` of `params`; it holds something.
 

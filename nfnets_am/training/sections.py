@@ -69,6 +69,7 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     ConfigError: a section names no entry, has a key that its entry does not take, lacks one, or a
       value is of another type than the default.
   """
+  config.evals.unlock()
   for section in _sections(config):
     part = _get(config, section)
     if not isinstance(part, ml_collections.ConfigDict) or 'name' not in part:

@@ -85,9 +85,13 @@ def test_a_cell_equals_brute_force_and_is_measured_once(tmp_path):
   assert result.final[gradient_variance.METRIC] == pytest.approx(np.mean(expected), rel=1e-3)
   layers = run_folder.RunFolder(tmp_path).read('layers.json')
   assert sorted(layers.values()) == pytest.approx(sorted(expected), rel=1e-3, abs=1e-12)
-  before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+  # The lock is taken, since a folder of another config is refused; nothing is written.
+  before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir() if path.name != '.lock'}
   _measure(config, tmp_path)
-  assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+  assert {path: path.stat().st_mtime_ns for path in before} == before
+  assert set(tmp_path.iterdir()) - before.keys() == {tmp_path / '.lock'}
+  with pytest.raises(errors.UserError, match='seed=0'):
+    _measure(_config(budget='5 updates', seed=1), tmp_path)
 
 
 def _variance_of_a_bias(monkeypatch, **values):

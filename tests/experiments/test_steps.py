@@ -102,9 +102,10 @@ def test_the_step_traces_at_full_size(cell):
       config, derived, facts.Facts(found.train_images, found.num_classes, shape, config.dtype),
       prepare)
   pool, batch = _batch(config, derived, shape)
-  # What ahead-of-time compilation takes in the place of such a batch; raw images draw nothing.
-  assert config.multiplicity == 0 or batch == jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), prepare.batch_spec(derived.views))
+  # What ahead-of-time compilation takes in the place of such a batch.
+  assert batch == jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype),
+      prepare.batch_spec(derived.views, raw=config.multiplicity == 0))
   state = jax.eval_shape(experiment.init)
   assert sum(x.size for x in jax.tree.leaves(state.params)) == _STEPS[cell]
   step = step_lib.map_train_step(experiment, 'pmap')

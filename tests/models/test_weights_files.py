@@ -5,11 +5,13 @@ import shutil
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 import pytest
 
 from nfnets_am import models
 from nfnets_am.core import errors
+from nfnets_am.models import model as model_lib
 from nfnets_am.models import pretrained
 from nfnets_am.training import run as run_lib
 from tests import commands
@@ -41,6 +43,10 @@ def _refused(module, *flags):
   assert done.returncode == 1 and 'Traceback' not in done.stderr, done.stderr
   (error,) = [line for line in done.stderr.splitlines() if line.startswith('error: ')]
   return error
+
+
+def _start(file):
+  return '--config.start.name=weights', f'--config.start.file={file}'
 
 
 def _weights(state, prefix):
@@ -88,12 +94,12 @@ def test_a_run_starts_from_a_file_and_resumes_without_it(trained, tmp_path):
   # With no learning rate the weights stay what they were at the start, and so does their average,
   # but for its rounding.
   commands.train(tmp_path / 'still', _MODEL, '--config.budget=1 updates',
-                 '--config.schedule.peak=0.0', f'--config.init_from={file}')
+                 '--config.schedule.peak=0.0', *_start(file))
   state = commands.final_state(tmp_path / 'still')
-  for prefix, rtol in (('.params', 0.0), ('.ema', 1e-6)):
+  for prefix, rtol in (('.params', 0.0), ('.ema.params', 1e-6)):
     commands.assert_same(_named(file), _weights(state, prefix), rtol)
 
-  flags = (_MODEL, _SHORT, f'--config.init_from={file}')
+  flags = (_MODEL, _SHORT, *_start(file))
   commands.train(workdir, *flags)
   whole = commands.final_state(workdir)
   first, second = (json.loads((folder / 'metrics.jsonl').read_text().splitlines()[0])
@@ -111,9 +117,8 @@ def test_a_run_starts_from_a_file_and_resumes_without_it(trained, tmp_path):
 def test_what_does_not_fit_is_one_sentence(trained, tmp_path):
   run = tmp_path / 'run'
   train = ('nfnets_am.train', f'--config={commands.TINY}', f'--workdir={run}')
-  assert 'missing.npz cannot be read' in _refused(
-      *train, f'--config.init_from={tmp_path / "missing.npz"}')
-  error = _refused(*train, f'--config.init_from={trained / "raw.npz"}')
+  assert 'missing.npz cannot be read' in _refused(*train, *_start(tmp_path / 'missing.npz'))
+  error = _refused(*train, *_start(trained / 'raw.npz'))
   assert 'raw.npz' in error and 'missing (' in error and 'extra (NFNet/' in error
   assert not run.exists()
   weights = f'--weights={trained / "raw.npz"}'
@@ -128,15 +133,16 @@ def test_what_does_not_fit_is_one_sentence(trained, tmp_path):
 @pytest.mark.parametrize('classes', [10, 7])
 def test_the_first_state_takes_everything_that_fits(tmp_path, classes):
   model = models.create_model('wide_resnet_tiny', classes)
-  shapes, _ = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 28, 28, 1)))
+  shapes, _ = jax.eval_shape(
+      lambda: model.init(jax.random.key(0), jnp.zeros((1, 28, 28, 1)), model_lib.TRAINING))
   draw = np.random.default_rng(0)
   params = jax.tree.map(lambda x: draw.normal(size=x.shape).astype(np.float32), shapes)
   pretrained.export(params, {}, tmp_path / 'weights.npz')
   config = tiny.get_config()
-  config.init_from = str(tmp_path / 'weights.npz')
+  config.start = ml_collections.ConfigDict(
+      {'name': 'weights', 'file': str(tmp_path / 'weights.npz')})
   run = run_lib.build(config)
-  init = jax.jit(run.experiment.init)
-  state, fresh = init(run.weights), init()
+  state, fresh = run.start(run.backend), run.experiment.first_state()
   new = [module for module, weights in params.items()
          if any(not np.array_equal(state.params[module][name], w) for name, w in weights.items())]
   assert len(new) == (classes != 10)
@@ -144,11 +150,11 @@ def test_the_first_state_takes_everything_that_fits(tmp_path, classes):
     expected = fresh.params[module] if module in new else weights
     for name in weights:
       np.testing.assert_array_equal(state.params[module][name], expected[name])
-      np.testing.assert_array_equal(state.ema[module][name], expected[name])
+      np.testing.assert_array_equal(state.ema.params[module][name], expected[name])
   if new:
     assert state.params[new[0]]['w'].shape[-1] == 10
   # From a checkpoint the file is not needed.
   (tmp_path / 'weights.npz').unlink()
-  assert run_lib.build(config, begins=False).weights is None
+  assert run_lib.build(config, begins=False).start is None
   with pytest.raises(errors.UserError, match='weights.npz'):
     run_lib.build(config)

@@ -5,7 +5,9 @@ import pytest
 from nfnets_am.config import identity
 from nfnets_am.config import schema
 from nfnets_am.core import errors
+from nfnets_am.data import inputs
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.training import sections
 
 _FILE = """
 from nfnets_am.config import cells as cells_lib
@@ -63,15 +65,17 @@ def test_a_key_that_is_new_in_the_code_changes_no_name(tmp_path, monkeypatch):
   def with_a_new_key():
     config = default()
     with config.unlocked():
-      config.data.new = 0
+      config.new = 0
     return config
 
   default = schema.get_default
   monkeypatch.setattr(schema, 'get_default', with_a_new_key)
+  monkeypatch.setattr(sections, '_plain_defaults', sections._plain_defaults.__wrapped__)
   (same,) = _runs(tmp_path / 'one.py', ({'multiplicity': 2},))
-  (other,) = _runs(tmp_path / 'one.py', ({'multiplicity': 2},), **{'data.new': 1})
+  (other,) = _runs(tmp_path / 'one.py', ({'multiplicity': 2},), new=1)
   assert same.name == before.name != other.name
 
 
 def test_every_key_that_is_no_part_of_the_name_exists():
-  assert set(identity.MACHINE_KEYS) < set(dict(identity.flatten(schema.get_default())))
+  keys = {f'data.{key}' for name in inputs.INPUTS for key in sections.keys_of('data', name)}
+  assert set(identity.MACHINE_KEYS) < keys | set(dict(identity.flatten(schema.get_default())))

@@ -38,16 +38,16 @@ class BatchGroup(norm.Norm):
     if not mode.is_training:
       weight = self.own_weight if mode.example_weight is None else mode.example_weight
       return self.infer(x, weight, *moving, pool)
-    rows = norm.grouped(x, self.examples, f'batch_group(examples={self.examples})')
-    found = norm.moments(rows)
+    found = norm.moments(
+        x, norm.group_size(x, self.examples, f'batch_group(examples={self.examples})'))
     for name, old, new in zip(('mean', 'squares'), moving, found, strict=True):
       self.follow(name, old, new.reshape(-1, channels).mean(0, keepdims=True))
     mean, squares = map(pool, found)
-    return self.normalise(rows, mean, squares - jnp.square(mean)).reshape(x.shape)
+    return self.normalise(x, mean, squares - jnp.square(mean))
 
 
 def _over_groups(moment: jax.Array, groups: int) -> jax.Array:
-  """Averages moments [..., C] over groups of consecutive channels, for each of their channels."""
+  """Averages moments [..., C] over groups of consecutive channels, and gives each its group's."""
   channels = moment.shape[-1]
   if channels % groups:
     raise errors.ConfigError(
@@ -76,7 +76,7 @@ def batch_group(*, groups: int = 32, examples: int = 2, decay: float = 0.99,
 
 
 def group(*, groups: int = 32, decay: float = 0.99, eps: float = 1e-5) -> norm.Maker:
-  """Group norm: an example's own statistics, also at inference, unless Mode.example_weight differs.
+  """Group norm: an example's own statistics, at inference too if Mode.example_weight says no less.
 
   Arguments as of `batch_group`. The moving moments are collected for the weights below 1.
   """

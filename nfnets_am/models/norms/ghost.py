@@ -34,17 +34,17 @@ class Ghost(norm.Norm):
     moving = self.moving('mean', x.shape[-1], 0.0), self.moving(second, x.shape[-1], 1.0)
     if not mode.is_training:
       return self._infer(x, 0.0 if mode.example_weight is None else mode.example_weight, *moving)
-    ghosts = norm.grouped(x, self.size, f'ghost(size={self.size})')
-    mean, squares = norm.moments(ghosts)
+    size = norm.group_size(x, self.size, f'ghost(size={self.size})')
+    mean, squares = norm.moments(x, size)
     variance = squares - jnp.square(mean)
     stored = {'squares': squares, 'biased': variance,
-              'unbiased': variance * _bessel(math.prod(ghosts.shape[1:-1]))}[self.variance]
+              'unbiased': variance * _bessel(size * math.prod(x.shape[1:-1]))}[self.variance]
     for name, old, new in zip(('mean', second), moving, (mean, stored), strict=True):
       new = new.reshape(-1, x.shape[-1])
       if self.variance == 'squares':
         new = new.mean(0, keepdims=True)
       self.follow(name, old, new)
-    return self.normalise(ghosts, mean, variance).reshape(x.shape)
+    return self.normalise(x, mean, variance)
 
   def _infer(self, x, weight, mean, second):
     if isinstance(weight, (int, float)) and weight == 0:

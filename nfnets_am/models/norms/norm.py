@@ -6,6 +6,7 @@ Its moving statistics are kept in Haiku's state, float32 [C].
 """
 
 from collections.abc import Callable
+import functools
 from typing import Any
 
 import haiku as hk
@@ -37,15 +38,14 @@ class Norm(hk.Module):
     """Returns scale * ((x - mean) * factor + shift) + offset in the dtype of x.
 
     Args:
-      x: [..., C].
-      mean, factor, shift: float32, of shapes that spread over that of x.
+      x: [B, ..., C].
+      mean, factor, shift: float32, of groups of rows as `moments` gives them, or [C] for all.
     """
     channels = x.shape[-1:]
     scale = hk.get_parameter('scale', channels, jnp.float32,
                              hk.initializers.Constant(self.scale_init))
     offset = hk.get_parameter('offset', channels, jnp.float32, jnp.zeros)
-    y = (x.astype(jnp.float32) - mean) * (scale * factor) + (scale * shift + offset)
-    return y.astype(x.dtype)
+    return _affine(x, mean, scale * factor, scale * shift + offset)
 
   def normalise(self, x: jax.Array, mean: jax.Array, variance: jax.Array) -> jax.Array:
     """Returns x normalised, scaled and shifted; see `affine`."""
@@ -65,11 +65,9 @@ class Norm(hk.Module):
     Returns:
       The like of x.
     """
-    own = moments(x[:, None])
-    mean, squares = (mix(weight, pool(a), pool(b)[(None,) * (a.ndim - 1)])
-                     for a, b in zip(own, (mean, squares), strict=True))
-    rows = self.normalise(x[:, None], mean, squares - jnp.square(mean))
-    return rows.reshape(x.shape)
+    mean, squares = (mix(weight, pool(own), pool(moving))
+                     for own, moving in zip(moments(x, 1), (mean, squares), strict=True))
+    return self.normalise(x, mean, squares - jnp.square(mean))
 
   def moving(self, name: str, channels: int, init: float) -> jax.Array:
     """Returns a moving statistic, float32 [C], which starts at `init`."""
@@ -87,26 +85,45 @@ class Norm(hk.Module):
     hk.set_state(name, self.decay ** groups * old + new)
 
 
-def moments(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-  """Returns E[x] and E[x^2] of groups, in one reading of x.
+# Both of these compute in float32 and keep x for the backward pass, as it is: what they make of it
+# is computed again there, where x is read anyway.
+_keeps_its_input = functools.partial(jax.checkpoint, prevent_cse=False)
+
+
+@_keeps_its_input
+def _affine(x: jax.Array, mean: jax.Array, factor: jax.Array, shift: jax.Array) -> jax.Array:
+  groups = mean.shape[0] if mean.ndim > 1 else 1
+  y = (_grouped(x, x.shape[0] // groups) - mean) * factor + shift
+  return y.reshape(x.shape).astype(x.dtype)
+
+
+@functools.partial(_keeps_its_input, static_argnums=(1,))
+def moments(x: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
+  """Returns E[x] and E[x^2] of groups of rows, in one reading of x.
 
   Args:
-    x: [G, ..., C].
+    x: [B, ..., C].
+    size: consecutive rows in a group, see `group_size`.
 
   Returns:
-    Two arrays float32 [G, 1, ..., C].
+    Two arrays float32 [B / size, 1, 1, ..., C], with one axis more than x.
   """
-  x = x.astype(jnp.float32)
-  axes = tuple(range(1, x.ndim - 1))
-  return x.mean(axes, keepdims=True), jnp.square(x).mean(axes, keepdims=True)
+  rows = _grouped(x, size)
+  axes = tuple(range(1, rows.ndim - 1))
+  return rows.mean(axes, keepdims=True), jnp.square(rows).mean(axes, keepdims=True)
 
 
-def grouped(x: jax.Array, size: int | None, what: str) -> jax.Array:
-  """Cuts rows [B, ..., C] into groups [B / size, size, ..., C] of consecutive rows.
+def _grouped(x: jax.Array, size: int) -> jax.Array:
+  """Cuts rows [B, ..., C] into float32 groups [B / size, size, ..., C]."""
+  return x.astype(jnp.float32).reshape((x.shape[0] // size, size) + x.shape[1:])
+
+
+def group_size(x: jax.Array, size: int | None, what: str) -> int:
+  """Returns the rows of a group: `size`, cut to the rows that there are; None is all.
 
   Args:
-    x: rows.
-    size: rows in a group; cut to B, and None is B.
+    x: [B, ..., C].
+    size: as the norm has it.
     what: what the error calls the norm.
 
   Raises:
@@ -117,7 +134,7 @@ def grouped(x: jax.Array, size: int | None, what: str) -> jax.Array:
   if rows % size:
     raise errors.ConfigError(
         f'the norm {what} over {rows} rows of a device; allowed: a divisor of them, or all')
-  return x.reshape((rows // size, size) + x.shape[1:])
+  return size
 
 
 def mix(weight: Any, own: jax.Array, moving: jax.Array) -> jax.Array:

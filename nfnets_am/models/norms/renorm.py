@@ -41,7 +41,7 @@ class Renorm(norm.Norm):
       hk.set_state('updates', now + 1)
     r_max = 1 + (self.r_max - 1) * _ramp(now, *self.r_ramp)
     d_max = self.d_max * _ramp(now, *self.d_ramp)
-    batch_mean, squares = (moment[0] for moment in norm.moments(x[None]))
+    batch_mean, squares = norm.moments(x, x.shape[0])
     variance = jnp.maximum(squares - jnp.square(batch_mean), 0)
     batch_deviation = jnp.sqrt(variance + self.eps)
     # Neither has a gradient.

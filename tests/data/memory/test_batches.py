@@ -172,7 +172,8 @@ def test_the_bundled_set_trains_on_the_device_where_tensorflow_is_missing():
 
       sys.meta_path.insert(0, Missing())
       from nfnets_am.core import errors
-      from nfnets_am.data import ops, pipeline, sources, views
+      from nfnets_am.data import ops, views
+      from nfnets_am.data.memory import batches as memory_batches, sources
 
       data = sources.load('fashion_mnist_small', validation=1000)
       train = data.splits['train']

@@ -7,7 +7,7 @@ from nfnets_am.data import tensorflow
 from nfnets_am.data import views
 from nfnets_am.data.ops import crops
 from tests.data import photographs
-from tests.data import test_bicubic
+from tests.data.ops import test_bicubic
 
 tf = tensorflow.import_tensorflow()
 
