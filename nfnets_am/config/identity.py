@@ -18,12 +18,19 @@ _PLAIN = (str, int, float, bool, type(None))
 
 def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
   """Yields (dotted key, value) for every leaf of a config or of a nested dict, in order."""
-  for key, value in sorted(config.items()):
-    # Plain values first: to ask a value whether it is a mapping takes longest.
-    if type(value) in _PLAIN or not isinstance(value, (ml_collections.ConfigDict, Mapping)):
+  # As they are kept: a ConfigDict takes as long again to look behind each of its values.
+  kept = {'preserve_field_references': True} if isinstance(
+      config, ml_collections.ConfigDict) else {}
+  for key, value in sorted(config.items(**kept)):
+    if type(value) in _PLAIN:
       yield prefix + key, value
-    else:
+      continue
+    if isinstance(value, ml_collections.FieldReference):
+      value = value.get()
+    if isinstance(value, (ml_collections.ConfigDict, Mapping)):
       yield from flatten(value, f'{prefix}{key}.')
+    else:
+      yield prefix + key, value
 
 
 def to_json(config: ml_collections.ConfigDict) -> dict[str, Any]:

@@ -118,7 +118,8 @@ def _draw_panel(axis: Any, results: reduction.Results, panel: paper.Panel) -> No
   axis.set_ylabel(axis_label(panel.metric))
   axis.grid(alpha=0.3)
   if lines or printed:
-    axis.legend(frameon=False, fontsize=7)
+    # It lies within the axes, so the layout need not look for its place.
+    axis.legend(frameon=False, fontsize=7).set_in_layout(False)
 
 
 def axis_label(metric: str) -> str:

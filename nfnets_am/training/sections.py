@@ -101,8 +101,9 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
 def defaults(config: ml_collections.ConfigDict) -> dict[str, Any]:
   """Returns dotted key -> default, as JSON values, of all keys of a complete config."""
   found = dict(_plain_defaults())
-  for section in _sections(config):
-    found |= _section_defaults(section, _get(config, section).name)
+  for section, part in (*((name, config[name]) for name in SECTIONS),
+                        *((f'evals.{name}', part) for name, part in config.evals.items())):
+    found |= _section_defaults(section, part['name'])
   return found
 
 
