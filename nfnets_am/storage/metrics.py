@@ -36,7 +36,7 @@ class MetricsFile:
     """
     self.path = epath.Path(path)
     self._file = None
-    kept = _lines_until(self.path, update)
+    kept = [line for line, _ in _lines_until(self.path, update)]
     # In a bucket: all lines, and how many of them are written.
     self._lines, self._written = kept, -1
     if not leases.is_local(path):
@@ -77,8 +77,11 @@ class MetricsFile:
       self._file.close()
 
 
-def _lines_until(path: epath.Path, update: int) -> list[bytes]:
-  """Returns the whole lines up to `update`; a last line without its end was being written."""
+def _lines_until(path: epath.Path, update: int) -> list[tuple[bytes, dict[str, Any]]]:
+  """Returns the whole lines up to `update`, as they are and as they read.
+
+  A last line without its end was being written, and is left out.
+  """
   if not path.exists():
     return []
   lines = path.read_bytes().splitlines(keepends=True)
@@ -87,17 +90,18 @@ def _lines_until(path: epath.Path, update: int) -> list[bytes]:
   kept = []
   for number, line in enumerate(lines):
     try:
-      if json.loads(line)['update'] > update:
+      parsed = json.loads(line)
+      if parsed['update'] > update:
         break
     except (ValueError, KeyError, TypeError):
       raise errors.UserError(f'{path}: line {number + 1} is not a line of metrics') from None
-    kept.append(line)
+    kept.append((line, parsed))
   return kept
 
 
 def read(path: str | os.PathLike) -> list[dict[str, Any]]:
   """Returns the lines of a metrics.jsonl, less an unfinished last one; no file is no lines."""
-  return [json.loads(line) for line in _lines_until(epath.Path(path), sys.maxsize)]
+  return [parsed for _, parsed in _lines_until(epath.Path(path), sys.maxsize)]
 
 
 def read_end(path: str | os.PathLike, update: int) -> list[dict[str, Any]]:
