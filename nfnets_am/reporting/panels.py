@@ -113,7 +113,8 @@ def _draw_panel(axis: Any, results: reduction.Results, panel: paper.Panel) -> No
       axis.xaxis.set_major_formatter('{x:g}')
   if panel.log_y and lines:
     axis.set_yscale('log')
-  axis.set_title(panel.title, fontsize=9)
+  # Without a height it looks for ticks above the axes, in every pass.
+  axis.set_title(panel.title, fontsize=9, y=1.0)
   axis.set_xlabel(quantities.label_of(panel.x))
   axis.set_ylabel(axis_label(panel.metric))
   axis.grid(alpha=0.3)

@@ -41,6 +41,6 @@ def draw(results: reduction.Results, path: str | os.PathLike) -> None:
     ends.set_xticks(range(len(labels)), labels, fontsize=8)
     ends.set_xlim(-0.6, len(labels) - 0.4)
     ends.grid(alpha=0.3, axis='y')
-    ends.set_title('at the end; every run a point', fontsize=9)
+    ends.set_title('at the end; every run a point', fontsize=9, y=1.0)
   fig.suptitle(sweep.title, fontsize=11)
   panels.save(fig, path)
