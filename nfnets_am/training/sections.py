@@ -70,8 +70,7 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
       value is of another type than the default.
   """
   config.evals.unlock()
-  for section in _sections(config):
-    part = _get(config, section)
+  for section, part in _parts(config):
     if not isinstance(part, ml_collections.ConfigDict) or 'name' not in part:
       raise errors.ConfigError(
           f'{section} names no entry; allowed: a section with the key name, one of '
@@ -101,8 +100,7 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
 def defaults(config: ml_collections.ConfigDict) -> dict[str, Any]:
   """Returns dotted key -> default, as JSON values, of all keys of a complete config."""
   found = dict(_plain_defaults())
-  for section, part in (*((name, config[name]) for name in SECTIONS),
-                        *((f'evals.{name}', part) for name, part in config.evals.items())):
+  for section, part in _parts(config):
     found |= _section_defaults(section, part['name'])
   return found
 
@@ -174,7 +172,7 @@ def check_key(config: ml_collections.ConfigDict, key: str) -> None:
   keys = dict(identity.flatten(config))
   if key not in keys:
     section, _, last = key.rpartition('.')
-    if section in _sections(config):
+    if section in dict(_parts(config)):
       raise errors.ConfigError(
           f'the config has no key {key!r}: {_lacks(section, _get(config, section).name, last)}')
     near = [k for k in keys if k.rpartition('.')[0] == section] or list(keys)
@@ -189,8 +187,9 @@ def _lacks(section: str, name: str, key: str) -> str:
           f'{registry.did_you_mean(key, keys)}; allowed: {", ".join(keys) or "none"}')
 
 
-def _sections(config: ml_collections.ConfigDict) -> list[str]:
-  return [*SECTIONS, *(f'evals.{name}' for name in config.evals)]
+def _parts(config: ml_collections.ConfigDict) -> list[tuple[str, Any]]:
+  return [*((name, config[name]) for name in SECTIONS),
+          *((f'evals.{name}', part) for name, part in config.evals.items())]
 
 
 def _registry(section: str) -> registry.Registry:
@@ -210,7 +209,7 @@ def _rename(config: ml_collections.ConfigDict, section: str, name: str) -> None:
 
 def _is_required(config: ml_collections.ConfigDict, dotted: str) -> bool:
   section, _, key = dotted.rpartition('.')
-  if section not in _sections(config) or 'name' not in _get(config, section):
+  if section not in dict(_parts(config)) or 'name' not in _get(config, section):
     return False
   return keys_of(section, _get(config, section).name).get(key) is registry.REQUIRED
 
@@ -218,7 +217,7 @@ def _is_required(config: ml_collections.ConfigDict, dotted: str) -> bool:
 def _change(config: ml_collections.ConfigDict, dotted: str, value: Any) -> None:
   """Sets a key that the config has; a text is read as the type of the key."""
   section, _, key = dotted.rpartition('.')
-  if section in _sections(config):
+  if section in dict(_parts(config)):
     name = _get(config, section).name
     default, like = keys_of(section, name)[key], _like(section, name, key)
   else:
