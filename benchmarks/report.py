@@ -72,12 +72,12 @@ def main() -> None:
           _seconds(lambda spent=drawing: _report(full, spent)))
       timings.setdefault('of these, drawing', []).append(_each(sum, drawing))
       timings.setdefault(_ONCE, []).append(_seconds(lambda: read(full)))
-  medians = {what: _each(statistics.median, values) for what, values in timings.items()}
-  rows = table.Table('what', 'seconds, CPU', 'by the clock', 'ratio to reading',
-                     title=f'{_EXPERIMENTS.value}, rounds: {_ROUNDS.value}')
-  for what, (cpu, clock) in medians.items():
-    rows.add_row(what, f'{cpu:.2f}', f'{clock:.2f}', f'{cpu / medians[_ONCE][0]:.2f}')
-  console.Console().print(rows)
+    medians = {what: _each(statistics.median, values) for what, values in timings.items()}
+    rows = table.Table('what', 'seconds, CPU', 'by the clock', 'ratio to reading',
+                       title=f'{_EXPERIMENTS.value}, rounds: {_ROUNDS.value}')
+    for what, (cpu, clock) in medians.items():
+      rows.add_row(what, f'{cpu:.2f}', f'{clock:.2f}', f'{cpu / medians[_ONCE][0]:.2f}')
+    console.Console().print(rows)
 
 
 def make(workdir: pathlib.Path, most: int) -> int:
