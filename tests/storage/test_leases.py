@@ -20,7 +20,7 @@ def test_one_holder_at_a_time(tmp_path):
 
 
 def test_a_holder_of_this_machine_that_is_gone_is_replaced_at_once(tmp_path):
-  code = (f'from nfnets_am import leases; '
+  code = (f'from nfnets_am.storage import leases; '
           f'assert leases.Lease({str(tmp_path / "x.lease")!r}).acquire(); import os; os._exit(0)')
   subprocess.run([sys.executable, '-c', code], check=True)
   found = leases.holder(tmp_path / 'x.lease')
