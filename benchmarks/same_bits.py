@@ -43,8 +43,10 @@ _CELLS = (
       for n in (1, 16)),
     f'{_FORT}/table2.py:model=nfnet_f3,rho=0.05,multiplicity=16,updates=8,seed=0,scale=smoke',
 )
-# What measures Figure 9 and what writes pictures: the first that a checkout has.
-_FIGURE_9 = ('nfnets_am.analysis.gradient_variance', 'launch.sweep')
+# Modules that a checkout may have, newest first, and what measures Figure 9 there.
+_FIGURE_9 = {'nfnets_am.measure': 'launch.sweep',
+             'nfnets_am.analysis.gradient_variance': 'nfnets_am.analysis.gradient_variance'}
+# What writes pictures: the first that a checkout has.
 _STAND_IN = ('nfnets_am.data.tools.stand_in', 'nfnets_am.data.stand_in')
 _ENVIRONMENT = {'JAX_PLATFORMS': 'cpu', 'NPROC': '16', 'TF_CPP_MIN_LOG_LEVEL': '2'}
 _DEVICES = 'XLA_FLAGS', '--xla_force_host_platform_device_count={}'
@@ -76,7 +78,7 @@ def record(path: pathlib.Path) -> None:
     name = f'{_FORT}/figure9.py, {scale}'
     if name not in found:
       workdir = folder / scale
-      _command(_first(_FIGURE_9), f'--experiment={_FORT}/figure9.py', f'--workdir={workdir}',
+      _command(_FIGURE_9[_first(_FIGURE_9)], f'--experiment={_FORT}/figure9.py', f'--workdir={workdir}',
                f'--scale={scale}', devices=devices)
       keep(name, {file: sorted(path.read_text() for path in workdir.glob(f'*/{file}'))
                   for file in ('metrics.jsonl', 'layers.json')})
