@@ -78,8 +78,8 @@ def record(path: pathlib.Path) -> None:
     name = f'{_FORT}/figure9.py, {scale}'
     if name not in found:
       workdir = folder / scale
-      _command(_FIGURE_9[_first(_FIGURE_9)], f'--experiment={_FORT}/figure9.py', f'--workdir={workdir}',
-               f'--scale={scale}', devices=devices)
+      _command(_FIGURE_9[_first(_FIGURE_9)], f'--experiment={_FORT}/figure9.py',
+               f'--workdir={workdir}', f'--scale={scale}', devices=devices)
       keep(name, {file: sorted(path.read_text() for path in workdir.glob(f'*/{file}'))
                   for file in ('metrics.jsonl', 'layers.json')})
 
