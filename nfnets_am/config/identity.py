@@ -72,6 +72,12 @@ def content(flat: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, A
       'multiplicity': flat['multiplicity'], 'unique': unique, 'neighbouring': neighbouring}
 
 
+def free_keys(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> set[str]:
+  """Returns the keys in which two flat configs may differ and still be the same run."""
+  same_rows = 'multiplicity' not in stored or rows(stored) == rows(expected)
+  return {*MACHINE_KEYS, *(_ROWS if same_rows else ())}
+
+
 def difference(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
   """Returns the first key in which a run's config is not the one that is asked for, or ''.
 
@@ -85,8 +91,7 @@ def difference(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
   Returns:
     'budget='7 epochs', expected '8 epochs''.
   """
-  same_rows = 'multiplicity' not in stored or rows(stored) == rows(expected)
-  ignored = {*MACHINE_KEYS, *(_ROWS if same_rows else ())}
+  ignored = free_keys(stored, expected)
   for key in sorted(stored.keys() - ignored):
     if key not in expected:
       return f'{key}={stored[key]!r}, expected none'

@@ -78,10 +78,7 @@ class RunFolder:
       return
     # A key that the code did not have then, had what is its default now.
     before = {key: value for key, value in defaults.items() if key in flat} | before
-    free = {*identity.MACHINE_KEYS}
-    if identity.rows(before) == identity.rows(flat):
-      free |= {'unique', 'views', 'neighbouring'}  # The same rows, said in another way.
-    for key in sorted((before.keys() | flat.keys()) - free):
+    for key in sorted((before.keys() | flat.keys()) - identity.free_keys(before, flat)):
       if before.get(key) != flat.get(key):
         raise errors.UserError(
             f'{self.path} holds a run with {key}={before.get(key)!r}, this config says '
