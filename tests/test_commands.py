@@ -62,7 +62,8 @@ def test_a_missing_file_or_cell(tmp_path):
 @pytest.mark.slow
 def test_evaluate_counts_every_image_once_for_any_batch(tmp_path):
   workdir = tmp_path / 'run'
-  commands.train(workdir, '--config.eval_batch=300', '--config.budget=8 updates')
+  commands.train(workdir, '--config.evals.test.batch=300', '--config.evals.test.most=0',
+                 '--config.budget=8 updates')
   last = json.loads((workdir / 'metrics.jsonl').read_text().splitlines()[-1])
   for split, images in (('test', 2000), ('train', 100)):
     done = commands.run('nfnets_am.evaluate', f'--workdir={workdir}', f'--split={split}')

@@ -24,6 +24,8 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   config.schedule = ml_collections.ConfigDict({'name': 'halving', 'peak': 0.05})
   config.penalty = 'l2(coefficient=5e-4)'
   config.ema = 0.9999
+  # A step of the test split: all of it would take most of a run's time.
+  config.evals.test.update({'batch': 128, 'most': 1})
   config.eval_every = '8 updates'
   config.log_every = '3 updates'
   config.checkpoint.every = '4 updates'

@@ -27,5 +27,7 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   config.ema = 0.99999
   config.accumulate = 2
   config.dtype = 'bfloat16'
+  # A step of the test split: all of it would take most of a run's time.
+  config.evals.test.update({'batch': 128, 'most': 1})
   config.log_every = '1 updates'
   return config

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 import pytest
 
@@ -21,6 +22,7 @@ from tests import tiny
 def _config(**changes):
   config = tiny.get_config()
   config.data.train_images = 23
+  config.evals.test = ml_collections.ConfigDict({'name': 'accuracy', 'split': 'test'})
   return sections.override(config, changes)
 
 

@@ -46,6 +46,7 @@ def get_config(cell=''):
   config = tiny.get_config()
   config.model.dropout = 0.0
   config.ema = 0.0
+  config.evals.test.most = 0
   config.schedule.peak = cell['peak']
   config.budget = config.eval_every = '16 updates'
   return config

@@ -8,7 +8,7 @@ from tests import commands
 
 # Noise is drawn for each device, so it is off; few updates, since float sums drift apart.
 _FLAGS = ('--config.model.dropout=0.0', '--config.budget=4 updates', '--config.unique=8',
-          '--config.eval_batch=300')
+          '--config.evals.test.batch=300', '--config.evals.test.most=0')
 
 
 @pytest.fixture(scope='module')
