@@ -130,4 +130,4 @@ def jobs_of(experiment: str, workdir: str, scale: str = '', overrides: list[str]
   # Cells that are the same training in two ways are one job.
   once = {run.name: run for run in runs}.values()
   return [Job(cells_lib.cell_name(run.cell), epath.Path(workdir) / run.name, run.flags,
-              MEASURE if run.flat['measure'] else TRAIN) for run in once]
+              MEASURE if run.config.measure else TRAIN) for run in once]

@@ -1,6 +1,5 @@
 """What a run is: its config as JSON, and the name that follows from it."""
 
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 import hashlib
@@ -17,21 +16,18 @@ _ROWS = ('unique', 'views', 'neighbouring')
 _PLAIN = (str, int, float, bool, type(None))
 
 
-def items(config: Mapping[str, Any]) -> list[tuple[str, Any]]:
-  """Returns the keys and values of one level of a config or of a dict, in order."""
+def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
+  """Yields (dotted key, value) for every leaf of a config or of a nested dict, in order."""
   # As they are kept: a ConfigDict takes as long again to look behind each of its values.
   kept = {'preserve_field_references': True} if isinstance(
       config, ml_collections.ConfigDict) else {}
-  return [(key, value.get() if isinstance(value, ml_collections.FieldReference) else value)
-          for key, value in sorted(config.items(**kept))]
-
-
-def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
-  """Yields (dotted key, value) for every leaf of a config or of a nested dict, in order."""
-  for key, value in items(config):
+  for key, value in sorted(config.items(**kept)):
     if type(value) in _PLAIN:
       yield prefix + key, value
-    elif isinstance(value, (ml_collections.ConfigDict, Mapping)):
+      continue
+    if isinstance(value, ml_collections.FieldReference):
+      value = value.get()
+    if isinstance(value, (ml_collections.ConfigDict, Mapping)):
       yield from flatten(value, f'{prefix}{key}.')
     else:
       yield prefix + key, value
@@ -39,13 +35,8 @@ def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, 
 
 def to_json(config: ml_collections.ConfigDict) -> dict[str, Any]:
   """Returns dotted key -> value for every leaf, as JSON keeps values."""
-  return as_json(flatten(config))
-
-
-def as_json(leaves: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-  """Returns (dotted key, value) pairs as a dict of values as JSON keeps them."""
   return {key: value if type(value) in _PLAIN else json.loads(json.dumps(value))
-          for key, value in leaves}
+          for key, value in flatten(config)}
 
 
 def rows(flat: Mapping[str, Any]) -> tuple[int, int, bool]:

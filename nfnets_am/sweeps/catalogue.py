@@ -42,8 +42,8 @@ def read(path: pathlib.Path, scale: str = '', reader: outcomes.Reader | None = N
   if reader:
     sweep, runs = tuning.extend(path, sweep, runs, reader)
   return Entry(
-      path, sweep.title, tuple(dict.fromkeys(run.flat['model.name'] for run in runs)),
-      tuple(dict.fromkeys(run.flat['data.set'] for run in runs)),
+      path, sweep.title, tuple(dict.fromkeys(run.config.model.name for run in runs)),
+      tuple(dict.fromkeys(run.config.data.set for run in runs)),
       {run.name: workload.of(run.config) for run in runs},
       {run.name: reader.read(run).status for run in runs} if reader else {})
 

@@ -79,19 +79,15 @@ class Run:
     cell: the arguments of get_config.
     name: of its folder in the sweep's workdir, which follows from its whole config.
     flags: that make `nfnets_am.train` train it, '--config=FILE:CELL' and overrides.
-    flat: its config, overrides included, as dotted key -> JSON value; None asks a run's folder for
-      no config.
+    config: of it, overrides included.
+    flat: the config as dotted key -> JSON value; None asks a run's folder for no config.
   """
 
   cell: Mapping[str, Any]
   name: str
   flags: tuple[str, ...]
+  config: ml_collections.ConfigDict
   flat: Mapping[str, Any] | None = None
-
-  @property
-  def config(self) -> ml_collections.ConfigDict:
-    """The config, made anew: of the thousands of runs of a report hardly one is asked for it."""
-    return sections.from_json(self.flat)
 
 
 def load(path: str | os.PathLike) -> types.ModuleType:
@@ -127,7 +123,7 @@ def get_config(path: str, overrides: Mapping[str, Any] | None = None) -> ml_coll
     ConfigError: no such file, cell or key.
   """
   file, _, cell = path.partition(':')
-  return sections.override(_checked(load(file).get_config(cell), file), overrides or {})
+  return _complete(load(file).get_config(cell), overrides, file)
 
 
 def get_sweep(path: str | os.PathLike, scale: str = '') -> Sweep:
@@ -180,8 +176,8 @@ def get_runs(path: str | os.PathLike, sweep: Sweep,
   found = list(first)
   for cell in sweep.cells[len(first):]:
     text = cells_lib.cell_name(cell)
-    config = _checked(module.get_config(text), path)
-    flat = sections.flat(sections.override(config, overrides) if overrides else config)
+    config = _complete(module.get_config(text), overrides, path)
+    flat = identity.to_json(config)
     name = identity.run_name(flat, sections.defaults(config))
     if name in runs and runs[name].flat == flat:
       raise errors.ConfigError(
@@ -190,17 +186,18 @@ def get_runs(path: str | os.PathLike, sweep: Sweep,
     # Two cells may say the same training in two ways: they share its folder.
     runs[name] = Run(cell, name, (
         f'--config={path}:{text}',
-        *(f'--config.{key}={value}' for key, value in (overrides or {}).items())), flat)
+        *(f'--config.{key}={value}' for key, value in (overrides or {}).items())), config, flat)
     found.append(runs[name])
   return found
 
 
-def _checked(config: Any, path: Any) -> ml_collections.ConfigDict:
+def _complete(config: Any, overrides: Mapping[str, Any] | None, path: Any
+              ) -> ml_collections.ConfigDict:
   if not isinstance(config, ml_collections.ConfigDict):
     raise errors.ConfigError(
         f'get_config of {path} returns a {type(config).__name__}; allowed: the ConfigDict of '
         'schema.get_default, with changes')
-  return config
+  return sections.override(config, overrides or {})
 
 
 def parse_overrides(texts: Sequence[str]) -> dict[str, str]:

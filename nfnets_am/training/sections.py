@@ -4,9 +4,11 @@ An experiment says what it sets. `complete` gives the rest its default and refus
 entry does not take, so that every key can be shown, overridden and compared.
 """
 
+import ast
 from collections.abc import Mapping
 import functools
 import json
+import re
 from typing import Any
 
 import ml_collections
@@ -16,7 +18,7 @@ from nfnets_am import models
 from nfnets_am import objectives
 from nfnets_am.config import identity
 from nfnets_am.config import schema
-from nfnets_am.config import values
+from nfnets_am.core import durations
 from nfnets_am.core import errors
 from nfnets_am.core import registry
 from nfnets_am.data import inputs
@@ -41,6 +43,8 @@ SECTIONS = {
 
 # Keys that every entry of a section has beside its own.
 _COMMON = {'schedule': {'peak': 0.1}}
+# Sections whose numbers may be said as durations, '5 epochs'.
+_DURATIONS = ('schedule', 'optimizer')
 
 
 def keys_of(section: str, name: str) -> dict[str, Any]:
@@ -67,72 +71,30 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   """
   config.evals.unlock()
   for section, part in _parts(config):
-    said = _said(section, part)
-    part.unlock()
-    for key, value in _completed(section, said).items():
-      if key not in said or type(value) is not type(said[key]):
-        with part.ignore_type():
-          part[key] = value
-  return config
-
-
-def flat(config: ml_collections.ConfigDict) -> dict[str, Any]:
-  """Returns dotted key -> JSON value of the config that `complete` would make of it.
-
-  A sweep has thousands of configs, whose sections are few: it takes no ConfigDict of each.
-  """
-  found = {}
-  for key, value in identity.items(config):
-    if key == 'evals':
-      for name, part in identity.items(value):
-        found |= _flat_section(f'evals.{name}', part)
-    elif key in SECTIONS:
-      found |= _flat_section(key, value)
-    else:
-      found |= identity.as_json(identity.flatten({key: value}))
-  return found
-
-
-# (section, what is said of it) -> dotted key -> JSON value.
-_known_sections: dict[tuple[str, str], dict[str, Any]] = {}
-
-
-def _flat_section(section: str, part: Any) -> dict[str, Any]:
-  said = _said(section, part)
-  # As text, in which 1, 1.0 and True differ.
-  key = section, repr(said)
-  if key not in _known_sections:
-    _known_sections[key] = identity.as_json(identity.flatten(
-        {'name': said['name'], **_completed(section, said)}, f'{section}.'))
-  return _known_sections[key]
-
-
-def _said(section: str, part: Any) -> dict[str, Any]:
-  """Returns the keys and values of a section as an experiment says them."""
-  if not isinstance(part, ml_collections.ConfigDict) or 'name' not in part:
-    raise errors.ConfigError(
-        f'{section} names no entry; allowed: a section with the key name, one of '
-        f'{", ".join(_registry(section))}')
-  return dict(identity.items(part))
-
-
-def _completed(section: str, said: Mapping[str, Any]) -> dict[str, Any]:
-  """Returns all keys of the entry that a section names with their values."""
-  name = said['name']
-  keys = keys_of(section, name)
-  for key, value in said.items():
-    if key not in keys and key != 'name':
-      raise errors.ConfigError(f'{section}.{key}={value!r}: {_lacks(section, name, key)}')
-  found = dict(keys)
-  for key, default in keys.items():
-    if key in said:
-      if type(said[key]) is not type(default):
-        default = _like(section, name, key)
-      found[key] = values.fitting(f'{section}.{key}', default, said[key])
-    elif default is registry.REQUIRED:
+    if not isinstance(part, ml_collections.ConfigDict) or 'name' not in part:
       raise errors.ConfigError(
-          f'{section}.{key} is missing; the {_registry(section).what} {name!r} needs it')
-  return found
+          f'{section} names no entry; allowed: a section with the key name, one of '
+          f'{", ".join(_registry(section))}')
+    # A sweep has thousands of configs, and a dict is read faster than one of them.
+    said = dict(part.items())
+    name = said.pop('name')
+    keys = keys_of(section, name)
+    for key, value in said.items():
+      if key not in keys:
+        raise errors.ConfigError(f'{section}.{key}={value!r}: {_lacks(section, name, key)}')
+    part.unlock()
+    for key, default in keys.items():
+      if key not in said:
+        if default is registry.REQUIRED:
+          raise errors.ConfigError(
+              f'{section}.{key} is missing; the {_registry(section).what} {name!r} needs it')
+        part[key] = default
+      elif type(said[key]) is not type(default):
+        value = _fitting(f'{section}.{key}', _like(section, name, key), said[key])
+        if type(value) is not type(said[key]):
+          with part.ignore_type():
+            part[key] = value
+  return config
 
 
 def defaults(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -265,8 +227,8 @@ def _change(config: ml_collections.ConfigDict, dotted: str, value: Any) -> None:
     _set(config, dotted, None)
     return
   if isinstance(value, str):
-    value = values.read_as(dotted, like, value)
-  _set(config, dotted, values.fitting(dotted, like, value))
+    value = _read_as(dotted, like, value)
+  _set(config, dotted, _fitting(dotted, like, value))
 
 
 def _like(section: str, name: str, key: str) -> Any:
@@ -298,3 +260,40 @@ def _set(config: ml_collections.ConfigDict, dotted: str, value: Any) -> None:
       config[last] = value
   except (KeyError, AttributeError):
     raise errors.ConfigError(f'the config has no key {dotted!r}') from None
+
+
+def _read_as(key: str, default: Any, text: str) -> Any:
+  """Reads a text of the command line as the type of a default."""
+  if isinstance(default, str) or _is_duration(key, default, text):
+    return text
+  try:
+    if isinstance(default, float):
+      return float(text)
+    return ast.literal_eval({'true': 'True', 'false': 'False'}.get(text, text))
+  except (SyntaxError, ValueError):
+    raise errors.ConfigError(f'{key}={text!r}; allowed: {_kind(default)}') from None
+
+
+def _fitting(key: str, default: Any, value: Any) -> Any:
+  """Returns a value as the type of its default, if it is one."""
+  if type(value) is type(default) or _is_duration(key, default, value):
+    return value
+  if isinstance(default, float) and type(value) is int:
+    return float(value)
+  if isinstance(default, tuple) and isinstance(value, list):
+    return tuple(value)
+  raise errors.ConfigError(f'{key}={value!r}; allowed: {_kind(default)}')
+
+
+def _is_duration(key: str, default: Any, value: Any) -> bool:
+  if key.partition('.')[0] not in _DURATIONS or type(default) not in (int, float):
+    return False
+  if not (isinstance(value, str) and re.match(r'[0-9.]+ *[a-df-z]|[0-9.e+-]+ +[a-z]', value)):
+    return False
+  durations.parse(key, value)
+  return True
+
+
+def _kind(default: Any) -> str:
+  return {bool: 'True or False', int: 'a whole number', float: 'a number', str: 'a text',
+          tuple: 'a tuple, such as (1, 2)'}[type(default)]

@@ -6,6 +6,7 @@ import io
 import pytest
 from rich import console
 
+from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.core import quantities
 from nfnets_am.evaluation import display
@@ -93,7 +94,7 @@ def test_a_metric_that_is_added_to_the_table_is_judged_and_printed_everywhere(
   assert panels.axis_label('test/oddness') == 'test/oddness (mO)'
   diverged = reduction.reduce(
       dataclasses.replace(sweep, best_of=0),
-      [experiment_file.Run({'seed': 0}, 'x', ())], _Diverged()).cells[0]
+      [experiment_file.Run({'seed': 0}, 'x', (), schema.get_default())], _Diverged()).cells[0]
   assert diverged.scores == {'test/oddness': quantities.of('oddness').worst}
 
 

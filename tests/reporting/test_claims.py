@@ -6,6 +6,7 @@ import math
 import pytest
 
 from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import schema
 from nfnets_am.reporting import claims
 from nfnets_am.reporting import comparison
 from nfnets_am.reporting import figures
@@ -38,7 +39,10 @@ def _results(sweep, workdir, without=()):
     key = (cell['multiplicity'], cell['epochs'], cell['peak'])
     top1 = _GRID[key][cell['seed']]
     name = cells_lib.cell_name(cell)
-    runs.append(experiment_file.Run(cell, name, ()))
+    config = schema.get_default()
+    config.multiplicity, config.views = cell['multiplicity'], 64
+    config.schedule.peak = cell['peak']
+    runs.append(experiment_file.Run(cell, name, (), config))
     if cell['multiplicity'] in without:
       continue
     folder = workdir / name

@@ -44,7 +44,7 @@ def test_a_default_that_has_changed_under_a_run_is_named(tmp_path):
   assert outcomes.read_run(folder, {}).status == 'finished'
   # It is not averaged, and the page says so.
   sweep = experiment_file.Sweep('x', ({'seed': 0},))
-  run = experiment_file.Run({'seed': 0}, 'run', (), identity.to_json(config))
+  run = experiment_file.Run({'seed': 0}, 'run', (), config, identity.to_json(config))
   (cell,) = reduction.reduce(sweep, [run], outcomes.Reader(tmp_path)).cells
   assert cell.state == '1 other config' and not cell.summaries and not cell.scores
 
@@ -101,10 +101,10 @@ def test_a_folder_that_experiments_share_is_read_once(tmp_path, monkeypatch):
   reader, opened = outcomes.Reader(tmp_path), []
   monkeypatch.setattr(outcomes, '_json', lambda path, real=outcomes._json: (
       opened.append(path), real(path))[1])
-  first, second = (reader.read(experiment_file.Run({'n': n}, 'run', ())) for n in (1, 2))
+  first, second = (reader.read(experiment_file.Run({'n': n}, 'run', (), config)) for n in (1, 2))
   assert first.final == second.final and (first.cell, second.cell) == ({'n': 1}, {'n': 2})
   assert len(opened) == len(set(opened)) == 3
-  assert reader.read(experiment_file.Run({}, 'other', ())).status == 'missing'
+  assert reader.read(experiment_file.Run({}, 'other', (), config)).status == 'missing'
 
 
 @pytest.mark.parametrize('before, tail', [(0, 1), (3, 1), (500, 3), (2, 200)])

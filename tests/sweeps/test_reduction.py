@@ -5,6 +5,7 @@ import json
 import pytest
 
 from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import schema
 from nfnets_am.reporting import figures
 from nfnets_am.reporting import pictures
 from nfnets_am.sweeps import experiment_file
@@ -32,7 +33,7 @@ def _sweep(seeds, ns=(1,), **options):
 
 
 def _reduce(sweep, workdir):
-  runs = [experiment_file.Run(cell, cells_lib.cell_name(cell), ())
+  runs = [experiment_file.Run(cell, cells_lib.cell_name(cell), (), schema.get_default())
           for cell in sweep.cells]
   return reduction.reduce(sweep, runs, outcomes.Reader(workdir))
 
