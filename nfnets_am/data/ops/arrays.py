@@ -1,0 +1,224 @@
+"""The array namespaces in which pixels are worked on: TensorFlow on the host, JAX on the device.
+
+An op is written once, with Python's operators and the functions below, and gives the same bytes in
+both: integers wherever a rounding could tell them apart. Ops on floats run in JAX alone.
+"""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+import functools
+from typing import Any
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nfnets_am.data import tensorflow
+
+_GOLDEN = 0x9E3779B9
+
+
+class Namespace(Protocol):
+  """What ops may use; arrays are the namespace's own, dtypes are names such as 'uint8'.
+
+  Where a function has no docstring it is numpy's of that name. `shape` of every array is static,
+  but for the number of rows on the host.
+  """
+
+  def asarray(self, x: Any, dtype: str) -> Any: ...
+
+  def arange(self, size: int) -> Any:
+    """Returns int32 [size]."""
+
+  def cast(self, x: Any, dtype: str) -> Any: ...
+
+  def where(self, condition: Any, x: Any, y: Any) -> Any: ...
+
+  def minimum(self, x: Any, y: Any) -> Any: ...
+
+  def maximum(self, x: Any, y: Any) -> Any: ...
+
+  def abs(self, x: Any) -> Any: ...
+
+  def sign(self, x: Any) -> Any: ...
+
+  def floor(self, x: Any) -> Any: ...
+
+  def sqrt(self, x: Any) -> Any: ...
+
+  def sum(self, x: Any, axis: Sequence[int]) -> Any:
+    """Returns the sum in the dtype of `x`: cast bytes before."""
+
+  def min(self, x: Any, axis: Sequence[int]) -> Any: ...
+
+  def max(self, x: Any, axis: Sequence[int]) -> Any: ...
+
+  def cumsum(self, x: Any, axis: int) -> Any:
+    """Returns the sums of all elements up to and with each."""
+
+  def stack(self, xs: Sequence[Any], axis: int) -> Any: ...
+
+  def concat(self, xs: Sequence[Any], axis: int) -> Any: ...
+
+  def reshape(self, x: Any, shape: Sequence[int]) -> Any: ...
+
+  def pad(self, x: Any, widths: Sequence[tuple[int, int]]) -> Any:
+    """Pads with zeros."""
+
+  def take(self, x: Any, index: Any) -> Any:
+    """Returns x[index] along the first axis; index int32 [...], in range."""
+
+  def take_rows(self, x: Any, index: Any) -> Any:
+    """Returns x[r, index[r]] for each row r: x [R, S, ...], index int32 [R, P] to [R, P, ...]."""
+
+  def count(self, index: Any, size: int) -> Any:
+    """Returns int32 [size]: how often each number stands in `index`, int32 of any shape."""
+
+  def bitwise_and(self, x: Any, y: Any) -> Any: ...
+
+  def bitwise_xor(self, x: Any, y: Any) -> Any: ...
+
+  def right_shift(self, x: Any, places: int) -> Any:
+    """Shifts uint32 to the right; zeros come in."""
+
+  def switch(self, index: Any, branches: Sequence[Callable[[], Any]]) -> Any:
+    """Returns what branch number `index` gives; int32 scalar, in range."""
+
+  def repeat(self, times: int, step: Callable[[Any, Any], Any], start: Any) -> Any:
+    """Returns step(times - 1, ... step(0, start)), compiled once."""
+
+  def map(self, fn: Callable[[Any], Any], rows: Any) -> Any:
+    """Returns fn of every row, stacked: rows a tree of [R, ...], fn's result uint8 [...]."""
+
+
+class _TensorFlow:
+  """See Namespace."""
+
+  def __init__(self):
+    tf = self._tf = tensorflow.import_tensorflow()
+    self.where, self.minimum, self.maximum = tf.where, tf.minimum, tf.maximum
+    self.abs, self.sign, self.floor, self.sqrt = tf.abs, tf.sign, tf.floor, tf.sqrt
+    self.stack, self.concat, self.reshape, self.pad = tf.stack, tf.concat, tf.reshape, tf.pad
+    self.cast, self.arange, self.cumsum = tf.cast, tf.range, tf.cumsum
+    self.bitwise_and, self.bitwise_xor = tf.bitwise.bitwise_and, tf.bitwise.bitwise_xor
+    self.switch = tf.switch_case
+
+  def asarray(self, x, dtype):
+    return self._tf.constant(np.asarray(x, dtype))
+
+  def sum(self, x, axis):
+    return self._tf.reduce_sum(x, axis)
+
+  def min(self, x, axis):
+    return self._tf.reduce_min(x, axis)
+
+  def max(self, x, axis):
+    return self._tf.reduce_max(x, axis)
+
+  def take(self, x, index):
+    return self._tf.gather(x, index)
+
+  def take_rows(self, x, index):
+    # One index of whole elements: `batch_dims` takes several times as long.
+    tf = self._tf
+    shape = tf.shape(x)
+    flat = tf.reshape(x, tf.concat([[shape[0] * shape[1]], shape[2:]], 0))
+    return tf.gather(flat, tf.range(shape[0])[:, None] * shape[1] + index)
+
+  def count(self, index, size):
+    # Not tf.math.bincount: in a branch of a Dataset's function XLA cannot see its size.
+    tf = self._tf
+    index = tf.reshape(index, [-1, 1])
+    return tf.tensor_scatter_nd_add(
+        tf.zeros([size], tf.int32), index, tf.ones_like(index[:, 0]))
+
+  def right_shift(self, x, places):
+    return self._tf.bitwise.right_shift(x, self._tf.constant(places, self._tf.uint32))
+
+  def repeat(self, times, step, start):
+    tf = self._tf
+    return tf.while_loop(lambda i, _: i < times, lambda i, x: (i + 1, step(i, x)),
+                         (tf.constant(0), start), maximum_iterations=times)[1]
+
+  def map(self, fn, rows):
+    return self._tf.map_fn(fn, rows, fn_output_signature=self._tf.uint8)
+
+
+class _Jax:
+  """See Namespace."""
+
+  where, minimum, maximum = (staticmethod(f) for f in (jnp.where, jnp.minimum, jnp.maximum))
+  abs, sign, floor, sqrt = (staticmethod(f) for f in (jnp.abs, jnp.sign, jnp.floor, jnp.sqrt))
+  stack, concat, reshape = (staticmethod(f) for f in (jnp.stack, jnp.concatenate, jnp.reshape))
+  pad, asarray, cumsum = (staticmethod(f) for f in (jnp.pad, jnp.asarray, jnp.cumsum))
+  bitwise_and, bitwise_xor = (staticmethod(f) for f in (jnp.bitwise_and, jnp.bitwise_xor))
+  switch = staticmethod(jax.lax.switch)
+
+  def arange(self, size):
+    return jnp.arange(size, dtype='int32')
+
+  def cast(self, x, dtype):
+    return x.astype(dtype)
+
+  def sum(self, x, axis):
+    return jnp.sum(x, tuple(axis), dtype=x.dtype)
+
+  def min(self, x, axis):
+    return jnp.min(x, tuple(axis))
+
+  def max(self, x, axis):
+    return jnp.max(x, tuple(axis))
+
+  def take(self, x, index):
+    return x.at[index].get(mode='clip')
+
+  def take_rows(self, x, index):
+    return x.at[jnp.arange(x.shape[0])[:, None], index].get(mode='clip')
+
+  def count(self, index, size):
+    return jnp.zeros(size, 'int32').at[index.reshape(-1)].add(1)
+
+  def right_shift(self, x, places):
+    return jax.lax.shift_right_logical(x, jnp.uint32(places))
+
+  def repeat(self, times, step, start):
+    return jax.lax.fori_loop(0, times, step, start)
+
+  def map(self, fn, rows):
+    # One row after another takes the branch it needs; side by side they take all of them, which a
+    # machine with thousands of lanes does at once.
+    return jax.lax.platform_dependent(
+        rows, cpu=functools.partial(jax.lax.map, fn), default=jax.vmap(fn))
+
+
+JAX: Namespace = _Jax()
+
+
+@functools.cache
+def tf() -> Namespace:
+  """Returns TensorFlow's namespace; raises errors.UserError where it is not installed."""
+  return _TensorFlow()
+
+
+def words(xp: Namespace, seed: Any, count: int) -> Any:
+  """Expands a drawn word into many, where a host would take longer to draw them than to use them.
+
+  The finaliser "lowbias32" (Wellons 2018) of a Weyl sequence, twice: for masks, not for science.
+
+  Args:
+    xp: the namespace.
+    seed: int32 [R], all 32 bits random.
+    count: of words for each seed.
+
+  Returns:
+    uint32 [R, count], uniform; the same in every namespace.
+  """
+  position = xp.cast(xp.arange(count), 'uint32') * xp.asarray(_GOLDEN, 'uint32')
+  return _mix(xp, _mix(xp, xp.cast(seed, 'uint32'))[:, None] + position[None])
+
+
+def _mix(xp: Namespace, x: Any) -> Any:
+  for places, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+    x = xp.bitwise_xor(x, xp.right_shift(x, places)) * xp.asarray(factor, 'uint32')
+  return xp.bitwise_xor(x, xp.right_shift(x, 16))
