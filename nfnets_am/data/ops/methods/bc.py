@@ -40,8 +40,7 @@ class BcPlus(method.Beta):
   def __post_init__(self):
     super().__post_init__()
     self.check_choice('law', LAWS)
-    if self.epsilon != 0 or isinstance(self.epsilon, bool):
-      self.check_number('epsilon', to=1)
+    self.check_number('epsilon', to=1, zero=True)
 
   def draw(self, words: np.ndarray, height: int, width: int) -> dict[str, np.ndarray]:
     share = laws.share(words[0], words[1], self.alpha)

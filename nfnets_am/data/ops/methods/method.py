@@ -65,12 +65,13 @@ class Method:
     """Raises errors.ConfigError about an argument."""
     raise errors.ConfigError(f'{self.name} has {key}={getattr(self, key)!r}; allowed: {allowed}')
 
-  def check_number(self, key: str, above: float = 0, to: float = math.inf) -> None:
-    """Raises errors.ConfigError unless an argument is a finite number in (above, to]."""
+  def check_number(self, key: str, to: float = math.inf, zero: bool = False) -> None:
+    """Raises errors.ConfigError unless an argument is finite and in (0, to], or 0 where it may."""
     value = getattr(self, key)
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not above < value <= to or math.isinf(value):
-      self.refuse(key, f'numbers above {above}' + (f' up to {to}' if to < math.inf else ''))
+    if not number or not (0 < value <= to or zero and value == 0) or math.isinf(value):
+      self.refuse(key, ('numbers from 0' if zero else 'numbers above 0')
+                  + (f' up to {to}' if to < math.inf else ''))
 
   def check_choice(self, key: str, choices: tuple[str, ...]) -> None:
     """Raises errors.ConfigError unless an argument is one of several names."""
