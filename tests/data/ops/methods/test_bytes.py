@@ -6,6 +6,7 @@ import pytest
 
 from nfnets_am.data import tensorflow
 from nfnets_am.data.ops import arrays
+from nfnets_am.data.ops.methods import blending
 from tests.data.ops.methods import cases
 from tests.data.ops.methods import naive
 
@@ -111,3 +112,14 @@ def test_draws_are_a_weight_and_integers_of_every_row(case, draws):
     assert value.shape == (ROWS,)
     assert value.dtype == (np.float32 if name == 'weight' else np.int32)
   assert 0 <= draws[case]['weight'].min() <= draws[case]['weight'].max() <= 1
+
+
+@pytest.mark.parametrize('xp', [arrays.JAX, arrays.tf()], ids=['jax', 'tf'])
+def test_a_mean_of_any_two_bytes_is_rounded_to_nearest_and_halves_up(xp):
+  own, partner = np.mgrid[:256, :256].astype(np.uint8)[:, None, :, :, None]
+  for share in (0, 1, 255, 256, 16384, 32767, 32768, 65535, 65536):
+    found = blending.blend(xp, *(xp.asarray(x, 'uint8') for x in (own, partner)),
+                           xp.asarray(np.full((1, 1, 1, 1), share), 'int32'))
+    weight = share / 65536
+    wanted = np.floor(weight * own + (1 - weight) * partner.astype(np.float64) + 0.5)
+    np.testing.assert_array_equal(np.asarray(found), wanted)
