@@ -66,8 +66,9 @@ _BLOCK_8 = [[Conv(320)], [Conv(384), _FORK], [Conv(448), Conv(384, 3), _FORK],
 _STEM = [Conv(32, 3, 2, 'VALID'), Conv(32, 3, 1, 'VALID'), Conv(64, 3), 'max',
          Conv(80, 1), Conv(192, 3, 1, 'VALID'), 'max']
 
-# Branches of the blocks, by the names that TF-slim gave them; the sides are those at 299 pixels.
-BLOCKS = {
+# The branches of each block, under TF-slim's names; 35, 17 and 8 are the sides of the maps of an
+# image of 299 pixels.
+_BLOCKS = {
     'mixed_5b': _block_35(32),
     'mixed_5c': _block_35(64),
     'mixed_5d': _block_35(64),
@@ -81,6 +82,7 @@ BLOCKS = {
     'mixed_7b': _BLOCK_8,
     'mixed_7c': _BLOCK_8,
 }
+# After which the second head stands.
 _AUXILIARY = 'mixed_6e'
 
 
@@ -185,7 +187,7 @@ class InceptionV3(hk.Module):
           f'{_SMALLEST}x{_SMALLEST} up')
     x = _run(_STEM, x, mode, self.unit, 'stem')
     auxiliary = {}
-    for name, branches in BLOCKS.items():
+    for name, branches in _BLOCKS.items():
       x = _Mixed(branches, self.unit, name)(x, mode)
       if name == _AUXILIARY and self.auxiliary and mode.is_training:
         auxiliary[name] = _Auxiliary(self.num_classes, self.unit)(x, mode)
