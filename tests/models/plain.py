@@ -10,7 +10,7 @@ class Network:
 
   Attributes:
     params: {module: {name: array}}.
-    averages: {module: {name: array}}, the moving statistics; {} normalises by the rows themselves.
+    averages: {module: {name: array}}, the moving statistics before this call.
     moved: the moving statistics after this call, where it has trained.
   """
 
