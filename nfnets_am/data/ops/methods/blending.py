@@ -62,9 +62,6 @@ def moved(xp: arrays.Namespace, images: Any, down: Any, across: Any) -> Any:
   Returns:
     Like `images`.
   """
-  height, width, channels = images.shape[1:]
   rows, cols = (xp.minimum(xp.maximum(xp.arange(size)[None] + by[:, None], 0), size - 1)
-                for size, by in ((height, down), (width, across)))
-  index = xp.reshape(rows[:, :, None] * width + cols[:, None, :], (-1, height * width))
-  pixels = xp.take_rows(xp.reshape(images, (-1, height * width, channels)), index)
-  return xp.reshape(pixels, (-1, height, width, channels))
+                for size, by in zip(images.shape[1:3], (down, across), strict=True))
+  return xp.pixels(images, None, rows[:, :, None], cols[:, None, :])
