@@ -10,7 +10,8 @@ looks for the images in data/images:
 
     python -m launch.sweep --experiment=experiments/own_images.py --workdir=runs/own
 
-The scale 'smoke' trains a tiny network on them for 4 updates.
+The scale 'smoke' trains a tiny network for 4 updates, on the stand-in for ImageNet
+(docs/experiments.md) unless data.set says another set.
 """
 
 import ml_collections
@@ -31,8 +32,9 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   config.seed = cell['seed']
   config.budget = '90 epochs'
   config.data = ml_collections.ConfigDict({
-      'name': 'stream', 'set': 'folder:images', 'data_dir': 'data', 'crop': 224,
-      'eval_crop': 'crop_resize', 'on_bad_record': 'skip', 'bad_fraction': 0.01})
+      'name': 'stream', 'set': 'folder:images', 'data_dir': 'data',
+      'augment': 'crop(224) | flip() | normalise()', 'eval_crop': 'crop_resize',
+      'on_bad_record': 'skip', 'bad_fraction': 0.01})
   config.model = ml_collections.ConfigDict(
       {'name': 'nf_resnet50', 'dropout': 0.25, 'stochastic_depth': 0.1})
   config.objective = ml_collections.ConfigDict({'name': 'cross_entropy', 'label_smoothing': 0.1})
@@ -47,7 +49,9 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   if cell['scale'] == 'smoke':
     config.update({
         'unique': 4, 'budget': '4 updates', 'eval_batch': 4, 'log_every': '1 updates',
-        'data': {'crop': 28, 'lanes': 1}, 'model': {'name': 'nf_resnet_tiny'},
+        'data': {'set': 'stand_in', 'data_dir': 'runs/data', 'lanes': 1,
+                 'augment': 'crop(28) | flip() | normalise()'},
+        'model': {'name': 'nf_resnet_tiny'},
         'schedule': {'warmup': '1 updates'}})
   return config
 

@@ -9,14 +9,15 @@ import pytest
 from nfnets_am.core import errors
 from nfnets_am.data import views
 from nfnets_am.data.ops import crops
-from nfnets_am.data.ops import mixing
 from nfnets_am.data.stream import batches as stream_batches
 from nfnets_am.data.stream import evaluation as stream_evaluation
 from nfnets_am.data.stream import files
 from nfnets_am.data.stream import folders
+from nfnets_am.data.stream import input as stream_input
 from nfnets_am.data.stream import order as stream_order
 from nfnets_am.data.stream import records
 from tests.data import image_folder
+from tests.data.ops import helpers
 
 SIZE = 16
 TOTAL = sum(map(len, image_folder.FILES.values()))
@@ -95,15 +96,16 @@ def _plan(opened, **changes):
       'lengths': opened.lengths} | changes))
 
 
-def _batches(opened, plan, recipe, start, stop):
-  return list(stream_batches.host_batches(opened, plan, recipe, 5, start, stop))
+def _batches(opened, plan, start, stop, mix=''):
+  way = stream_input.make_augmentation(f'crop({SIZE}) | flip() {mix} | normalise()')
+  return list(stream_batches.host_batches(opened, plan, way, way.at, 5, start, stop))
 
 
 @pytest.mark.parametrize('n', [1, 4])
 def test_views_are_those_of_a_naive_loop_from_any_update_on(folder, n):
   opened = _open(folder)
-  plan, recipe = _plan(opened, multiplicity=n), stream_batches.Recipe(size=SIZE)
-  whole = _batches(opened, plan, recipe, 0, 6)
+  plan = _plan(opened, multiplicity=n)
+  whole = _batches(opened, plan, 0, 6)
   seen = []
   for k, batch in enumerate(whole):
     rows = plan.update(k)
@@ -113,25 +115,24 @@ def test_views_are_those_of_a_naive_loop_from_any_update_on(folder, n):
     for image, row in zip(batch['image'], zip(*rows, strict=True), strict=True):
       one = views.Rows(*(np.array([x]) for x in row))
       pixels = records.decode(_record(opened, row[0])[0])
-      wanted = crops.views_of(pixels, crops.draws(5, one), SIZE)[0].numpy()
+      wanted = crops.views_of(pixels, helpers.crop_draws(5, one), SIZE)[0].numpy()
       assert np.abs(image.astype(int) - wanted).mean() < (1 if n == 1 else 0.01)
   # A pass is 4 updates and shows every image once, less the last.
   assert len(set(np.concatenate(seen[:4]))) == 16
   for start in (1, 4):
     for found, wanted in zip(
-        _batches(opened, plan, recipe, start, 6), whole[start:], strict=True):
+        _batches(opened, plan, start, 6), whole[start:], strict=True):
       np.testing.assert_array_equal(found['image'], wanted['image'])
 
 
 def test_rows_are_mixed_with_other_images_on_any_number_of_hosts(folder):
   opened = _open(folder)
-  recipe = stream_batches.Recipe(
-      size=SIZE, mixing=mixing.Mixing('mixup(alpha=0.2) | cutmix()', 'fresh'))
-  (whole,) = _batches(opened, _plan(opened), recipe, 5, 6)
+  mix = "| mix('mixup(alpha=0.2) | cutmix()', partners='fresh')"
+  (whole,) = _batches(opened, _plan(opened), 5, 6, mix)
   assert (whole['partner_example'] != whole['example']).all()
   np.testing.assert_array_equal(
       whole['partner_label'], np.array(opened.labels)[whole['partner_example']])
-  parts = [_batches(opened, _plan(opened, host=host, hosts=2), recipe, 5, 6)[0]
+  parts = [_batches(opened, _plan(opened, host=host, hosts=2), 5, 6, mix)[0]
            for host in range(2)]
   for key in ('image', 'label', 'partner_example', 'weight'):
     np.testing.assert_array_equal(np.concatenate([part[key] for part in parts]), whole[key])
@@ -171,7 +172,7 @@ def test_a_bad_file_ends_the_run_by_name(tmp_path, name, n):
   # One image an update: that without the bad one comes first or last.
   plan = _plan(opened, unique=1, lanes=1, multiplicity=n)
   with pytest.raises(errors.UserError, match=f'/bée/{name} .image [0-9]+ of .* is bad: ') as caught:
-    _batches(opened, plan, stream_batches.Recipe(size=SIZE), 0, opened.total)
+    _batches(opened, plan, 0, opened.total)
   assert '\n' not in str(caught.value) and 'object at' not in str(caught.value)
 
 
@@ -186,7 +187,7 @@ def test_all_bad_files_are_found_and_left_out(tmp_path):
   assert 'a3.jpg' in records.find_fault(opened, np.array([opened.files.index('ant/a3.jpg')]))
   plan = _plan(opened, unique=3, lanes=1, multiplicity=1, bad=bad)
   shown = np.concatenate(
-      [b['example'] for b in _batches(opened, plan, stream_batches.Recipe(size=SIZE), 0, 5)])
+      [b['example'] for b in _batches(opened, plan, 0, 5)])
   assert set(shown) == set(range(opened.total)) - set(bad)
 
 
