@@ -23,8 +23,8 @@ os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(
     pathlib.Path(__file__).parent.parent / '.pytest_cache' / 'jax'))
 os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
 
-# JAX's tracing makes many objects and drops few: looking for the dropped ones after each 700 new ones
-# is a third of its time.
+# JAX's tracing makes many objects and drops few: to look for those after every 700 new ones is a
+# third of its time.
 gc.set_threshold(50_000, 10, 10)
 
 # A suite that is started in the background ignores Ctrl-C, and so does all that it starts: the
