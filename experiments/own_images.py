@@ -10,7 +10,8 @@ looks for the images in data/images:
 
     python -m launch.sweep --experiment=experiments/own_images.py --workdir=runs/own
 
-The scale 'smoke' trains a tiny network on them for 4 updates.
+The scale 'smoke' trains a tiny network for 4 updates, on the stand-in for ImageNet
+(docs/experiments.md) unless data.set says another set.
 """
 
 import ml_collections
@@ -48,8 +49,15 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   if cell['scale'] == 'smoke':
     config.update({
         'unique': 4, 'budget': '4 updates', 'eval_batch': 4, 'log_every': '1 updates',
+<<<<<<< HEAD
         'data': {'augment': 'crop(28) | flip() | normalise()', 'lanes': 1},
         'model': {'name': 'nf_resnet_tiny'}, 'schedule': {'warmup': '1 updates'}})
+=======
+        'data': {'set': 'stand_in', 'data_dir': 'runs/data', 'lanes': 1,
+                 'augment': 'crop(28) | flip() | normalise()'},
+        'model': {'name': 'nf_resnet_tiny'},
+        'schedule': {'warmup': '1 updates'}})
+>>>>>>> folder
   return config
 
 

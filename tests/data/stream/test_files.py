@@ -7,20 +7,19 @@ from PIL import Image
 import pytest
 
 from nfnets_am.core import errors
-from nfnets_am.data import ops
 from nfnets_am.data import views
 from nfnets_am.data.ops import crops
 from nfnets_am.data.stream import batches as stream_batches
 from nfnets_am.data.stream import evaluation as stream_evaluation
 from nfnets_am.data.stream import files
 from nfnets_am.data.stream import folders
+from nfnets_am.data.stream import input as stream_input
 from nfnets_am.data.stream import order as stream_order
 from nfnets_am.data.stream import records
 from tests.data import image_folder
 from tests.data.ops import helpers
 
 SIZE = 16
-WAY = ops.parse(f'crop({SIZE}) | flip() | normalise()')
 TOTAL = sum(map(len, image_folder.FILES.values()))
 
 
@@ -97,7 +96,8 @@ def _plan(opened, **changes):
       'lengths': opened.lengths} | changes))
 
 
-def _batches(opened, plan, start, stop, way=WAY):
+def _batches(opened, plan, start, stop, mix=''):
+  way = stream_input.make_augmentation(f'crop({SIZE}) | flip() {mix} | normalise()')
   return list(stream_batches.host_batches(opened, plan, way, way.at, 5, start, stop))
 
 
@@ -127,12 +127,12 @@ def test_views_are_those_of_a_naive_loop_from_any_update_on(folder, n):
 
 def test_rows_are_mixed_with_other_images_on_any_number_of_hosts(folder):
   opened = _open(folder)
-  way = ops.parse(f"crop({SIZE}) | mix('mixup() | cutmix()', partners='fresh') | normalise()")
-  (whole,) = _batches(opened, _plan(opened), 5, 6, way)
+  mix = "| mix('mixup(alpha=0.2) | cutmix()', partners='fresh')"
+  (whole,) = _batches(opened, _plan(opened), 5, 6, mix)
   assert (whole['partner_example'] != whole['example']).all()
   np.testing.assert_array_equal(
       whole['partner_label'], np.array(opened.labels)[whole['partner_example']])
-  parts = [_batches(opened, _plan(opened, host=host, hosts=2), 5, 6, way)[0]
+  parts = [_batches(opened, _plan(opened, host=host, hosts=2), 5, 6, mix)[0]
            for host in range(2)]
   for key in ('image', 'label', 'partner_example', 'weight'):
     np.testing.assert_array_equal(np.concatenate([part[key] for part in parts]), whole[key])
@@ -186,7 +186,8 @@ def test_all_bad_files_are_found_and_left_out(tmp_path):
   assert {opened.files[i] for i in bad} == {f'ant/{name}' for name in (*BAD, 'a3.jpg')}
   assert 'a3.jpg' in records.find_fault(opened, np.array([opened.files.index('ant/a3.jpg')]))
   plan = _plan(opened, unique=3, lanes=1, multiplicity=1, bad=bad)
-  shown = np.concatenate([b['example'] for b in _batches(opened, plan, 0, 5)])
+  shown = np.concatenate(
+      [b['example'] for b in _batches(opened, plan, 0, 5)])
   assert set(shown) == set(range(opened.total)) - set(bad)
 
 
