@@ -49,8 +49,10 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   if cell['scale'] == 'smoke':
     config.update({
         'unique': 4, 'budget': '4 updates', 'eval_batch': 4, 'log_every': '1 updates',
-        'data': {'augment': 'crop(28) | flip() | normalise()', 'lanes': 1},
-        'model': {'name': 'nf_resnet_tiny'}, 'schedule': {'warmup': '1 updates'}})
+        'data': {'set': 'stand_in', 'data_dir': 'runs/data', 'lanes': 1,
+                 'augment': 'crop(28) | flip() | normalise()'},
+        'model': {'name': 'nf_resnet_tiny'},
+        'schedule': {'warmup': '1 updates'}})
   return config
 
 
