@@ -18,7 +18,8 @@ TINY = 'tests/tiny.py'
 def environment(devices: int = 1) -> dict[str, str]:
   """Returns an environment in which jax sees this many CPU devices."""
   return {**os.environ, 'JAX_PLATFORMS': 'cpu', 'NPROC': '16',
-          'XLA_FLAGS': f'--xla_force_host_platform_device_count={devices}'}
+          'XLA_FLAGS': f'{os.environ["XLA_FLAGS"]} '
+                       f'--xla_force_host_platform_device_count={devices}'}
 
 
 def start(module: str, *flags: str, devices: int = 1) -> subprocess.Popen:

@@ -14,9 +14,18 @@ os.environ.setdefault('NPROC', '16')
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 # Compiling is most of the suite's time: cheap programs, and each compiled once for all processes.
 os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', 'true')
+# The older of XLA's two ways to compile a fusion for the CPU takes half the time. The second flag
+# is part of the option above; TensorFlow's XLA reads it too.
+os.environ['XLA_FLAGS'] = (
+    f'{os.environ.get("XLA_FLAGS", "")} --xla_cpu_use_fusion_emitters=false '
+    '--xla_llvm_disable_expensive_passes=true')
 os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(
     pathlib.Path(__file__).parent.parent / '.pytest_cache' / 'jax'))
 os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
+
+# JAX's tracing makes many objects and drops few: to look for those after every 700 new ones is a
+# third of its time.
+gc.set_threshold(50_000, 10, 10)
 
 # A suite that is started in the background ignores Ctrl-C, and so does all that it starts: the
 # tests of what Ctrl-C does would wait for ever.

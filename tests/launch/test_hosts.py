@@ -18,10 +18,10 @@ from launch import scheduler
 from launch import states
 from tests import commands
 
-_UPDATES = 120
+_UPDATES = 80
 _FLAGS = (f'--config={commands.TINY}:multiplicity=2,seed=0', f'--config.budget={_UPDATES} updates',
-          '--config.checkpoint.every=20 updates', '--config.eval_every=60 updates',
-          '--config.log_every=10 updates', '--config.schedule.peak=0.005',
+          '--config.checkpoint.every=8 updates', '--config.eval_every=40 updates',
+          '--config.log_every=4 updates', '--config.schedule.peak=0.005',
           # Each device draws its own masks, so with another number of them there are others.
           '--config.model.dropout=0.0')
 
@@ -80,7 +80,7 @@ def test_killed_and_stopped_equals_uninterrupted(tmp_path, uninterrupted):
   random_ = random.Random(0)
   try:
     for start, kind in ((1, signal.SIGKILL), (2, signal.SIGTERM)):
-      after = random_.randrange(15, 40)
+      after = random_.randrange(12, 20)
       _wait_for(lambda start=start: len(_starts(job)) == start)
       first = _starts(job)[-1]['update']
       _wait_for(lambda first=first, after=after: states.progress(job.folder)[0] >= first + after)
@@ -116,7 +116,7 @@ def test_four_are_killed_and_stopped_and_one_goes_on_with_the_same_images(tmp_pa
       (random_.randrange(4), signal.SIGTERM, 'stopped by a signal')):
     began = states.progress(job.folder)[0]
     started = four.start(job)
-    _wait_for(lambda began=began: states.progress(job.folder)[0] >= began + 20
+    _wait_for(lambda began=began: states.progress(job.folder)[0] >= began + 12
               and _checkpoints(job))
     os.kill(_process(job, process), kind)
     _wait_for(started.stopped)

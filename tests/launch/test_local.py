@@ -121,7 +121,7 @@ def test_a_tuned_sweep_grows_until_its_best_is_inside(tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_saves_the_runs_and_the_same_command_goes_on(tmp_path):
-  experiment, workdir = _write(tmp_path, '200 updates'), tmp_path / 'runs'
+  experiment, workdir = _write(tmp_path, '100 updates'), tmp_path / 'runs'
   flags = (f'--experiment={experiment}', f'--workdir={workdir}', '--jobs=2')
   with commands.start('launch.sweep', *flags) as launcher:
     began = time.monotonic()

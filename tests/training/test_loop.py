@@ -10,7 +10,7 @@ import pytest
 
 from tests import commands
 
-_LONGER = '--config.budget=150 updates'
+_LONGER = '--config.budget=60 updates'
 
 
 @pytest.fixture(scope='module')
@@ -46,7 +46,7 @@ def test_kill_at_random_moments(tmp_path, uninterrupted):
   draw = random.Random(0)
   workdir = tmp_path / 'run'
   killed = 0
-  for target in (24, 60, 90, 120):
+  for target in (12, 24, 36, 48):
     with _start(workdir) as process:
       _wait_for_update(workdir, target, process)
       time.sleep(draw.uniform(0, 0.1))
@@ -64,12 +64,12 @@ def test_kill_at_random_moments(tmp_path, uninterrupted):
 def test_a_signal_saves_and_asks_to_be_run_again(tmp_path, uninterrupted):
   workdir = tmp_path / 'run'
   with _start(workdir) as process:
-    _wait_for_update(workdir, 60, process)
+    _wait_for_update(workdir, 24, process)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=120)
     assert process.returncode == 75
   status = json.loads((workdir / 'status.json').read_text())
-  assert status['status'] == 'stopped' and 60 <= status['update'] < 150
+  assert status['status'] == 'stopped' and 24 <= status['update'] < 60
   assert (workdir / 'checkpoints' / str(status['update'])).is_dir()
   commands.train(workdir, _LONGER)
   _same_end(uninterrupted, workdir)
@@ -80,7 +80,7 @@ def test_a_finished_run_is_not_repeated(uninterrupted):
   before = {path: path.stat().st_mtime_ns for path in uninterrupted.rglob('*') if path.is_file()
             and path.name != '.lock'}
   done = commands.train(uninterrupted, _LONGER)
-  assert 'finished at update 150 of 150' in done.stderr
+  assert 'finished at update 60 of 60' in done.stderr
   assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
@@ -88,7 +88,7 @@ def test_a_finished_run_is_not_repeated(uninterrupted):
 def test_a_truncated_checkpoint_is_named_and_the_one_before_stays(tmp_path):
   workdir = tmp_path / 'run'
   with _start(workdir) as process:
-    _wait_for_update(workdir, 60, process)
+    _wait_for_update(workdir, 24, process)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=120)
   steps = sorted(int(p.name) for p in (workdir / 'checkpoints').iterdir() if p.name.isdigit())

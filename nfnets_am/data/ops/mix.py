@@ -5,6 +5,7 @@ augmentations of the same image."
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,11 @@ class Mix(base.Op):
 
   def mix(self, xp: arrays.Namespace, own: Any, partner: Any, draws: dict[str, Any]) -> Any:
     """Returns the mixed rows of `own` and `partner`, uint8 or float32 [R, H, W, C]."""
+    if own.shape[0] == 1:
+      # A row by itself, as streamed ones are mixed, takes its own method alone.
+      return xp.switch(draws['method'][0], [
+          functools.partial(method.apply, xp, own, partner, draws[str(i)])
+          for i, method in enumerate(self.methods)])
     mixed = None
     for i, method in enumerate(self.methods):
       # All rows by each method: gathering a method's own rows would cost more than mixing them.

@@ -17,6 +17,7 @@ from nfnets_am.data import views
 from nfnets_am.data.ops import crops
 from nfnets_am.data.stream import batches as stream_batches
 from nfnets_am.data.stream import evaluation as stream_evaluation
+from nfnets_am.data.stream import opening
 from nfnets_am.data.stream import order as stream_order
 from nfnets_am.data.stream import records as records_lib
 from nfnets_am.data.stream import visits
@@ -86,7 +87,8 @@ class StreamInput:
 def create(
     dtype: str, *, set: str = 'imagenet2012', data_dir: str = '', download: bool = False,
     validation: int = 0, augment: str = 'crop(224) | flip() | normalise()', apply: str = 'host',
-    test_split: str = 'validation', eval_crop: str = 'resize_crop_32',
+    test_split: str = 'validation', split: str = '', leave_out: tuple[str, ...] = (),
+    eval_crop: str = 'resize_crop_32',
     eval_size: int = 0, lanes: int = 8, window: int = 8192, window_megabytes: int = 3000,
     cache: str = '', on_bad_record: str = 'raise', bad_fraction: float = 0.001,
     layout: str = 'image_major', host_group: int = 1, hand_over: str = 'uint8',
@@ -95,15 +97,19 @@ def create(
 
   Args:
     dtype: that the model computes in.
-    set: the name of a TFDS set.
-    data_dir: where TFDS finds its prepared sets; '' is its own default folder.
+    set: the name of a TFDS set, or 'folder:PATH' for a folder of images (docs/own_images.md).
+    data_dir: where TFDS finds its prepared sets, '' is its own default folder; and where a PATH
+      that is not absolute begins.
     download: whether to fetch and prepare the set if the folder does not hold it.
     validation: images held out of the training split as 'validation', the first as stored.
     augment: an image's way, see ops.parse; it begins with a crop. `normalise` without numbers takes
       those of ImageNet.
     apply: where ops between the crop, with a flip behind it, and `normalise` run: 'host'
       (TensorFlow) or 'device' (crops travel, a mixed row's two; for hosts with few cores).
-    test_split: stored split that is tested on.
+    test_split: stored split that is tested on; of a folder, if there is none called test.
+    split: of a folder without train/, how each class is divided, see stream/splits.py;
+      '' is splits.DEFAULT.
+    leave_out: class folders that are passed over.
     eval_crop: a name in crops.EVALUATION.
     eval_size: side in pixels of a test image; 0 is that of a crop.
     lanes: parts of a pass that hosts share out: the order and the pairs depend on them, not on the
@@ -142,9 +148,12 @@ def create(
       augmentation, way, (crop, crop, 3), dtype,
       start=augmentation.read if on_device else augmentation.at)
   name = set.removeprefix('tfds:')
-  splits = {split: records_lib.open_split(name, stored, data_dir, download, cache=cache)
-            for split, stored in (('train', 'train'), ('test', test_split))}
+  splits = opening.open_set(
+      set, data_dir=data_dir, download=download, cache=cache, test_split=test_split, split=split,
+      leave_out=leave_out)
   if validation:
+    schema.require('validation' not in splits, 'data.validation', validation,
+                   f'0, since {set!r} has validation images of its own')
     splits |= hold_out(splits['train'], validation)
   bad: tuple[int, ...] = ()
   if on_bad_record == 'skip':
