@@ -19,7 +19,7 @@ Caltech-256:
   - Weight decay [C]: on convolutions' and the heads' weights alone, as TF-slim has it.
   - Auxiliary head [C]: with the weight 0.4 of Szegedy et al. 2016; no label smoothing.
   - Preprocessing [C]: a random crop, stretched to 299 pixels, and a flip; TF-slim's distortion of
-    colours is left out. Tested on the middle 87.5%, as TF-slim does.
+    colours is left out. Tested on the middle 299 / 331 of the image; TF-slim takes 87.5%.
   - Images [C]: x / 127.5 - 1, as TF-slim does; for BC+ and VH-BC+ without the image's own mean.
   - Length [C]: 10,000 updates after the last drop of the rate, when it has long saturated.
   - Partners: a streamed set has 'batch' and 'fresh' only; 'fresh' are the second images here.
@@ -35,6 +35,12 @@ BASELINE = 'baseline'
 UPDATES = 22 * 3907
 BOUNDARIES = (400, 32_000, 48_000, 70_000)
 SCALES = (0.1, 1.0, 0.1, 0.01, 0.001)
+# Of CIFAR, for all but PER_IMAGE; and for those, of images without their own means.
+CIFAR = 'normalise(mean=(.4914,.4822,.4465), std=(.2023,.1994,.2010))'
+CIFAR_PER_IMAGE = ('normalise(mean=(.01803922,.00878431,-.02682353), '
+                   'std=(.21921569,.21058824,.22156863), per_image=True)')
+# For a set whose own deviation is taken.
+PER_IMAGE_CALL = 'normalise(mean=0, per_image=True)'
 # Name of a row -> what the tables call it, and its call, in the order of Table 2.1.
 _ROWS: Mapping[str, tuple[str, str]] = {
     BASELINE: ('ResNet-18', ''),
@@ -85,6 +91,14 @@ def way(method: str, plain: str, per_image: str, channels: int = 3) -> str:
   first = per_image if method in PER_IMAGE else plain
   mixed = '' if method == BASELINE else f" | mix('{call(method, channels)}', partners='pairs')"
   return f'{first} | pad_crop(pad=4) | flip(){mixed}'
+
+
+def photographs(method: str, size: int) -> str:
+  """Returns `data.augment` of a row on a streamed set, at crops of so many pixels."""
+  normalise = ('normalise(mean=0, std=.5, per_image=True)' if method in PER_IMAGE
+               else 'normalise(mean=.5, std=.5)')
+  mixed = '' if method == BASELINE else f" | mix('{call(method)}', partners='fresh')"
+  return f'crop({size}) | flip() | {normalise}{mixed}'
 
 
 def check(method: str) -> None:

@@ -59,7 +59,7 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   config.data.train_images = train_images
   config.data.validation = validation
   config.data.augment = recipes.way(
-      cell['method'], 'normalise()', 'normalise(mean=0, per_image=True)', channels=1)
+      cell['method'], 'normalise()', recipes.PER_IMAGE_CALL, channels=1)
   config.data.apply = 'device'
   config.model = ml_collections.ConfigDict(model)
   config.schedule = ml_collections.ConfigDict({
