@@ -34,8 +34,8 @@ from nfnets_am.core import errors
 from nfnets_am.sweeps import experiment_file
 
 # Best of the rates below for the baseline at seed 0, by validation accuracy.
-PEAK = 0.1
-_PEAKS = (0.025, 0.05, 0.1, 0.2)
+PEAK = 0.025
+_PEAKS = (0.0125, 0.025, 0.05, 0.1, 0.2)
 _CELL = {'method': recipes.BASELINE, 'peak': PEAK, 'seed': 0, 'scale': 'small'}
 # Scale -> training images, validation images, updates, model.
 _SCALES = {

@@ -1,0 +1,26 @@
+"""Figure 2.2 of Summers 2021: example outputs of all sixteen ways to mix.
+
+    python -m experiments.summers2021.figure2_2 --out=runs/figure2_2.png
+    python -m experiments.summers2021.figure2_2 --out=runs/figure2_2.png --set=cifar10
+    python -m experiments.summers2021.figure2_2 --out=runs/figure2_2.png --set=folder:PATH --size=128
+
+The thesis draws them as schemes; here they are made by the code that training takes. Each pair has a line: a view, its partner, and a mixture of each method with the share of
+the first label that it has drawn. Without --set the images are the bundled ones.
+"""
+
+from absl import flags
+
+from experiments.summers2021 import recipes
+from experiments.summers2021 import sheets
+from nfnets_am.core import cli
+
+METHODS = recipes.MIXED
+
+
+def main() -> None:
+  sheets.draw_flags(METHODS)
+
+
+if __name__ == '__main__':
+  flags.mark_flags_as_required(['out'])
+  cli.run(main)
