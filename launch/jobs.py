@@ -61,7 +61,7 @@ class Job:
 
   def record(self) -> dict[str, Any]:
     """Returns what launchers noted: 'starts', 'interruptions', 'error', 'dropped'."""
-    found = run_folder.RunFolder(self.folder).read(_RECORD) or {}
+    found = run_folder.RunFolder(self.folder).record(_RECORD) or {}
     return {'starts': 0, 'interruptions': 0, 'error': '', 'dropped': '', **found}
 
   def note(self, **changes: Any) -> None:

@@ -119,7 +119,7 @@ def progress(folder: str | os.PathLike) -> tuple[int, float]:
 
 
 def _seconds_left(job: jobs_lib.Job, update: int, updates: int, wrote: float) -> float | None:
-  run: Any = run_folder.RunFolder(job.folder).read('run.json')
+  run: Any = run_folder.RunFolder(job.folder).record('run.json')
   if not (run and run.get('starts') and updates):
     return None
   start = run['starts'][-1]

@@ -91,8 +91,8 @@ def read_run(folder: str | os.PathLike, cell: Mapping[str, Any],
       after a default has changed, counts as not there: its status is OTHER, and the reason names
       the key. None asks for no config.
 
-  Raises:
-    UserError: a file is damaged.
+  Returns:
+    Its result; a run with a damaged file is 'failed', and the reason names the file.
   """
   return _result(_read_folder(os.fspath(folder)), cell, expected)
 
@@ -109,6 +109,14 @@ class _Folder:
 
 
 def _read_folder(path: str) -> _Folder:
+  try:
+    return _whole_folder(path)
+  except errors.UserError as e:
+    # One run's damage is one run's failure.
+    return _Folder(path, None, {'status': 'failed', 'reason': str(e)}, {}, {})
+
+
+def _whole_folder(path: str) -> _Folder:
   status = _json(os.path.join(path, 'status.json')) or {'status': 'missing'}
   final: dict[str, float] = {}
   if status['status'] == 'finished':
