@@ -129,7 +129,7 @@ def sweep(table: str, title: str, methods: Sequence[str], scale: str, *, copies:
       cells=tuple({'method': method, 'seed': seed, **extra}
                   for method in methods for seed in range(copies)),
       stages=kept,
-      numbers=paper.read_numbers(pathlib.Path(__file__).with_name('paper.json'), table),
+      numbers=_numbers(table),
       claims=tuple(found),
       note=_SMOKE_NOTE if smoke else '')
 
@@ -140,36 +140,42 @@ def check_scale(scale: str) -> None:
     raise errors.ConfigError(f'scale={scale!r}; allowed: {", ".join(SCALES)}')
 
 
-def statements(outperforming: int) -> tuple[paper.Claim, ...]:
-  """Returns what section 2.4.2 says of both tables of CIFAR.
+def statements(table: str, outperforming: int) -> tuple[paper.Claim, ...]:
+  """Returns what section 2.4.2 says of a table of CIFAR; evidence is in errors, as printed.
 
   Args:
+    table: key of paper.json.
     outperforming: how many methods the text says are better than mixup and BC+.
   """
   one = lambda method: {'method': method}
   than = lambda better, worse: claims.better(one(better), one(worse))
   baseline = recipes.BASELINE
+  printed = {number.cell['method']: 100 - number.value for number in _numbers(table)}
+  errors_of = lambda *methods: ', '.join(f'{recipes.title(m)} {printed[m]:.1f}' for m in methods)
   good = [method for method in recipes.MIXED if method not in _WORSE]
   others = [method for method in recipes.METHODS if method not in _BEST]
   return (
       paper.Claim('All methods but Rand. Pixels and Rand. Elems. are better than the baseline, so '
-                  'linearity is not required.', 'the table',
+                  'linearity is not required.', errors_of(baseline, *good),
                   claims.all_of(*(than(method, baseline) for method in good))),
-      paper.Claim('Rand. Pixels and Rand. Elems. are worse than the baseline.', 'the table',
+      paper.Claim('Rand. Pixels and Rand. Elems. are worse than the baseline.',
+                  errors_of(*_WORSE, baseline),
                   claims.all_of(*(than(baseline, method) for method in _WORSE))),
       paper.Claim('Even the simplest, Horiz. Concat. and Vert. Concat., are better than the '
-                  'baseline.', 'the table',
+                  'baseline.', errors_of('horizontal_concat', 'vertical_concat', baseline),
                   claims.all_of(than('horizontal_concat', baseline),
                                 than('vertical_concat', baseline))),
       paper.Claim('Rand. 2x2, which averages nothing, is as useful as mixup and BC+ (by 0.5 '
-                  'points), or better.', 'the table',
+                  'points), or better.', errors_of('random_2x2', *_PRIOR),
                   claims.all_of(*(at_least('random_2x2', prior) for prior in _PRIOR))),
-      paper.Claim('VH-Mixup and VH-BC+ are better than all other methods.', 'the table',
+      paper.Claim('VH-Mixup and VH-BC+ are better than all other methods.',
+                  errors_of(*_BEST, *others),
                   claims.all_of(*(than(best, other) for best in _BEST for other in others))),
-      paper.Claim('Noisy Mixup is not as good as mixup.', 'the table',
-                  than('mixup', 'noisy_mixup')),
+      paper.Claim('Noisy Mixup is not as good as mixup.',
+                  errors_of('noisy_mixup', 'mixup'), than('mixup', 'noisy_mixup')),
       paper.Claim('Methods by rows are better than those by columns: Vert. over Horiz. Concat., '
-                  'Rand. Rows over Cols, Row. over Col. Int.', 'the table',
+                  'Rand. Rows over Cols, Row. over Col. Int.',
+                  errors_of(*(method for pair in _PAIRS for method in pair)),
                   claims.all_of(*(than(*pair) for pair in _PAIRS))),
       paper.Claim(f'{outperforming} of the 14 new methods are better, by their means, than both '
                   'mixup and BC+.', f'{outperforming} rows in italics', outperform(outperforming)))
@@ -201,6 +207,10 @@ def outperform(expected: int) -> claims.Check:
     above = [recipes.title(method) for method, mean in means.items() if mean > bar]
     return paper.Verdict(len(above) == expected, f'{len(above)}: {", ".join(above) or "none"}')
   return check
+
+
+def _numbers(table: str) -> tuple[paper.Number, ...]:
+  return paper.read_numbers(pathlib.Path(__file__).with_name('paper.json'), table)
 
 
 def _read(cell: str) -> dict[str, Any]:
