@@ -83,7 +83,7 @@ def get_sweep(scale: str = 'small') -> experiment_file.Sweep:
   return experiment_file.Sweep(
       title='Summers 2021 in miniature, on Fashion-MNIST',
       cells=tuple(_cells(scale)),
-      others=('train/loss',))
+      others=('validation/top1', 'train/loss'))
 
 
 def _cells(scale: str) -> Iterator[dict[str, Any]]:

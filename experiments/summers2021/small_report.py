@@ -41,7 +41,7 @@ def main() -> None:
   out.mkdir(parents=True, exist_ok=True)
   (out / f'{_NAME}.md').write_text(page(results.cells, workdir))
   with open(out / f'{_NAME}.csv', 'w', newline='') as f:
-    csv.writer(f).writerows(figures.csv_rows(results, _METRICS[1:]))
+    csv.writer(f).writerows(figures.csv_rows(results))
   draw(results.cells, out / f'{_NAME}.png')
   print(f'page    {out / _NAME}.md\ndata    {out / _NAME}.csv\npicture {out / _NAME}.png')
 
