@@ -44,8 +44,6 @@ import rich.table
 from nfnets_am.core import errors
 from nfnets_am.data import tensorflow
 from nfnets_am.data.ops import bicubic
-from nfnets_am.data.ops import mixing
-from nfnets_am.data.ops import randaugment
 from nfnets_am.data.stream import batches as stream_batches
 from nfnets_am.data.stream import input as stream_input
 from nfnets_am.data.stream import order as stream_order
@@ -53,6 +51,8 @@ from nfnets_am.data.stream import records as records_lib
 from nfnets_am.data.tools import stand_in
 
 PEER = 'per view'
+RECIPE = ("mix('mixup(alpha=0.2) | cutmix()', partners='fresh') | "
+          "randaugment(magnitude=15, contrast='as_published') | ")
 
 
 def per_view(records: records_lib.Records, views: int, n: int, size: int, as_bytes: bool = False
@@ -90,12 +90,9 @@ def ours(records: records_lib.Records, views: int, n: int, size: int, recipe: bo
   plan = stream_order.StreamPlan(
       examples=records.total, lengths=records.lengths, unique=views // n, multiplicity=n,
       neighbouring=False, shuffle_seed=0, layout='image_major', lanes=4, window=256)
-  extra = {}
-  if recipe:
-    extra = {'mixing': mixing.Mixing('mixup(alpha=0.2) | cutmix()', 'fresh'),
-             'randaugment': randaugment.RandAugment(magnitude=15, contrast='as_published')}
-  batches = stream_batches.host_batches(
-      records, plan, stream_batches.Recipe(size=size, **extra), 0, 0, 10**5)
+  way = stream_input.make_augmentation(
+      f'crop({size}) | flip() | {RECIPE if recipe else ""}normalise()')
+  batches = stream_batches.host_batches(records, plan, way, way.at, 0, 0, 10**5)
   return (batch['image'] for batch in batches)
 
 

@@ -10,9 +10,11 @@ with black, crop, flip, uint8. Contenders:
   host            nfnets_am, data.apply='host'
   device          nfnets_am, data.apply='device': draws on the host, pixels by a jitted function
   numpy copy      numpy copying as many bytes, without any augmentation: the bound
+  host, mixup     and so on: as host and device, each row mixed with that of another image
 
 All take turns in every round, so that a burst of other work on the machine meets all of them;
-the ratios are medians over rounds of the ratio within a round.
+the ratios are medians over rounds of the ratio within a round. For a pair op the second ratio is to
+the same place without it.
 """
 
 import argparse
@@ -36,10 +38,19 @@ from nfnets_am.data import tensorflow
 from nfnets_am.data import views
 from nfnets_am.data.memory import batches as memory_batches
 from nfnets_am.data.memory import sources
+from nfnets_am.data.ops import arrays
+from nfnets_am.data.ops import augmentation as augmentation_lib
 
 PEER = 'per-image map'
 PAD = 4
-AUGMENTATION = ops.parse(f'pad_crop(pad={PAD}) | flip() | normalise()')
+# Contender -> what stands between flip and normalise.
+MIXING = {'': '', **{f', {name}': f"mix('{name}()') | "
+                     for name in ('mixup', 'cutmix', 'vh_mixup', 'random_pixels')}}
+
+
+def way(mixing: str) -> ops.Augmentation:
+  """An image's way, an entry of MIXING."""
+  return ops.parse(f'pad_crop(pad={PAD}) | flip() | {MIXING[mixing]}normalise()')
 
 
 def per_image_map(split: sources.Split, batch: int, n: int) -> Iterator[np.ndarray]:
@@ -67,22 +78,29 @@ def make_plan(split: sources.Split, batch: int, n: int) -> views.ViewPlan:
       shuffle_seed=0, layout='image_major')
 
 
-def host(split: sources.Split, batch: int, n: int) -> Iterator[np.ndarray]:
+def host(split: sources.Split, batch: int, n: int, mixing: str = '') -> Iterator[np.ndarray]:
   """Ours, pixels on the host."""
   batches = memory_batches.host_batches(
-      split, make_plan(split, batch, n), AUGMENTATION, 0, 0, 10**6, apply='host')
+      split, make_plan(split, batch, n), way(mixing), 0, 0, 10**6, apply='host')
   return (b['image'] for b in batches)
 
 
-def device(split: sources.Split, batch: int, n: int) -> Iterator[jax.Array]:
+def device(split: sources.Split, batch: int, n: int, mixing: str = '') -> Iterator[jax.Array]:
   """Ours, pixels on the device. At most two updates are under way, as in training."""
+  augmentation = way(mixing)
   batches = memory_batches.host_batches(
-      split, make_plan(split, batch, n), AUGMENTATION, 0, 0, 10**6, apply='device')
+      split, make_plan(split, batch, n), augmentation, 0, 0, 10**6, apply='device')
   images = jax.device_put(split.image)
-  apply = jax.jit(functools.partial(memory_batches.apply_on_device, AUGMENTATION))
+
+  @jax.jit
+  def apply(images, b):
+    lanes = [augmentation_lib.Lane(images, b[f'{prefix}draws'], b[f'{prefix}index'])
+             for prefix in ('', 'partner_') if f'{prefix}index' in b]
+    return augmentation.follow(arrays.JAX, 0, augmentation.at, *lanes)[0]
+
   ahead = None
   for b in batches:
-    ahead, ready = apply(images, b)['image'], ahead
+    ahead, ready = apply(images, b), ahead
     if ready is not None:
       yield ready.block_until_ready()
 
@@ -96,7 +114,9 @@ def numpy_copy(split: sources.Split, batch: int, n: int) -> Iterator[np.ndarray]
     yield target
 
 
-CONTENDERS = {PEER: per_image_map, 'host': host, 'device': device, 'numpy copy': numpy_copy}
+CONTENDERS = {PEER: per_image_map, 'numpy copy': numpy_copy, **{
+    place.__name__ + mixing: functools.partial(place, mixing=mixing)
+    for mixing in MIXING for place in (host, device)}}
 
 
 def views_per_second(stream: Iterator, batch: int, seconds: float) -> float:
@@ -133,18 +153,25 @@ def summarise(rates: dict[int, dict[str, list[float]]]) -> list[dict]:
   return [
       {'n': n, 'contender': name, 'views_per_second': statistics.median(values),
        'lowest': min(values), 'highest': max(values),
-       'ratio': statistics.median(v / p for v, p in zip(values, of_n[PEER], strict=True))}
+       'ratio': _ratio(values, of_n[PEER]),
+       'to_plain': _ratio(values, of_n[name.partition(',')[0]])}
       for n, of_n in rates.items() for name, values in of_n.items()]
+
+
+def _ratio(values: list[float], base: list[float]) -> float:
+  return statistics.median(v / p for v, p in zip(values, base, strict=True))
 
 
 def table(rows: list[dict], rounds: int) -> rich.table.Table:
   """The rows as people read them."""
   result = rich.table.Table(title=f'32x32x3, pad-crop-flip, views/s, {rounds} rounds')
-  for name in ('n', 'contender', 'median', 'lowest', 'highest', f'ratio to {PEER}'):
+  for name in ('n', 'contender', 'median', 'lowest', 'highest', f'ratio to {PEER}',
+               'to the same unmixed'):
     result.add_column(name, justify='left' if name == 'contender' else 'right')
   for row in rows:
     result.add_row(str(row['n']), row['contender'], *(
-        f'{row[k]:,.0f}' for k in ('views_per_second', 'lowest', 'highest')), f'{row["ratio"]:.2f}')
+        f'{row[k]:,.0f}' for k in ('views_per_second', 'lowest', 'highest')), f'{row["ratio"]:.2f}',
+        f'{row["to_plain"]:.2f}' if ',' in row['contender'] else '')
   return result
 
 

@@ -88,8 +88,8 @@ def _ours(model: str, images: np.ndarray, labels: np.ndarray, dtype: str) -> Cal
   derived = derived_lib.derive(config, train_images=len(images))
   experiment = step_lib.make_experiment(
       config, derived, facts.Facts(len(images), _CLASSES, images.shape[1:], dtype),
-      preparation.ImagePreparation(ops.parse('normalise()'), hand_over.HandOver(), (0.5,) * 3,
-                                   (0.25,) * 3, images.shape[1:], dtype))
+      preparation.ImagePreparation(ops.parse('normalise()').bind((0.5,) * 3, (0.25,) * 3),
+                                   hand_over.HandOver(), images.shape[1:], dtype))
   step = step_lib.map_train_step(experiment, 'pmap')
   state = starts.place(experiment.first_state(), 'pmap')
   numbers = jax.jit(experiment.numbers)

@@ -69,7 +69,7 @@ def record(path: pathlib.Path) -> None:
     if not data.exists():
       _command(_first(_STAND_IN), f'--data_dir={data}', '--name=stand_in')
     workdir = folder / str(number)
-    streamed = 'data.crop' if 'figure3' in cell or 'table' in cell else ''
+    streamed = 'figure3' in cell or 'table' in cell
     _command('nfnets_am.train', f'--config={cell}', f'--workdir={workdir}',
              *([f'--config.data.data_dir={data}'] if streamed else []))
     keep(cell, {'metrics': (workdir / 'metrics.jsonl').read_text(), **_weights(workdir)})

@@ -16,6 +16,7 @@ from launch import chips
 from nfnets_am.core import errors
 from nfnets_am.costs import aot
 from nfnets_am.costs import counting
+from nfnets_am.data import ops
 
 # DeepMind's published step times of NFNets on TPUv3, 32 images on a core (Brock et al. 2021b, table
 # 5), in ms, and 10^9 multiply-adds of a forward pass at the training size (docs/models.md).
@@ -131,13 +132,15 @@ def input_ms(data: Any, unique: int, views: int) -> float:
     data: the config's section `data`.
     unique, views: in the update.
   """
-  if 'crop' not in data:
+  way = ops.parse(data.augment)
+  if not way.crop:
     return views * (_DEVICE_MS if data.apply == 'device' else _HOST_MS)
   decoded, made = unique, views
-  if data.mix and data.partners == 'fresh':
+  if way.mix and way.mix.partners == 'fresh':
     decoded, made = 2 * unique, 2 * views
+  augmented = any(isinstance(op, ops.RandAugment) for op in way.ops.values())
   return (decoded * _DECODE_MS + made * _RESIZE_MS
-          + views * _RANDAUGMENT_MS * bool(data.randaugment))
+          + views * _RANDAUGMENT_MS * (augmented and data.apply == 'host'))
 
 
 @functools.cache

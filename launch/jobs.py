@@ -10,8 +10,11 @@ from typing import Any
 from etils import epath
 
 from nfnets_am.config import cells as cells_lib
+from nfnets_am.core import errors
 from nfnets_am.storage import run_folder
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
+from nfnets_am.sweeps import selection
 from nfnets_am.sweeps import tuning
 
 # What launchers note about a run in its folder.
@@ -29,12 +32,16 @@ class Job:
     folder: of the run, on a disk or in a bucket.
     flags: of the program, but for the workdir.
     program: that takes these flags.
+    until: a duration, the stage that it runs now; '' is to its own end. `flags` say it too.
+    dropped: why it was not selected to go on after a stage; '' is that it was, or there is none.
   """
 
   name: str
   folder: epath.Path
   flags: tuple[str, ...]
   program: tuple[str, ...] = TRAIN
+  until: str = ''
+  dropped: str = ''
 
   def command(self, *extra: str) -> list[str]:
     """Returns the argument list that trains it; no shell reads it."""
@@ -47,12 +54,15 @@ class Job:
   @property
   def done(self) -> bool:
     """Whether there is nothing left to run."""
-    return self.status()['status'] in run_folder.DONE
+    if self.dropped or self.status()['status'] in run_folder.DONE:
+      return True
+    return bool(self.until) and selection.reached(
+        outcomes.read_run(self.folder, {}), self.until)
 
   def record(self) -> dict[str, Any]:
-    """Returns what launchers noted: 'starts', 'interruptions', 'error'."""
-    found = run_folder.RunFolder(self.folder).read(_RECORD) or {}
-    return {'starts': 0, 'interruptions': 0, 'error': '', **found}
+    """Returns what launchers noted: 'starts', 'interruptions', 'error', 'dropped'."""
+    found = run_folder.RunFolder(self.folder).record(_RECORD) or {}
+    return {'starts': 0, 'interruptions': 0, 'error': '', 'dropped': '', **found}
 
   def note(self, **changes: Any) -> None:
     """Changes what launchers noted; the one that holds the lease calls it."""
@@ -122,12 +132,35 @@ def jobs_of(experiment: str, workdir: str, scale: str = '', overrides: list[str]
             ) -> list[Job]:
   """Returns the runs of a sweep, those added that its finished runs call for (tuning.read).
 
+  In a sweep with stages a job is the part of a run that is to run now: the same run is another job
+  once its cell's copies have all reached the end of the stage.
+
   Raises:
-    ConfigError: an unknown experiment, scale, cell or key.
+    ConfigError: an unknown experiment, scale, cell or key, or stages of what is not trained.
   """
   changes = experiment_file.parse_overrides(overrides or [])
-  _, runs = tuning.read(experiment, scale, workdir, changes)
-  # Cells that are the same training in two ways are one job.
+  sweep, runs = tuning.read(experiment, scale, workdir, changes)
+  reader = outcomes.Reader(workdir)
+  # Cells that are the same training in two ways are one job, which serves the one that needs more.
+  fates: dict[str, selection.Fate] = {}
+  for group in selection.copies(runs):
+    of_group = selection.fates(
+        sweep.stages, [reader.read(run) for run in group] if sweep.stages else group)
+    for run, fate in zip(group, of_group, strict=True):
+      fates[run.name] = max(fates.get(run.name, fate), fate, key=lambda fate: fate.way)
   once = {run.name: run for run in runs}.values()
-  return [Job(cells_lib.cell_name(run.cell), epath.Path(workdir) / run.name, run.flags,
-              MEASURE if run.config.measure else TRAIN) for run in once]
+  return [_job(run, epath.Path(workdir) / run.name, fates[run.name], sweep) for run in once]
+
+
+def _job(run: experiment_file.Run, folder: epath.Path, fate: selection.Fate,
+         sweep: experiment_file.Sweep) -> Job:
+  name, program = cells_lib.cell_name(run.cell), MEASURE if run.config.measure else TRAIN
+  if fate.way is selection.Way.GOES_ON:
+    return Job(name, folder, run.flags, program)
+  if run.config.measure:
+    raise errors.ConfigError(
+        f'the cell {name!r} is measured and not trained; allowed: a sweep without stages')
+  if fate.way is selection.Way.DROPPED:
+    return Job(name, folder, run.flags, program, dropped=fate.reason)
+  until = sweep.stages.until
+  return Job(name, folder, (*run.flags, f'--until={until}'), program, until=until)

@@ -107,7 +107,8 @@ class LocalRun:
         if time.monotonic() - self._first_gone > _LEAVE_S:
           self._kill()
       return None
-    if codes[0] in (0, cli.EXIT_DIVERGED) and self._job.done:
+    # A run that was to go as far as a stage leaves as if it were told to stop.
+    if codes[0] in (0, cli.EXIT_DIVERGED, cli.EXIT_STOPPED) and self._job.done:
       return jobs_lib.Ending(jobs_lib.End.DONE)
     # A process that was killed takes the others with it; they end with errors that are not theirs,
     # or JAX aborts them.

@@ -5,9 +5,11 @@
 
 `compiled` compiles each different step for the TPU on this machine (libtpu, the extra `plan`;
 minutes each, kept in --cache), `counted` counts operations; 'auto' is compiled where libtpu is.
-Runs that cost the same are one line. Evaluation and waiting are not counted.
+Runs that cost the same are one line. Evaluation and waiting are not counted. Of a sweep with stages
+the first part of all copies is, and the rest of those that go on.
 """
 
+import collections
 from collections.abc import Sequence
 import dataclasses
 import math
@@ -31,6 +33,8 @@ from nfnets_am.costs import aot
 from nfnets_am.data import inputs
 from nfnets_am.data import known
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import selection
+from nfnets_am.sweeps import stages
 
 _EXPERIMENT = flags.DEFINE_string('experiment', None, 'Experiment file with a get_sweep().')
 _TPU = flags.DEFINE_string('tpu', None, "Accelerator type, such as 'v3-128'.")
@@ -52,6 +56,7 @@ class Row:
     estimate: of an update on one device, or None.
     input_hosts: hosts that feed such updates.
     refusal: why they cannot run.
+    stage: after which only some copies of a cell go on, or None.
   """
 
   cells: tuple[dict[str, Any], ...]
@@ -59,10 +64,25 @@ class Row:
   estimate: costs.Estimate | None = None
   input_hosts: float = 0.0
   refusal: str = ''
+  stage: stages.Selection | None = None
+
+  @property
+  def updates(self) -> int:
+    """Updates of all runs together."""
+    whole = self.derived.updates
+    if self.stage is None:
+      return whole * len(self.cells)
+    first = self.derived.interval('stages.until', self.stage.until)
+    copies = collections.Counter(map(selection.name_of, self.cells))
+    return sum(self.stage.updates(count, first, whole) for count in copies.values())
 
   def hours(self) -> float:
-    """Returns the hours of one run."""
+    """Returns the hours of one run that goes to its end."""
     return self.derived.updates * self.estimate.ms / 3.6e6
+
+  def core_hours(self, tpu: chips.Slice) -> float:
+    """Returns the core-hours of all runs."""
+    return self.updates * self.estimate.ms / 3.6e6 * tpu.cores
 
 
 def _open(config: Any) -> known.Known:
@@ -71,8 +91,8 @@ def _open(config: Any) -> known.Known:
   return known.Known(facts.train_examples, tuple(facts.row_shape), facts.outputs)
 
 
-def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: bool, cache: str = ''
-         ) -> list[Row]:
+def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: bool, cache: str = '',
+         stage: stages.Selection | None = None) -> list[Row]:
   """Estimates the runs of a sweep, each different one once.
 
   Args:
@@ -80,6 +100,7 @@ def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: boo
     tpu: to run on.
     compile_: whether to compile.
     cache: folder of what was compiled.
+    stage: of the sweep.
   """
   groups: dict[Any, tuple[Any, Any, Any, list[dict[str, Any]]]] = {}
   for run in runs:
@@ -108,7 +129,8 @@ def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: boo
                               else costs.counted(step, tpu.chip))
     estimate = estimates[str(step)]
     cpu_ms = costs.input_ms(config.data, derived.unique, derived.views)
-    rows.append(Row(tuple(cells), derived, estimate, cpu_ms / (estimate.ms * tpu.chip.host_cpus)))
+    rows.append(Row(tuple(cells), derived, estimate,
+                    cpu_ms / (estimate.ms * tpu.chip.host_cpus), stage=stage))
   return rows
 
 
@@ -130,30 +152,30 @@ def table_of(rows: Sequence[Row], tpu: chips.Slice, price: float) -> table.Table
     if row.refusal:
       shown.add_row(label(row.cells), str(len(row.cells)), *[''] * 5, '[red]no[/]')
       continue
-    estimate, runs = row.estimate, len(row.cells)
+    estimate = row.estimate
     memory = (f'{estimate.least_gib:.3g}' if estimate.least_gib == estimate.most_gib
               else f'{estimate.least_gib:.3g} to {estimate.most_gib:.3g}')
-    hours = row.hours() * tpu.cores * runs
+    hours = row.core_hours(tpu)
     shown.add_row(
-        label(row.cells), str(runs), f'{row.derived.updates * runs:,}',
-        f'{row.derived.updates * row.derived.views * runs:.3g}',
+        label(row.cells), str(len(row.cells)), f'{row.updates:,}',
+        f'{row.updates * row.derived.views:.3g}',
         f'{_pflop(row, tpu):,.3g}', f'{estimate.ms:.3g}', memory, estimate.fits(tpu.chip),
         f'{hours:,.3g}', *([f'{hours * price:,.2f}'] if price else []),
         states.span(3600 * row.hours()), f'{row.input_hosts:.2g}', estimate.how)
   good = [row for row in rows if not row.refusal]
-  hours = sum(row.hours() * tpu.cores * len(row.cells) for row in good)
+  hours = sum(row.core_hours(tpu) for row in good)
   shown.add_section()
   shown.add_row(
       'total', str(sum(len(row.cells) for row in rows)),
-      f'{sum(row.derived.updates * len(row.cells) for row in good):,}',
-      f'{sum(row.derived.updates * row.derived.views * len(row.cells) for row in good):.3g}',
+      f'{sum(row.updates for row in good):,}',
+      f'{sum(row.updates * row.derived.views for row in good):.3g}',
       f'{sum(_pflop(row, tpu) for row in good):,.3g}', '', '', '', f'{hours:,.4g}',
       *([f'{hours * price:,.2f}'] if price else []), '', '', '')
   return shown
 
 
 def _pflop(row: Row, tpu: chips.Slice) -> float:
-  return row.estimate.tflop / 1e3 * tpu.devices * row.derived.updates * len(row.cells)
+  return row.estimate.tflop / 1e3 * tpu.devices * row.updates
 
 
 def calibration() -> str:
@@ -170,11 +192,11 @@ def calibration() -> str:
 def main() -> None:
   tpu = chips.parse(_TPU.value)
   overrides = experiment_file.parse_overrides(_SET.value)
-  runs = experiment_file.get_runs(
-      _EXPERIMENT.value, experiment_file.get_sweep(_EXPERIMENT.value, _SCALE.value), overrides)
+  sweep = experiment_file.get_sweep(_EXPERIMENT.value, _SCALE.value)
+  runs = experiment_file.get_runs(_EXPERIMENT.value, sweep, overrides)
   compile_ = _MODE.value == 'compiled' or (_MODE.value == 'auto' and aot.is_available())
   rows = plan(runs, tpu, compile_=compile_,
-              cache=str(pathlib.Path(_CACHE.value).expanduser()))
+              cache=str(pathlib.Path(_CACHE.value).expanduser()), stage=sweep.stages)
   out = console.Console()
   if not out.is_terminal:
     out = console.Console(width=200)

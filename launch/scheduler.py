@@ -74,7 +74,8 @@ class Scheduler:
     """
     self._backend, self._at_once, self._restarts = backend, at_once, restarts
     self._view = view_lib.make_view()
-    self._jobs: list[jobs_lib.Job] = []
+    # The job of each folder that was brought last.
+    self._jobs: dict[os.PathLike, jobs_lib.Job] = {}
     self._waiting: list[jobs_lib.Job] = []
     self._active: dict[jobs_lib.Job, _Active] = {}
     # Leases of runs that others hold: they remember how long a heartbeat has stood still.
@@ -114,15 +115,29 @@ class Scheduler:
         self._view.close()
         for active in self._active.values():
           active.lease.release()
-    view_lib.print_table(self._jobs)
+    jobs = list(self._jobs.values())
+    view_lib.print_table(jobs)
     if interrupted:
       return cli.EXIT_STOPPED
-    return 1 if jobs_lib.unfinished(self._jobs) else 0
+    return 1 if jobs_lib.unfinished(jobs) else 0
 
   def _add(self, jobs: Sequence[jobs_lib.Job]) -> None:
-    new = [job for job in jobs if job not in set(self._jobs)]
-    self._jobs += new
+    # A run whose stage is over comes again as another job: the rest of it, or nothing.
+    new = [job for job in jobs if self._jobs.get(job.folder) != job]
+    self._jobs |= {job.folder: job for job in new}
     self._waiting += jobs_lib.unfinished(new)
+    for job in new:
+      if job.dropped and job.record()['dropped'] != job.dropped:
+        self._drop(job)
+
+  def _drop(self, job: jobs_lib.Job) -> None:
+    """Notes that a run goes on no more, for those who only see its folder."""
+    lease = leases.Lease(os.path.join(job.folder, 'launcher.lease'))
+    # Another launcher that holds it knows the same, and notes it.
+    if lease.acquire():
+      job.note(dropped=job.dropped)
+      lease.release()
+      self._view.say(f'{job.name}: not selected ({job.dropped})')
 
   def _start_some(self) -> None:
     """Starts waiting runs while there is room; those in other hands stay in the queue."""
@@ -150,7 +165,7 @@ class Scheduler:
         self._begin(job, lease)
 
   def _begin(self, job: jobs_lib.Job, lease: leases.Lease) -> None:
-    job.note(starts=job.record()['starts'] + 1, error='')
+    job.note(starts=job.record()['starts'] + 1, error='', dropped='')
     try:
       self._active[job] = _Active(self._backend.start(job), lease)
     except Exception as e:  # One run that cannot be started does not stop the others.

@@ -50,10 +50,15 @@ def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Opt
 
   Raises:
     UserError: SkyPilot is not installed.
-    ConfigError: no such TPU.
+    ConfigError: no such TPU, or a sweep with stages.
   """
   chips.parse(options.tpu)
-  jobs = jobs_lib.unfinished(get_jobs())
+  jobs = list(get_jobs())
+  if any(job.until or job.dropped for job in jobs):
+    raise errors.ConfigError(
+        'a run is handed to SkyPilot once and goes to its end there; allowed for a sweep with '
+        'stages: --on=local or --on=gcloud')
+  jobs = jobs_lib.unfinished(jobs)
   if options.dry_run:
     for job in jobs:
       print(f'# {path_of(job)}\n{dump(task(job, options))}{shlex.join(command(job))}')

@@ -12,6 +12,7 @@ from etils import epath
 from launch import jobs as jobs_lib
 from nfnets_am.storage import leases
 from nfnets_am.storage import run_folder
+from nfnets_am.sweeps import outcomes
 
 # The statuses that do not stay by themselves.
 TO_COME = ('queued', 'running')
@@ -29,7 +30,7 @@ class State:
   Attributes:
     name: of its cell.
     status: 'queued' (also: interrupted, and goes on when a launcher comes to it), 'running',
-      'finished', 'diverged' or 'failed'.
+      'finished', 'diverged', 'failed', or 'not selected' to go on after a stage.
     update: that its last line of metrics, or its status, tells of.
     updates: of the whole run; 0 where it is not known yet.
     reason: why it failed, diverged or stopped.
@@ -58,10 +59,15 @@ def state_of(job: jobs_lib.Job) -> State:
   if kind not in run_folder.DONE:
     if at_work(job):
       kind, reason, left = 'running', '', _seconds_left(job, update, updates, wrote)
+    elif job.dropped or (not job.flags and record['dropped']):
+      # Without an experiment it is as the launcher has last noted it.
+      kind, reason = outcomes.NOT_SELECTED, job.dropped or record['dropped']
     elif record['error']:
       kind, reason = 'failed', record['error']
     elif kind != 'failed':
       reason = f'{kind} before' if kind in ('running', 'stopped') else ''
+      if job.until and job.done:
+        reason = f'waits at {job.until} for the other copies'
       kind = 'queued'
   return State(job.name, kind, update, updates, reason, record['interruptions'], left)
 
@@ -113,7 +119,7 @@ def progress(folder: str | os.PathLike) -> tuple[int, float]:
 
 
 def _seconds_left(job: jobs_lib.Job, update: int, updates: int, wrote: float) -> float | None:
-  run: Any = run_folder.RunFolder(job.folder).read('run.json')
+  run: Any = run_folder.RunFolder(job.folder).record('run.json')
   if not (run and run.get('starts') and updates):
     return None
   start = run['starts'][-1]

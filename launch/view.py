@@ -13,10 +13,11 @@ from rich import table
 
 from launch import jobs as jobs_lib
 from launch import states
+from nfnets_am.sweeps import outcomes
 
 _REFRESH_S = {'live': 2.0, 'lines': 30.0}
 _COLOURS = {'finished': 'green', 'running': 'cyan', 'diverged': 'yellow', 'failed': 'red',
-            'queued': 'default'}
+            'queued': 'default', outcomes.NOT_SELECTED: 'dim'}
 # The live view is for a glance; launch.status has all of them.
 _MOST_ROWS = 20
 

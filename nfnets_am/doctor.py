@@ -66,8 +66,7 @@ def main() -> None:
     print(f'steps of {_STEP_MS.value:g} ms with {run.derived.views} views take {cores:.1f} cores '
           f'like these: {math.ceil(cores / of_host)} hosts of {of_host} cores')
   if _OUT.value:
-    contact_sheet.draw(run.dataset, run.plan, run.dataset.augmentation, run.seeds.augment,
-                       first, pathlib.Path(_OUT.value), images=_IMAGES.value)
+    contact_sheet.draw(run.dataset, first, pathlib.Path(_OUT.value), images=_IMAGES.value)
     print(f'picture {_OUT.value}')
 
 

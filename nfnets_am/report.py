@@ -41,8 +41,8 @@ def main() -> None:
       _EXPERIMENT.value, workdir, _SCALE.value, experiment_file.parse_overrides(_SET.value))
   pages.write(results, workdir, 'report', _command(f'--experiment={_EXPERIMENT.value}'))
   header, rows = figures.table_of(results)
-  printed = table.Table(
-      *header, title=results.sweep.title, caption=figures.caption(results.sweep))
+  caption = ' '.join([figures.caption(results.sweep), *figures.selected(results)])
+  printed = table.Table(*header, title=results.sweep.title, caption=caption)
   for row in rows:
     printed.add_row(*row)
   out = _console()

@@ -18,9 +18,10 @@ _EXPERIMENT = """
       config = schema.get_default()
       config.multiplicity, config.unique, config.budget = cell['multiplicity'], 4, '2 epochs'
       config.data.name, config.data.set, config.data.data_dir = 'stream', 'imagenet2012', 'DATA'
-      config.data.crop, config.data.eval_size = 32, 40
-      config.data.mix, config.data.partners = 'mixup(alpha=0.2) | cutmix()', 'fresh'
-      config.data.randaugment = "randaugment(num_ops=4, magnitude=10, contrast='as_published')"
+      config.data.eval_size = 40
+      config.data.augment = (
+          "crop(32) | flip() | mix('mixup(alpha=0.2) | cutmix()', partners='fresh') | "
+          "randaugment(num_ops=4, magnitude=10, contrast='as_published') | normalise()")
       config.data.lanes, config.data.validation = 2, 6
       config.model.name, config.schedule.peak = 'nfnet_tiny', 0.01
       config.evals.validation = {'name': 'accuracy', 'split': 'validation'}

@@ -19,7 +19,7 @@ NF-ResNet-50 on ImageNet (section 2):
   - Nesterov, and no weight decay on gains and biases [R].
   - Warm-up: 5 epochs, linear from 0 [R]; the paper does not mention one (schedule.warmup).
   - Stochastic depth: block i of 16 has 0.1 i / 16, not rescaled [R].
-  - Images: 224 pixels, tested on the middle of 256 [R] (data.crop, data.eval_crop).
+  - Images: 224 pixels, tested on the middle of 256 [R] (data.augment, data.eval_crop).
   - Learning rates [C]: around 0.1 B / 256 (of U when the batch grows), the rule of [R], 2 to each
     side, 3 where a curve is drawn, and on; one run each [as the paper].
   - Training loss of Figure 3(b): 'a single minibatch' [C]: the first eval_batch = 1,024 training
@@ -28,8 +28,8 @@ NF-ResNet-50 on ImageNet (section 2):
 NFNets (section 5, 'for all other details' Brock et al. 2021b):
   - Warm-up [C]: 5 epochs at multiplicity 1, which is 1563.92 updates, at every multiplicity.
   - Partners of MixUp and CutMix [C]: each view has its own, of another unique image, from as many
-    further images as the update has (data.partners='fresh', the published 2B images).
-  - RandAugment as published, its contrast quirk included [R] (data.randaugment).
+    further images as the update has (partners='fresh', the published 2B images).
+  - RandAugment as published, its contrast quirk included [R].
   - SAM [C]: rho 0.05 (Foret et al. 2021), on the whole batch of a device, since the paper says that
     it doubles the cost; each device has its own ascent (the section `ascent`).
   - bfloat16 images and activations, float32 weights [R]; 1 run each [C].
@@ -109,7 +109,8 @@ def _wide_resnet(config: ml_collections.ConfigDict, cell: Mapping[str, Any]) -> 
 
 
 def _nf_resnet50(config: ml_collections.ConfigDict, cell: Mapping[str, Any]) -> None:
-  _imagenet(config, crop=224, eval_size=224, eval_crop='crop_resize')
+  _imagenet(config, augment=f"{_way(cell['scale'] == 'smoke', 224)} | normalise()", eval_size=224,
+            eval_crop='crop_resize')
   config.update({
       'model': {'name': 'nf_resnet50', 'dropout': 0.25, 'stochastic_depth': 0.1},
       'objective': {'name': 'cross_entropy', 'label_smoothing': 0.1},
@@ -137,12 +138,12 @@ def nfnet(cell: str, **defaults: Any) -> ml_collections.ConfigDict:
   config.views = 32 if smoke else 4096
   config.budget = f'{cell["updates"]} updates'
   config.seed = cell['seed']
-  _imagenet(config, crop=published.train_size, eval_size=published.test_size,
-            eval_crop='resize_crop_32')
-  config.data.mix = 'mixup(alpha=0.2) | cutmix()'
-  config.data.partners = 'fresh'
-  config.data.randaugment = (
+  # MixUp and CutMix on half of the rows each, then RandAugment with its published contrast.
+  mixed = (
+      "mix('mixup(alpha=0.2) | cutmix()', partners='fresh') | "
       f"randaugment(num_ops=4, magnitude={published.randaugment}, contrast='as_published')")
+  _imagenet(config, augment=f'{_way(smoke, published.train_size)} | {mixed} | normalise()',
+            eval_size=published.test_size, eval_crop='resize_crop_32')
   config.data.lanes = 32
   config.model = ml_collections.ConfigDict({
       'name': cell['model'], 'dropout': model_lib.VARIANTS[cell['model']].dropout,
@@ -168,10 +169,14 @@ def nfnet(cell: str, **defaults: Any) -> ml_collections.ConfigDict:
   return config
 
 
+def _way(smoke: bool, size: int) -> str:
+  return f'crop({28 if smoke else size}) | flip()'
+
+
 def _imagenet(
-    config: ml_collections.ConfigDict, *, crop: int, eval_size: int, eval_crop: str) -> None:
+    config: ml_collections.ConfigDict, *, augment: str, eval_size: int, eval_crop: str) -> None:
   config.update({
-      'data': {'name': 'stream', 'set': 'imagenet2012', 'crop': crop, 'eval_size': eval_size,
+      'data': {'name': 'stream', 'set': 'imagenet2012', 'augment': augment, 'eval_size': eval_size,
                'eval_crop': eval_crop},
       'eval_batch': 1024, 'eval_every': '5 percent', 'log_every': '100 updates',
       'checkpoint': {'every': '5 percent'}})
@@ -181,7 +186,7 @@ def _imagenet_smoke(config: ml_collections.ConfigDict) -> None:
   """Pictures of `python -m nfnets_am.data.tools.stand_in --data_dir=runs/data --name=stand_in`."""
   config.data.set = 'stand_in'
   config.data.data_dir = 'runs/data'
-  config.data.crop = config.data.eval_size = 28
+  config.data.eval_size = 28
   config.data.lanes = 1
   config.eval_batch = 16
   config.eval_every = '50 percent'

@@ -219,8 +219,8 @@ def experiment_of(step: Step, devices: int) -> Any:
   schema.validate(config)
   channels = step.image_shape[-1]
   prepare = preparation.ImagePreparation(
-      ops.parse('normalise()'), hand_over.HandOver(), (0.5,) * channels, (0.25,) * channels,
-      tuple(step.image_shape), config.dtype)
+      ops.parse('normalise()').bind((0.5,) * channels, (0.25,) * channels),
+      hand_over.HandOver(), tuple(step.image_shape), config.dtype)
   facts = facts_lib.Facts(config.views, step.num_classes, tuple(step.image_shape), config.dtype)
   derived = derived_lib.derive(config, train_images=config.views, devices=devices)
   return step_lib.make_experiment(config, derived, facts, prepare)

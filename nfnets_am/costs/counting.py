@@ -102,6 +102,6 @@ def _is_jaxpr(x: Any) -> bool:
 
 @functools.cache
 def _init(model: model_lib.Model, channels: int) -> tuple[Any, Any]:
-  """Shapes of the params and the state; they do not depend on the size of the images."""
-  images = jax.ShapeDtypeStruct((1, 64, 64, channels), jnp.float32)
+  """Shapes of the params and the state, made as a run makes them: from images to train on."""
+  images = jax.ShapeDtypeStruct((1, model.train_size, model.train_size, channels), jnp.float32)
   return jax.eval_shape(model.init, jax.random.key(0), images)

@@ -33,8 +33,12 @@ class Workload:
   flops: float
 
 
-def of(config: ml_collections.ConfigDict) -> Workload | None:
+def of(config: ml_collections.ConfigDict, until: str = '') -> Workload | None:
   """Returns what a run of this config computes; None if the size of its data set is not known.
+
+  Args:
+    config: complete.
+    until: a duration after which it ends; '' is its own end.
 
   Raises:
     ConfigError: the config is refused, see config.validate and derived.derive.
@@ -48,8 +52,11 @@ def of(config: ml_collections.ConfigDict) -> Workload | None:
   macs = _macs(json.dumps(config.model.to_dict(), sort_keys=True), size, channels,
                found.num_classes)
   gradients = 1 + config.ascent.get('fraction', 0)
-  views = derived.views * derived.updates
-  return Workload(derived.updates, views, 2.0 * _PASSES * gradients * macs * views)
+  updates = derived.updates
+  if until:
+    updates = min(updates, derived.interval('until', until))
+  views = derived.views * updates
+  return Workload(updates, views, 2.0 * _PASSES * gradients * macs * views)
 
 
 @functools.cache

@@ -66,6 +66,14 @@ def view_words(augment_seed: int, labels: Sequence[str], epoch: np.ndarray, exam
   return np.moveaxis(words, 0, 1)
 
 
+def words(augment_seed: int, label: str, epoch: np.ndarray, example: np.ndarray, view: np.ndarray,
+          blocks: int) -> np.ndarray:
+  """Returns uint32 [4 blocks, R]: block b of `view_words` in rows 4 b to 4 b + 3."""
+  parts = [view_words(augment_seed, [label], epoch, example, view, block=b)[0]
+           for b in range(blocks)]
+  return np.concatenate(parts) if parts else np.zeros((0, len(example)), np.uint32)
+
+
 def integers(words: np.ndarray, bound: int) -> np.ndarray:
   """Maps uint32 words to int32 in [0, bound) by multiply and shift.
 

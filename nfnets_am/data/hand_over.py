@@ -41,21 +41,23 @@ class HandOver:
     """Returns a host's batch as it travels.
 
     Args:
-      batch: 'image' uint8 [R, H, W, C] and other arrays [R, ...]; without 'image', as it is.
+      batch: 'image' and 'partner_image' uint8 [R, H, W, C], where there are, and other arrays.
       devices: of this host; it divides R, and device d takes the d-th part of the rows.
 
     Returns:
-      The batch with 'image' in uint8 or bfloat16, [R, H, W, C] or [devices, H, W, C, R / devices].
+      The batch with images in uint8 or bfloat16, [R, H, W, C] or [devices, H, W, C, R / devices].
     """
-    if 'image' not in batch:
-      return batch
-    image = batch['image']
+    images = {key: self._pack(batch[key], devices)
+              for key in ('image', 'partner_image') if key in batch}
+    return {**batch, **images}
+
+  def _pack(self, image: np.ndarray, devices: int) -> np.ndarray:
     if self.table is not None:
       image = self.table[image, np.arange(image.shape[-1])]
     if self.double_transpose:
       image = image.reshape((devices, -1) + image.shape[1:])
       image = np.ascontiguousarray(np.moveaxis(image, 1, -1))
-    return {**batch, 'image': image}
+    return image
 
   def unpack(self, image: jax.Array) -> jax.Array:
     """Returns [B, H, W, C] of what arrived on a device: that, or [1, H, W, C, B]."""
@@ -64,16 +66,14 @@ class HandOver:
 
 def make_hand_over(
     augmentation: ops.Augmentation, *, hand_over: str, double_transpose: bool, dtype: str,
-    mean: tuple[float, ...], std: tuple[float, ...],
 ) -> HandOver:
   """Returns the way of the images of data.hand_over and data.double_transpose.
 
   Args:
-    augmentation: what normalises.
+    augmentation: an image's way, bound to the data set's numbers.
     hand_over: 'uint8' or 'bfloat16'.
     double_transpose: whether images travel as [H, W, C, B].
     dtype: that the model computes in.
-    mean, std: per channel, in [0, 1].
 
   Raises:
     ConfigError: an unknown way, or normalised bfloat16 is not what the model would see.
@@ -83,13 +83,15 @@ def make_hand_over(
         f'data.hand_over={hand_over!r}; allowed: {" or ".join(map(repr, HAND_OVERS))}')
   table = None
   if hand_over == 'bfloat16':
-    if dtype != 'bfloat16' or augmentation.float_ops:
+    normalise = augmentation.normalise
+    if (dtype != 'bfloat16' or normalise.per_image
+        or augmentation.at + 1 < len(augmentation.labels)):
       raise errors.ConfigError(
           f"data.hand_over='bfloat16' with dtype={dtype!r} and data.augment={augmentation.text!r}; "
-          "allowed: dtype='bfloat16' and no op behind normalise()")
-    # [256, 1, 1, C], so that `finish` itself says what each byte becomes.
+          "allowed: dtype='bfloat16', no op behind normalise(), and no mean of each image's own")
+    # [256, 1, 1, C], so that `normalised` itself says what each byte becomes.
     levels = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None, None],
-                             (256, 1, 1, len(mean)))
+                             (256, 1, 1, len(normalise.mean)))
     table = np.asarray(
-        augmentation.finish(jnp.asarray(levels), {}, mean, std).astype(jnp.bfloat16))[:, 0, 0]
+        augmentation.normalised(jnp.asarray(levels)).astype(jnp.bfloat16))[:, 0, 0]
   return HandOver(table, double_transpose)

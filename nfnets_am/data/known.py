@@ -1,7 +1,10 @@
 """Sizes of known data sets, for plans that are made where the data are not."""
 
+import functools
 from typing import Any
 from typing import NamedTuple
+
+from nfnets_am.data import ops
 
 
 class Known(NamedTuple):
@@ -35,4 +38,9 @@ def training_set(data: Any) -> Known | None:
   facts = KNOWN.get(data.set.removeprefix('tfds:'))
   return facts and Known(
       data.get('train_images') or facts.train_images - data.validation,
-      facts.image_shape or (data.crop, data.crop, 3), facts.num_classes)
+      facts.image_shape or (_crop(data.augment),) * 2 + (3,), facts.num_classes)
+
+
+@functools.cache
+def _crop(augment: str) -> int | None:
+  return ops.parse(augment).crop

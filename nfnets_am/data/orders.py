@@ -65,6 +65,36 @@ def class_batches(labels: np.ndarray, unique: int, *, classes: int = 4) -> Order
   return of_pass
 
 
+def pairs(labels: np.ndarray, unique: int) -> tuple[Order, Order]:
+  """Disjoint pairs: two shuffled passes make one of N rows with a partner each (Summers 2021).
+
+  Each of the two is cut into pairs, so that an image is in one pair of it; an odd one is left out.
+  An epoch then shows every image twice, as a row's own or as a partner. The one update that both
+  passes share may hold an image twice.
+
+  Args:
+    labels: int32 [N].
+    unique: U.
+
+  Returns:
+    The orders of the first and of the second images of the pairs.
+
+  Raises:
+    ConfigError: N is odd, and updates of U would need all N images.
+  """
+  total = len(labels)
+  if total // 2 * 2 // unique < total // unique:
+    raise errors.ConfigError(
+        f"partners='pairs' with {total} images and {unique} in an update: one image finds no "
+        'partner; allowed: an even number of images, or updates that do not divide it')
+
+  def half(seed: int, epoch: int, which: int) -> np.ndarray:
+    passes = [permutation(total, seed, 2 * epoch + i)[:total // 2 * 2] for i in (0, 1)]
+    return np.concatenate([images[which::2] for images in passes])
+
+  return (lambda seed, epoch: half(seed, epoch, 0)), (lambda seed, epoch: half(seed, epoch, 1))
+
+
 def permutation(examples: int, seed: int, epoch: int) -> np.ndarray:
   """Returns the numbers 0 .. N - 1 in the order of a pass: int32 [N].
 

@@ -1,7 +1,6 @@
 """The device's end of an input of images: from what arrived to what the model takes."""
 
 from collections.abc import Mapping
-from collections.abc import Sequence
 import dataclasses
 from typing import Any
 
@@ -12,35 +11,34 @@ import numpy as np
 from nfnets_am.data import hand_over as hand_over_lib
 from nfnets_am.data import ops
 from nfnets_am.data import views as views_lib
-from nfnets_am.data.memory import batches as memory_batches
+from nfnets_am.data.ops import arrays
+from nfnets_am.data.ops import augmentation as augmentation_lib
 
 Batch = Mapping[str, Any]
 # What the way of a batch needs and a model does not.
-_TRAVELS = ('image', 'draws', 'example', 'partner_example')
+_TRAVELS = frozenset(
+    prefix + key for prefix in ('', 'partner_') for key in ('image', 'draws', 'example', 'index'))
 
 
 @dataclasses.dataclass(frozen=True)
 class ImagePreparation:
-  """Gathers, unpacks, normalises and casts images.
+  """Gathers, unpacks, augments, normalises and casts images.
 
   Attributes:
-    augmentation: its ops from `normalise` on run here; all of them where views are drawn here.
+    augmentation: an image's way, with the data set's mean and deviation.
     hand_over: how images come from the host.
-    mean, std: of the data set, per channel, in [0, 1].
     image_shape: (H, W, C) of a view.
     dtype: that the model computes in.
-    on_device: whether views are drawn here, from a pool of stored images.
-    mixed: whether rows have partners.
+    start: place of the first op of the augmentation that runs here, at most that of `normalise`.
+    on_device: whether images are stored here, in a pool, and rows are numbers of them.
   """
 
   augmentation: ops.Augmentation
   hand_over: hand_over_lib.HandOver
-  mean: Sequence[float]
-  std: Sequence[float]
   image_shape: tuple[int, int, int]
   dtype: Any = 'float32'
+  start: int = 0
   on_device: bool = False
-  mixed: bool = False
 
   def pack(self, batch: Batch, devices: int) -> Batch:
     """Returns a host's batch as it travels; see HandOver.pack."""
@@ -57,13 +55,20 @@ class ImagePreparation:
       'inputs' [B, H, W, C] in `dtype`, 'label' int32 [B]; mixed rows also have 'partner_label' and
       'weight', see classification.targets.
     """
-    if self.on_device:
-      batch = memory_batches.apply_on_device(self.augmentation, pool, batch)
-    images = self.hand_over.unpack(batch['image'])
-    if not self.hand_over.normalised:
-      images = self.augmentation.finish(images, batch['draws'], self.mean, self.std)
+    if self.hand_over.normalised:
+      images = self.hand_over.unpack(batch['image'])
+    else:
+      lanes = [self._lane(pool, batch, prefix) for prefix in ('', 'partner_')
+               if prefix + 'draws' in batch]
+      images, _ = self.augmentation.follow(arrays.JAX, self.start, None, *lanes)
     rows = {key: value for key, value in batch.items() if key not in _TRAVELS}
     return rows | {'inputs': images.astype(self.dtype)}
+
+  def _lane(self, pool: jax.Array | None, batch: Batch, prefix: str) -> augmentation_lib.Lane:
+    draws = batch[prefix + 'draws']
+    if self.on_device:
+      return augmentation_lib.Lane(pool, draws, batch[prefix + 'index'])
+    return augmentation_lib.Lane(self.hand_over.unpack(batch[prefix + 'image']), draws)
 
   def prepare_stored(self, batch: Batch) -> dict[str, Any]:
     """Returns the rows of an evaluation step on one device.
@@ -76,7 +81,7 @@ class ImagePreparation:
       The same with 'inputs' in place of 'image'.
     """
     rows = {key: value for key, value in batch.items() if key not in _TRAVELS}
-    images = self.augmentation.finish(batch['image'], {}, self.mean, self.std)
+    images = self.augmentation.normalised(batch['image'])
     return rows | {'inputs': images.astype(self.dtype)}
 
   def batch_spec(self, rows: int, *, raw: bool = False) -> dict[str, Any]:
@@ -87,20 +92,35 @@ class ImagePreparation:
       raw: whether they are raw images (multiplicity 0), neither drawn for nor mixed.
     """
     number = jax.ShapeDtypeStruct((rows,), jnp.int32)
-    spec = {'label': number, 'example': number, 'draws': {} if raw else self._draws_spec(number)}
-    if self.mixed and not raw:
-      spec |= {'partner_label': number, 'partner_example': number,
-               'weight': jax.ShapeDtypeStruct((rows,), jnp.float32)}
-    if self.on_device:
-      return spec | {'index': number}
+    spec = {'label': number, 'example': number, 'draws': {}}
+    prefixes, way = [''], self.augmentation
+    if not raw:
+      spec['draws'] = self._draws_spec(rows, None)
+      if way.mix:
+        spec |= {'partner_label': number, 'partner_example': number,
+                 'weight': jax.ShapeDtypeStruct((rows,), jnp.float32)}
+        if way.mixed_at >= self.start:
+          spec['partner_draws'] = self._draws_spec(rows, way.mixed_at)
+          prefixes.append('partner_')
+    for prefix in prefixes:
+      spec |= ({prefix + 'index': number} if self.on_device
+               else {prefix + 'image': self._image_spec(rows)})
+    return spec
+
+  def _image_spec(self, rows: int) -> jax.ShapeDtypeStruct:
     packed = self.pack({'image': np.zeros((1, *self.image_shape), np.uint8)}, 1)['image']
     shape = (rows, *packed.shape[1:])
     if self.hand_over.double_transpose:
       shape = (*packed.shape[:-1], rows)
-    return spec | {'image': jax.ShapeDtypeStruct(shape, packed.dtype)}
+    return jax.ShapeDtypeStruct(shape, packed.dtype)
 
-  def _draws_spec(self, number: jax.ShapeDtypeStruct) -> dict[str, Any]:
-    one = np.zeros(1, np.int32)
-    drawn = self.augmentation.draws(0, views_lib.Rows(one, one, one), *self.image_shape[:2])
-    here = drawn if self.on_device else {k: drawn[k] for k in self.augmentation.float_ops}
-    return jax.tree.map(lambda _: number, here)
+  def _draws_spec(self, rows: int, stop: int | None) -> dict[str, Any]:
+    """The draws of the ops that run here, up to `stop`."""
+    one, way, size = np.zeros(1, np.int32), self.augmentation, self.image_shape[:2]
+    row = views_lib.Rows(one, one, one)
+    drawn = way.draws(0, row, *size, stop=stop)
+    if stop is None and way.mix:
+      label = way.labels[way.mixed_at]
+      _, drawn[label] = way.mix.draws(0, label, row, one, *size)
+    here = {label: drawn[label] for label in way.labels[self.start:] if label in drawn}
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct((rows, *x.shape[1:]), x.dtype), here)

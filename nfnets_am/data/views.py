@@ -47,6 +47,8 @@ class ViewPlan:
     host_group: neighbouring hosts that read the same images and draw different views of them
       (distributed batch augmentation, Hoffer et al. 2020 sec. 4.5); 1 is none.
     ordering: of the images of a pass, see orders.py; None is shuffled passes.
+    partner_ordering: of the images that those are mixed with, where partners are disjoint pairs of
+      a pass (orders.pairs).
   """
   examples: int
   unique: int
@@ -58,6 +60,10 @@ class ViewPlan:
   hosts: int = 1
   host_group: int = 1
   ordering: orders.Order | None = None
+  partner_ordering: orders.Order | None = None
+
+  # Numbers of the groups of images that partners come from, see pairing.pair.
+  groups = (0,)
 
   def __post_init__(self):
     if not 1 <= self.unique <= self.examples:
@@ -129,6 +135,34 @@ class ViewPlan:
       example, view = np.tile(ids, len(views)), np.add.outer(views, before).ravel()
     return Rows(example, np.full(len(example), epoch, np.int32), view)
 
+  def together(self) -> tuple['ViewPlan', np.ndarray]:
+    """Returns the plan that one host would have, and this host's rows in its updates: int32 [R]."""
+    whole = dataclasses.replace(self, host=0, hosts=1, host_group=1)
+    rows = np.arange(whole.rows, dtype=np.int32)
+    by_image = (rows.reshape(self.unique, -1) if self.layout == 'image_major'
+                else rows.reshape(-1, self.unique).T)
+    first = self.host % self.host_group * self.copies
+    mine = by_image[self.first:self.first + self.share, first:first + self.copies]
+    return whole, (mine if self.layout == 'image_major' else mine.T).reshape(-1)
+
+  def elsewhere(self, update: int) -> int:
+    """Returns another update of the same pass, half a pass away: its images are other ones.
+
+    It gives partners to mix with. Every image is a partner as often as it is a row's own.
+
+    Raises:
+      errors.ConfigError: a pass has no two updates of different images.
+    """
+    steps = self.examples // self.unique
+    if steps < 2:
+      raise errors.ConfigError(
+          f'{self.unique} fresh partners for {self.unique} unique images of an update need '
+          f'{2 * self.unique} images, but there are {self.examples}; allowed: fewer unique images, '
+          "or partners='batch'")
+    epoch, step = divmod(update, self.updates_per_pass)
+    return (epoch * self.updates_per_pass
+            + (step + steps // 2 * self._visits) % self.updates_per_pass)
+
   def order(self, epoch: int) -> np.ndarray:
     """Returns the images of a pass in the order in which updates take them: int32 [at most N]."""
     return _ordered(self._ordering, self.shuffle_seed, epoch)[0]
@@ -150,6 +184,12 @@ class ViewPlan:
   def _visits(self) -> int:
     """Consecutive updates that hold the same images."""
     return max(self.multiplicity, 1) if self.neighbouring else 1
+
+
+def positions(plan: ViewPlan) -> np.ndarray:
+  """Returns the number of each row's unique image within an update over all hosts: int32 [R]."""
+  images = np.arange(plan.first, plan.first + plan.share, dtype=np.int32)
+  return (np.repeat if plan.layout == 'image_major' else np.tile)(images, plan.copies)
 
 
 @functools.lru_cache(maxsize=4)

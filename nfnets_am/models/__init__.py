@@ -4,13 +4,17 @@ import functools
 from typing import Any
 
 from nfnets_am.core import registry
+from nfnets_am.models import inception_v3
 from nfnets_am.models import nf_resnet
 from nfnets_am.models import nfnet
+from nfnets_am.models import preact_resnet
 from nfnets_am.models import resnet_tiny
 from nfnets_am.models import wide_resnet
 from nfnets_am.models.model import Model
 
 MODELS = registry.Registry('model', {
+    'inception_v3': inception_v3.create,
+    'preact_resnet_18': preact_resnet.create,
     'resnet_tiny': resnet_tiny.create,
     'wide_resnet': wide_resnet.create,
     'wide_resnet_tiny': wide_resnet.create_tiny,

@@ -14,23 +14,40 @@ from nfnets_am.core import registry
 HE_NORMAL = hk.initializers.VarianceScaling(2.0, 'fan_in', 'normal')
 FAN_IN_NORMAL = hk.initializers.VarianceScaling(1.0, 'fan_in', 'normal')
 FAN_IN = hk.initializers.VarianceScaling(1.0, 'fan_in', 'truncated_normal')
+GLOROT_UNIFORM = hk.initializers.VarianceScaling(1.0, 'fan_avg', 'uniform')
+
+Padding = str | tuple[tuple[int, int], tuple[int, int]]
 
 
 class Conv2D(hk.Module):
-  """A convolution with SAME padding, NHWC images and HWIO weights."""
+  """A convolution of NHWC images with HWIO weights."""
 
-  def __init__(self, channels: int, kernel: int, stride: int = 1, with_bias: bool = True,
-               name: str | None = None):
+  def __init__(self, channels: int, kernel: int | tuple[int, int], stride: int = 1,
+               with_bias: bool = True, name: str | None = None, *, padding: Padding = 'SAME',
+               w_init: hk.initializers.Initializer = HE_NORMAL):
+    """Makes the convolution.
+
+    Args:
+      channels: of the output.
+      kernel: side of a square, or (height, width).
+      stride: in both directions.
+      with_bias: whether a bias is added.
+      name: of the module.
+      padding: 'SAME', 'VALID', or what is put (before, after) each of height and width. 'SAME' puts
+        the odd row after the image: at stride 2 that is (0, 1) for a kernel of 3 and an even image.
+      w_init: of the weights.
+    """
     super().__init__(name=name)
-    self.channels, self.kernel, self.stride = channels, kernel, stride
-    self.with_bias = with_bias
+    self.kernel = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+    self.channels, self.stride, self.with_bias = channels, stride, with_bias
+    self.padding, self.w_init = padding, w_init
 
   def __call__(self, x: jax.Array) -> jax.Array:
-    """Maps [B, H, W, C] to [B, H / stride, W / stride, channels]."""
-    shape = (self.kernel, self.kernel, x.shape[-1], self.channels)
-    w = hk.get_parameter('w', shape, jnp.float32, HE_NORMAL)
+    """Maps [B, H, W, C] to [B, H / stride, W / stride, channels], less without padding."""
+    shape = (*self.kernel, x.shape[-1], self.channels)
+    w = hk.get_parameter('w', shape, jnp.float32, self.w_init)
     x = jax.lax.conv_general_dilated(
-        x, w.astype(x.dtype), (self.stride, self.stride), 'SAME',
+        x, w.astype(x.dtype), (self.stride, self.stride), self.padding,
         dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
     if not self.with_bias:
       return x

@@ -42,7 +42,7 @@ def number_rows(results: reduction.Results) -> list[tuple[str, ...]]:
       rows.append((name, first.where, text, 'not run here', '', ''))
       continue
     if best is None:
-      total = sum(len(cell.runs) for cell in matching)
+      total = sum(cell.counted for cell in matching)
       rows.append((name, first.where, text, missing(matching), '', f'0/{total}'))
       continue
     summary = best.summaries[first.metric]
@@ -55,7 +55,7 @@ def number_rows(results: reduction.Results) -> list[tuple[str, ...]]:
     measured = (f'{mean:{quantity.digits}} ± {deviation:{quantity.digits}}'
                 + (f' ({claims.name_of(at)})' if at else ''))
     rows.append((name, first.where, text, measured, ', '.join(differences),
-                 f'{summary.runs}/{len(best.runs)}'))
+                 f'{summary.runs}/{best.counted}'))
   return rows
 
 

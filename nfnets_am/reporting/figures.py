@@ -1,5 +1,6 @@
 """Results to a table, a file of all runs and a page."""
 
+import collections
 from collections.abc import Sequence
 import csv
 import io
@@ -11,6 +12,7 @@ from etils import epath
 
 from nfnets_am.reporting import comparison
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
 
 # Runs or cells that a page names one by one.
@@ -37,7 +39,7 @@ def table_of(results: reduction.Results) -> tuple[list[str], list[list[str]]]:
     rows.append([
         *(str(cell.key.get(key, '')) for key in keys),
         *(_entry(one, metric, sweep.tune) for one, metric in zip(shown, metrics, strict=True)),
-        f'{summary.runs if summary else 0}/{len(cell.runs)}', str(cell.derived.get('views', '?')),
+        f'{summary.runs if summary else 0}/{cell.counted}', str(cell.derived.get('views', '?')),
         *(('?', '?') if math.isnan(total) else (f'{total:,}', f'{total / least:.3g} x')),
         reduction.state_of([run for one in grid for run in one.runs])])
   return header, rows
@@ -59,6 +61,12 @@ def caption(sweep: experiment_file.Sweep) -> str:
              f'chosen by {sweep.selected_by(sweep.metric)}, a diverged run counting as the worst.')
   return (f'Mean ± standard deviation (ddof 0) of {counted} finished runs of a cell.{tuned} '
           'Compute is the views trained on, against the least of the cells.')
+
+
+def selected(results: reduction.Results) -> list[str]:
+  """Returns a line for each way in which copies were selected: '3 of 20 kept by ... (2 cells)'."""
+  counts = collections.Counter(cell.selected for cell in results.cells if cell.selected)
+  return [f'{text} ({count} cell{"s" * (count > 1)}).' for text, count in counts.items()]
 
 
 def csv_rows(results: reduction.Results, others: Sequence[str] = ()) -> list[list[Any]]:
@@ -100,12 +108,13 @@ def markdown(results: reduction.Results, command: str, picture_name: str = 'repo
     lines += table_lines(*comparison.peak_rows(results))
   if sweep.numbers or sweep.claims or sweep.peak_over:
     lines += ['## All cells', '']
-  lines += [*table_lines(*table_of(results)), caption(sweep), '']
+  lines += [*table_lines(*table_of(results)), caption(sweep), *selected(results), '']
   edges = comparison.edges(results)
   if edges:
     lines += [f'The best {sweep.tune} still lies on an edge of its grid in {len(edges)} cells, '
               'which launch.sweep would extend: ' + '; '.join(edges[:_NAMED]) + '.', '']
-  troubled = [run for run in results.runs if run.status != 'finished']
+  troubled = [run for run in results.runs
+              if run.status not in ('finished', outcomes.NOT_SELECTED)]
   if troubled:
     lines += ['## Runs that are not finished', '']
     # What went wrong comes first; of a sweep that has just begun a list of all would be long.

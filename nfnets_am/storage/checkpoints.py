@@ -8,12 +8,14 @@ from collections.abc import Sequence
 import os
 from typing import Any
 
+from absl import logging
 from etils import epath
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from nfnets_am.core import errors
 from nfnets_am.core import quantities
+from nfnets_am.storage import digests
 from nfnets_am.storage import leases
 
 
@@ -21,6 +23,10 @@ def exist(folder: str | os.PathLike) -> bool:
   """Returns whether a folder, which may be missing, holds a finished checkpoint."""
   return (epath.Path(folder).is_dir()
           and Checkpoints(folder, read_only=True).latest() is not None)
+
+
+class DamagedError(errors.UserError):
+  """A checkpoint cannot be read, or holds other arrays than were saved."""
 
 
 class Checkpoints:
@@ -92,7 +98,7 @@ class Checkpoints:
           update, metrics=metrics,
           args=ocp.args.Composite(
               train_state=ocp.args.StandardSave(train_state),
-              loop=ocp.args.JsonSave(loop)))
+              loop=ocp.args.JsonSave({**loop, 'digests': digests.of(train_state)})))
     except Exception as e:  # orbax and tensorstore raise many types; all mean that it is not saved.
       raise self._not_saved(e) from e
 
@@ -118,23 +124,60 @@ class Checkpoints:
       The train state, placed on all devices, and the loop's numbers.
 
     Raises:
-      UserError: the files are damaged or of another model.
+      DamagedError: the files are damaged or of another model.
     """
     try:
       restored = self._manager.restore(
           update, args=ocp.args.Composite(
               train_state=ocp.args.StandardRestore(abstract_state), loop=ocp.args.JsonRestore()))
     except Exception as e:
-      before = [u for u in self.all() if u < update]
-      way_on = f'go on from update {before[-1]}' if before else 'begin again'
-      raise errors.UserError(
-          f'the checkpoint {self.folder / str(update)} cannot be read ({_first_line(e)}); remove '
-          f'that folder to {way_on}') from e
-    return restored['train_state'], restored['loop']
+      raise self._damaged(update, _first_line(e)) from e
+    state, loop = restored['train_state'], restored['loop']
+    saved = loop.pop('digests', None)
+    if saved is not None and saved != (found := digests.of(state)):
+      wrong = sum(a != b for a, b in zip(saved, found, strict=False))
+      raise self._damaged(
+          update, f'{wrong} of its {len(saved)} arrays are not what was saved')
+    return state, loop
+
+  def newest(self, abstract_state: Any) -> tuple[int, Any, dict[str, Any]] | None:
+    """Loads the newest checkpoint that can be read, removes later ones, and the log says so.
+
+    Args:
+      abstract_state: as of `restore`.
+
+    Returns:
+      Its update, the state and the loop's numbers; None if there is no checkpoint.
+
+    Raises:
+      DamagedError: none of them can be read.
+    """
+    damaged = []
+    for update in reversed(self.all()):
+      try:
+        found = self.restore(update, abstract_state)
+      except DamagedError as e:
+        damaged.append((update, e))
+        continue
+      for later, error in damaged:
+        logging.warning('%s; the run goes on from update %d', error, update)
+        # Else it could not be saved again.
+        self._manager.delete(later)
+      return update, *found
+    if damaged:
+      raise damaged[0][1]
+    return None
 
   def close(self) -> None:
     """Waits for what is being saved and lets the files go."""
     self._manager.close()
+
+  def _damaged(self, update: int, why: str) -> 'DamagedError':
+    before = [u for u in self.all() if u < update]
+    way_on = f'go on from update {before[-1]}' if before else 'begin again'
+    return DamagedError(
+        f'the checkpoint {self.folder / str(update)} cannot be read ({why}); remove that folder to '
+        f'{way_on}')
 
   def _not_saved(self, error: Exception) -> errors.UserError:
     kept = ', '.join(map(str, self.all())) or 'none'

@@ -24,6 +24,9 @@ STALE_S = 120.0
 # An object store has no exclusive create: of several who write, the last one holds the lease, and
 # by then all have written.
 _SETTLE_S = 3.0
+# What a lease's file holds, at least.
+_FIELDS = {'token': str, 'machine': str, 'pid': int, 'started': str, 'beats': int,
+           'time': (int, float)}
 
 
 def is_local(path: str | os.PathLike) -> bool:
@@ -132,11 +135,15 @@ class Lease:
 def holder(path: str | os.PathLike) -> dict[str, Any] | None:
   """Returns what a lease's file says, or None if there is none that can be read."""
   try:
-    return json.loads(epath.Path(path).read_text())
+    found = json.loads(epath.Path(path).read_text())
   except FileNotFoundError:
     return None
   except ValueError:
     return None  # Cut off by a full disk: nobody's.
+  # Neither is what somebody else has written there.
+  whole = isinstance(found, dict) and all(
+      isinstance(found.get(key), kind) for key, kind in _FIELDS.items())
+  return found if whole else None
 
 
 def gone(found: dict[str, Any]) -> bool:

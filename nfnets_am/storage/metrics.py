@@ -19,6 +19,7 @@ from nfnets_am.storage import leases
 
 # Bytes from the end of a file, more than the lines of an update take.
 _BLOCK = 2048
+_WAY_ON = "put the file back as it was, or remove the run's folder to begin again"
 
 
 class MetricsFile:
@@ -26,17 +27,31 @@ class MetricsFile:
 
   Objects of a bucket cannot grow: there the file is written anew by `sync` and `close`, which is
   what a checkpoint counts on, and lines since then are only in memory.
+
+  Attributes:
+    lines: that are there, with those that are only in memory.
   """
 
-  def __init__(self, path: str | os.PathLike, *, update: int):
+  def __init__(self, path: str | os.PathLike, *, update: int, lines: int | None = None):
     """Opens the file to go on after `update`; lines of later updates are cut off.
 
+    Args:
+      path: of the file.
+      update: of the checkpoint that the run goes on from.
+      lines: that there must be up to it; None is any number.
+
     Raises:
-      UserError: a line before the last is not JSON, or the file cannot be written.
+      UserError: a line before the last is not JSON, lines are missing, or the file cannot be
+        written.
     """
     self.path = epath.Path(path)
     self._file = None
     kept = [line for line, _ in _lines_until(self.path, update)]
+    if lines is not None and len(kept) != lines:
+      raise errors.UserError(
+          f'{self.path} holds {len(kept)} lines up to update {update}, and the checkpoint of that '
+          f'update was saved after {lines}; {_WAY_ON}')
+    self.lines = len(kept)
     # In a bucket: all lines, and how many of them are written.
     self._lines, self._written = kept, -1
     if not leases.is_local(path):
@@ -49,6 +64,7 @@ class MetricsFile:
 
   def write(self, line: Mapping[str, Any]) -> None:
     """Appends one line; 'update' is one of its keys."""
+    self.lines += 1
     if self._file is None:
       self._lines.append(json.dumps(line).encode() + b'\n')
       return
@@ -94,7 +110,8 @@ def _lines_until(path: epath.Path, update: int) -> list[tuple[bytes, dict[str, A
       if parsed['update'] > update:
         break
     except (ValueError, KeyError, TypeError):
-      raise errors.UserError(f'{path}: line {number + 1} is not a line of metrics') from None
+      raise errors.UserError(
+          f'{path}: line {number + 1} is not a line of metrics; {_WAY_ON}') from None
     kept.append((line, parsed))
   return kept
 

@@ -43,16 +43,17 @@ class Progress:
     if self._began is None:
       # The first update compiles, which says nothing of the speed.
       self._began, self._first = now, update
-    speed = (update - self._first) / max(now - self._began, 1e-9)
-    text = f'loss {loss:.3f}, {speed:.1f} updates/s, {speed * self._views:.0f} views/s'
+    text = f'loss {loss:.3f}'
+    if update > self._first:
+      speed = (update - self._first) / max(now - self._began, 1e-9)
+      text += f', {speed:.1f} updates/s, {speed * self._views:.0f} views/s'
+      if not self._bar:
+        text += f', {_span((self._updates - update) / speed)} left'
     if self._bar:
       self._bar.update(self._task, completed=update, text=text)
     elif self._shown and (now - self._logged >= self._every_s or update == self._updates):
       self._logged = now
-      left = (self._updates - update) / max(speed, 1e-9)
-      logging.info('update %d/%d, %s, %s left', update, self._updates, text,
-                   time.strftime('%H:%M:%S', time.gmtime(left)) if left < 86400
-                   else f'{left / 86400:.1f} days')
+      logging.info('update %d/%d, %s', update, self._updates, text)
 
   def say(self, text: str) -> None:
     """Prints a line beside the bar, or logs it."""
@@ -64,3 +65,9 @@ class Progress:
   def close(self) -> None:
     if self._bar:
       self._bar.stop()
+
+
+def _span(seconds: float) -> str:
+  if seconds >= 86400:
+    return f'{seconds / 86400:.1f} days'
+  return time.strftime('%H:%M:%S', time.gmtime(seconds))

@@ -19,6 +19,7 @@ import sys
 import time
 from typing import Any
 
+from absl import logging
 from etils import epath
 
 from nfnets_am.config import identity
@@ -47,6 +48,7 @@ class RunFolder:
     self._writer = writer
     self._lock = None
     self._lease: leases.Lease | None = None
+    self._name = ''
 
   def open(self, config: Any, defaults: Mapping[str, Any]) -> None:
     """Takes the folder for a run of `config`.
@@ -72,7 +74,8 @@ class RunFolder:
     except OSError as e:
       raise errors.UserError(f'workdir {self.path} cannot be written: {e.strerror}') from None
     flat = identity.to_json(config)
-    before = self.read('config.json')
+    self._name = identity.run_name(flat, defaults)
+    before = self._config()
     if before is None:
       self.write('config.json', flat)
       return
@@ -83,6 +86,27 @@ class RunFolder:
         raise errors.UserError(
             f'{self.path} holds a run with {key}={before.get(key)!r}, this config says '
             f'{flat.get(key)!r}; take another workdir, or the same config to resume')
+
+  def _config(self) -> dict[str, Any] | None:
+    """Returns config.json, or None if this run is to write it.
+
+    Raises:
+      UserError: it is lost or damaged, and the folder holds a run of another config.
+    """
+    before, lost = None, 'is missing'
+    try:
+      before = self.read('config.json')
+    except errors.UserError as e:
+      lost = 'cannot be read'
+      logging.warning('%s; it is written anew if this is the same run', e)
+    if before is not None:
+      return before
+    known = (self.record('run.json') or {}).get('name')
+    if known is not None and known != self._name:
+      raise errors.UserError(
+          f'{self.path / "config.json"} {lost}, and run.json tells of a run {known}, where this '
+          f'config is {self._name}; take another workdir, or the same config to resume')
+    return None
 
   def close(self) -> None:
     """Lets the folder go."""
@@ -108,7 +132,7 @@ class RunFolder:
     """Adds this start to run.json: where it begins, and with which code and libraries."""
     if not self._writer:
       return
-    starts = (self.read('run.json') or {}).get('starts', [])
+    starts = (self.record('run.json') or {}).get('starts', [])
     starts.append({
         'update': update,
         'time': time.strftime('%Y-%m-%dT%H:%M:%S%z'),
@@ -118,7 +142,7 @@ class RunFolder:
         'python': platform.python_version(),
         'versions': versions(),
     })
-    self.write('run.json', {'derived': derived, 'starts': starts})
+    self.write('run.json', {'name': self._name, 'derived': derived, 'starts': starts})
 
   def set_status(self, status: str, **details: Any) -> None:
     """Writes status.json: one of STATUSES, with details such as the update and the reason."""
@@ -127,8 +151,18 @@ class RunFolder:
       self.write('status.json', {'status': status, **details})
 
   def status(self) -> dict[str, Any]:
-    """Returns status.json, or {'status': 'missing'}."""
-    return self.read('status.json') or {'status': 'missing'}
+    """Returns status.json, or {'status': 'missing'} if there is none that can be read."""
+    found = self.record('status.json')
+    # Nothing depends on it: the checkpoints say where the run stands.
+    return found if isinstance(found, dict) and 'status' in found else {'status': 'missing'}
+
+  def record(self, name: str) -> Any | None:
+    """Returns a JSON file that no run depends on: None, and a warning, if it cannot be read."""
+    try:
+      return self.read(name)
+    except errors.UserError as e:
+      logging.warning('%s; it is written anew', e)
+      return None
 
   def read(self, name: str) -> Any | None:
     """Returns a JSON file of the folder, or None if there is none.

@@ -12,6 +12,7 @@ from nfnets_am.costs import workload
 from nfnets_am.storage import run_folder
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
+from nfnets_am.sweeps import selection
 from nfnets_am.sweeps import tuning
 
 
@@ -24,8 +25,7 @@ class Entry:
     title: of its report.
     models, datasets: names that its configs have.
     runs: folder's name -> what it computes, or None if that is not known.
-    states: folder's name -> status of its run, 'missing', or outcomes.OTHER; empty without a
-      workdir.
+    states: folder's name -> status of its run as in outcomes.RunResult; empty without a workdir.
   """
 
   path: pathlib.Path
@@ -44,8 +44,29 @@ def read(path: pathlib.Path, scale: str = '', reader: outcomes.Reader | None = N
   return Entry(
       path, sweep.title, tuple(dict.fromkeys(run.config.model.name for run in runs)),
       tuple(dict.fromkeys(run.config.data.set for run in runs)),
-      {run.name: workload.of(run.config) for run in runs},
-      {run.name: reader.read(run).status for run in runs} if reader else {})
+      {run.name: load for group in selection.copies(runs)
+       for run, load in zip(group, _loads(sweep, group), strict=True)},
+      _states(sweep, runs, reader) if reader else {})
+
+
+def _loads(sweep: experiment_file.Sweep, group: Sequence[experiment_file.Run]
+           ) -> list[workload.Workload | None]:
+  """What each copy of a cell computes; after a stage, as if the first ones went on."""
+  kept = sweep.stages.keep if sweep.stages else len(group)
+  return [workload.of(run.config, '' if place < kept else sweep.stages.until)
+          for place, run in enumerate(group)]
+
+
+def _states(sweep: experiment_file.Sweep, runs: Sequence[experiment_file.Run],
+            reader: outcomes.Reader) -> dict[str, str]:
+  """The status of each run; of a run that two cells share, of the one that needs it."""
+  states: dict[str, str] = {}
+  for group in selection.copies(runs):
+    found, _ = selection.apply(sweep.stages, [reader.read(run) for run in group])
+    for run, result in zip(group, found, strict=True):
+      if states.get(run.name, outcomes.NOT_SELECTED) == outcomes.NOT_SELECTED:
+        states[run.name] = result.status
+  return states
 
 
 def find(folder: str | os.PathLike) -> list[pathlib.Path]:
@@ -82,5 +103,5 @@ def row_of(name: str, models: Sequence[str], datasets: Sequence[str],
 def state_of(states: Iterable[str]) -> str:
   """Returns '12 finished, 1 running, 30 missing' of the states of runs."""
   counts = collections.Counter(states)
-  order = (*run_folder.STATUSES[1:], 'running', outcomes.OTHER, 'missing')
+  order = (*run_folder.STATUSES[1:], 'running', outcomes.NOT_SELECTED, outcomes.OTHER, 'missing')
   return ', '.join(f'{counts[state]:,} {state}' for state in order if state in counts)

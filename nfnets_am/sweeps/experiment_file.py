@@ -17,6 +17,7 @@ from nfnets_am.config import identity
 from nfnets_am.core import errors
 from nfnets_am.core import quantities
 from nfnets_am.sweeps import paper
+from nfnets_am.sweeps import stages as stages_lib
 from nfnets_am.training import sections
 
 
@@ -36,6 +37,8 @@ class Sweep:
       value beyond is added (see tuning.py); 0 leaves the grid as it is.
     select: the split that chooses the best value for a metric of 'test': 'test' itself, as papers
       that tune on it do, or 'validation'.
+    stages: of the copies of a cell that begin, which go on; None lets all go on. The numbers of a
+      cell are then of those that went on (selection.py).
     peak_over: a key of the cells, such as 'epochs', over which the report also shows the best.
     panels: the plots of the paper's figure; without them every metric is drawn over the updates.
     numbers: what the paper prints.
@@ -51,6 +54,7 @@ class Sweep:
   tune: str = ''
   tune_factor: float = 0.0
   select: str = 'test'
+  stages: stages_lib.Selection | None = None
   peak_over: str = ''
   panels: tuple[paper.Panel, ...] = ()
   numbers: tuple[paper.Number, ...] = ()

@@ -18,6 +18,8 @@ from nfnets_am.sweeps import experiment_file
 
 # The folder holds a run, but not of the config that is asked for.
 OTHER = 'other config'
+# One of several copies, of which others went on; see selection.py.
+NOT_SELECTED = 'not selected'
 History = dict[str, list[tuple[int, float]]]
 
 
@@ -27,11 +29,13 @@ class RunResult:
 
   Attributes:
     cell: the arguments of get_config.
-    status: of status.json, 'missing', or OTHER.
+    status: of status.json, 'missing', OTHER or NOT_SELECTED.
     reason: why it stands so, or ''.
     derived: derived numbers, empty if it never started.
     final: 'split/key' -> value of the last evaluation; empty unless finished.
     folder: where it lies; '' is nowhere.
+    update: that its status tells of, 0 if of none.
+    counts: whether its cell's numbers are to rest on it.
   """
 
   cell: Mapping[str, Any]
@@ -40,11 +44,13 @@ class RunResult:
   derived: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   final: Mapping[str, float] = dataclasses.field(default_factory=dict)
   folder: str = ''
+  update: int = 0
+  counts: bool = True
 
   @property
   def done(self) -> bool:
-    """Whether it has come to an end of its own: finished or diverged."""
-    return self.status in run_folder.DONE
+    """Whether nothing is left to run: it finished, diverged, or was not selected."""
+    return self.status in (*run_folder.DONE, NOT_SELECTED)
 
   @functools.cached_property
   def history(self) -> History:
@@ -85,8 +91,8 @@ def read_run(folder: str | os.PathLike, cell: Mapping[str, Any],
       after a default has changed, counts as not there: its status is OTHER, and the reason names
       the key. None asks for no config.
 
-  Raises:
-    UserError: a file is damaged.
+  Returns:
+    Its result; a run with a damaged file is 'failed', and the reason names the file.
   """
   return _result(_read_folder(os.fspath(folder)), cell, expected)
 
@@ -103,6 +109,14 @@ class _Folder:
 
 
 def _read_folder(path: str) -> _Folder:
+  try:
+    return _whole_folder(path)
+  except errors.UserError as e:
+    # One run's damage is one run's failure.
+    return _Folder(path, None, {'status': 'failed', 'reason': str(e)}, {}, {})
+
+
+def _whole_folder(path: str) -> _Folder:
   status = _json(os.path.join(path, 'status.json')) or {'status': 'missing'}
   final: dict[str, float] = {}
   if status['status'] == 'finished':
@@ -122,7 +136,7 @@ def _result(folder: _Folder, cell: Mapping[str, Any], expected: Mapping[str, Any
     # Two cells may be one training, said in two ways: what depends on the way is the cell's own.
     derived = derived and {**derived, **_said(expected)}
   return RunResult(cell, folder.status['status'], folder.status.get('reason', ''), derived,
-                   folder.final, folder.path)
+                   folder.final, folder.path, folder.status.get('update', 0))
 
 
 def _said(config: Mapping[str, Any]) -> dict[str, Any]:

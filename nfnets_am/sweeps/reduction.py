@@ -15,6 +15,7 @@ from nfnets_am.core import quantities
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import paper
+from nfnets_am.sweeps import selection
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,12 +48,19 @@ class Cell:
     summaries: metric -> Summary; a metric that no finished run has is missing.
     scores: metric -> what the cell is chosen by: the mean of the runs that count, of which a
       diverged one has the worst value there is; a metric without a run that is done is missing.
+    selected: in words, which of its runs went on after a stage; '' without stages.
   """
 
   key: Mapping[str, Any]
   runs: tuple[outcomes.RunResult, ...]
   summaries: Mapping[str, Summary]
   scores: Mapping[str, float]
+  selected: str = ''
+
+  @property
+  def counted(self) -> int:
+    """How many runs its numbers are to rest on: those that a stage has selected, else all."""
+    return sum(run.counts for run in self.runs) or len(self.runs)
 
   @property
   def done(self) -> bool:
@@ -84,7 +92,7 @@ class Cell:
   def history(self, metric: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns (updates [T], mean [T], deviation [T]) of a metric over the finished runs."""
     curves = [dict(run.history[metric]) for run in self.runs
-              if run.status == 'finished' and metric in run.history]
+              if run.counts and run.status == 'finished' and metric in run.history]
     updates = sorted(set.intersection(*map(set, curves))) if curves else []
     if not updates:
       return np.zeros(0), np.zeros(0), np.zeros(0)
@@ -173,17 +181,19 @@ def reduce(sweep: experiment_file.Sweep, runs: Sequence[experiment_file.Run],
   """
   shown = (sweep.metric, *sweep.others)
   metrics = dict.fromkeys((*shown, *map(sweep.selected_by, shown)))
-  groups: dict[str, list[outcomes.RunResult]] = {}
-  for run in runs:
-    groups.setdefault(cells_lib.cell_name(_without(run.cell, 'seed')), []).append(reader.read(run))
-  return Results(sweep, tuple(_cell(group, metrics, sweep.best_of) for group in groups.values()))
+  return Results(sweep, tuple(
+      _cell(*selection.apply(sweep.stages, [reader.read(run) for run in group]), metrics,
+            sweep.best_of)
+      for group in selection.copies(runs)))
 
 
-def _cell(runs: Sequence[outcomes.RunResult], metrics: Sequence[str], best_of: int) -> Cell:
+def _cell(runs: Sequence[outcomes.RunResult], selected: str, metrics: Sequence[str], best_of: int
+          ) -> Cell:
   summaries, scores = {}, {}
-  diverged = sum(run.status == 'diverged' for run in runs)
+  counting = [run for run in runs if run.counts]
+  diverged = sum(run.status == 'diverged' for run in counting)
   for metric in metrics:
-    values = [run.final[metric] for run in runs if metric in run.final]
+    values = [run.final[metric] for run in counting if metric in run.final]
     if values:
       summaries[metric] = summarise(values, metric, best_of)
     if diverged:
@@ -191,7 +201,7 @@ def _cell(runs: Sequence[outcomes.RunResult], metrics: Sequence[str], best_of: i
       scores[metric] = float(np.mean(_counting(values, metric, best_of)))
     elif values:
       scores[metric] = summaries[metric].mean
-  return Cell(_without(runs[0].cell, 'seed'), tuple(runs), summaries, scores)
+  return Cell(_without(runs[0].cell, 'seed'), tuple(runs), summaries, scores, selected)
 
 
 def summarise(values: Sequence[float], metric: str, best_of: int = 0) -> Summary:
@@ -227,10 +237,13 @@ def best_cell(cells: Sequence[Cell], metric: str) -> Cell | None:
 
 
 def state_of(runs: Sequence[outcomes.RunResult]) -> str:
-  """Returns 'finished', or what the runs are that did not: '1 diverged, 1 missing'."""
+  """Returns 'finished', or what the runs are that did not: '1 diverged, 1 missing'.
+
+  Runs that were not selected are left out: nothing is wrong with them, and nothing to come.
+  """
   others: dict[str, int] = {}
   for run in runs:
-    if run.status != 'finished':
+    if run.status not in ('finished', outcomes.NOT_SELECTED):
       others[run.status] = others.get(run.status, 0) + 1
   return ', '.join(f'{count} {status}' for status, count in sorted(others.items())) or 'finished'
 

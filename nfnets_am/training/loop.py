@@ -102,6 +102,9 @@ class _Loop:
         for one in run.evaluations]
     # Sums over the updates since the last line of training metrics.
     self._sums = sums_lib.Sums()
+    # Of metrics, that the checkpoint counts on which this start goes on from.
+    self._lines: int | None = None
+    self._metrics: metrics_lib.MetricsFile | None = None
     self._sinks: list[Any] = []
     self._progress: progress_lib.Progress | None = None
 
@@ -114,7 +117,9 @@ class _Loop:
       run_lib.print_derived(derived)
     self._folder.set_status('running', update=start, updates=derived.updates)
     if self._writer:
-      self._sinks.append(metrics_lib.MetricsFile(self._folder.path / 'metrics.jsonl', update=start))
+      self._metrics = metrics_lib.MetricsFile(
+          self._folder.path / 'metrics.jsonl', update=start, lines=self._lines)
+      self._sinks.append(self._metrics)
       if self._run.config.tensorboard:
         self._sinks.append(metrics_lib.TensorBoard(self._folder.path / 'tensorboard', update=start))
     self._progress = progress_lib.Progress(
@@ -132,13 +137,12 @@ class _Loop:
 
   def _start(self) -> tuple[Any, int]:
     """Returns the placed train state and its update: of the newest checkpoint, or the first."""
-    update = self._checkpoints.latest()
-    if update is None:
+    found = starts.newest(self._checkpoints, self._run.experiment, self._run.backend)
+    if found is None:
       train_state = self._run.start(self._run.backend)
       return train_state, int(train_state.update)
-    train_state, loop = starts.restore(
-        self._checkpoints, update, self._run.experiment, self._run.backend)
-    self._sums = sums_lib.Sums(loop['sums'])
+    update, train_state, loop = found
+    self._sums, self._lines = sums_lib.Sums(loop['sums']), loop.get('lines')
     return train_state, update
 
   def _updates(self, train_state: Any, start: int, stop: signals.StopSignal) -> dict[str, Any]:
@@ -168,8 +172,9 @@ class _Loop:
       evaluated = self._milestone(update, train_state, leaving)
       if leaving and update < derived.updates:
         return self._stopped(update, 'a signal' if stopping else 'until')
-    # What the last update did to the weights, no later loss of training shows.
-    for name, loss in evaluated.items():
+    # What the last update did to the weights, no later loss of training shows. A start that finds
+    # all updates done knows of it from what was written.
+    for name, loss in (evaluated or self._written(derived.updates)).items():
       if name.endswith('/loss') and not math.isfinite(loss):
         return self._diverged(derived.updates, f'on the split {name.removesuffix("/loss")!r} ')
     return {'status': 'finished', 'update': derived.updates, 'updates': derived.updates}
@@ -206,7 +211,8 @@ class _Loop:
       for sink in self._sinks:
         sink.sync()
       self._checkpoints.save(update, parallel.over_all_hosts(train_state, step_lib.AXES),
-                             {'sums': self._sums.state()}, evaluated)
+                             {'sums': self._sums.state(),
+                              'lines': self._metrics.lines if self._metrics else None}, evaluated)
     return evaluated
 
   def _evaluate(self, update: int, one: Any, evaluator: evaluator_lib.Evaluator,
@@ -218,6 +224,13 @@ class _Loop:
     if predicted and self._writer:
       predictions.write(self._folder.path / 'predictions' / f'{one.name}.npz', predicted)
     return {f'{one.name}/{key}': value for key, value in result.items()}
+
+  def _written(self, update: int) -> dict[str, float]:
+    """Returns 'NAME/METRIC' -> value of the evaluations that metrics.jsonl holds for an update."""
+    lines = metrics_lib.read_end(self._folder.path / 'metrics.jsonl', update)
+    names = {one.name for one, _, _ in self._evaluations}
+    return {f'{line["split"]}/{key}': value for line in lines if line['split'] in names
+            for key, value in line.items() if isinstance(value, float)}
 
   def _left_out(self) -> dict[str, int]:
     """Returns how many bad records of the training set are left out, if any are."""

@@ -124,6 +124,20 @@ def restore(store: checkpoints.Checkpoints, update: int, experiment: step_lib.Ex
   return parallel.for_backend(state, step_lib.AXES, backend), loop
 
 
+def newest(store: checkpoints.Checkpoints, experiment: step_lib.Experiment, backend: str
+           ) -> tuple[int, step_lib.TrainState, dict[str, Any]] | None:
+  """Returns update, state and the loop's numbers of the newest checkpoint that can be read, if any.
+
+  Raises:
+    UserError: there are checkpoints, and none can be read.
+  """
+  if not store.all():
+    return None
+  shapes = experiment.placed_shapes(jax.device_count())
+  update, state, loop = store.newest(parallel.shardings(step_lib.AXES, shapes))
+  return update, parallel.for_backend(state, step_lib.AXES, backend), loop
+
+
 def change_one_bit(params: Any, seed: int, module: str = '') -> Any:
   """Returns params with one weight moved to the float32 above or below (Summers 2021, sec. 5.4.1).
 

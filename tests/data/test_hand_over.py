@@ -18,8 +18,8 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def _make(augment='normalise()', dtype='bfloat16', hand_over='uint8', double_transpose=False):
   return hand_over_lib.make_hand_over(
-      ops.parse(augment), hand_over=hand_over, double_transpose=double_transpose, dtype=dtype,
-      mean=_MEAN, std=_STD)
+      ops.parse(augment).bind(_MEAN, _STD), hand_over=hand_over,
+      double_transpose=double_transpose, dtype=dtype)
 
 
 @pytest.mark.parametrize('double_transpose', [False, True])
@@ -29,7 +29,8 @@ def test_devices_find_their_rows_as_the_step_normalises_them(form, double_transp
   image = np.random.default_rng(0).integers(0, 256, (6, 4, 5, 3), dtype=np.uint8)
   packed = way.pack({'image': image, 'label': np.arange(6)}, devices=3)
   assert packed['image'].dtype == jnp.dtype(form)
-  finish = lambda x: ops.parse('normalise()').finish(x, {}, _MEAN, _STD).astype(jnp.bfloat16)
+  bound = ops.parse('normalise()').bind(_MEAN, _STD)
+  finish = lambda x: bound.normalised(x).astype(jnp.bfloat16)
   # As parallel.shard hands them to each device.
   parts = packed['image'].reshape((3, -1) + packed['image'].shape[1:])
   for device, part in enumerate(parts):
@@ -52,7 +53,8 @@ def test_nothing_travels_where_views_are_drawn_on_the_device():
 
 
 @pytest.mark.parametrize('augment, dtype', [
-    ('normalise()', 'float32'), ('normalise() | cutout(length=2)', 'bfloat16')])
+    ('normalise()', 'float32'), ('normalise() | cutout(length=2)', 'bfloat16'),
+    ('normalise(mean=0, per_image=True)', 'bfloat16')])
 def test_what_the_model_would_not_see_is_refused(augment, dtype):
   with pytest.raises(errors.ConfigError, match="data.hand_over='bfloat16' with dtype"):
     _make(augment, dtype, hand_over='bfloat16')

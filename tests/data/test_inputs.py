@@ -66,25 +66,30 @@ def test_a_run_is_built_from_the_config(stored):
 
 
 @pytest.mark.parametrize('changes, message', [
-    ({'augment': 'flip() | normalise()'}, "no key 'data.augment'"),
-    ({'lanes': 3}, 'data.lanes=3'), ({'lanes': 8, 'partners': 'batch'}, 'over 8 groups'),
+    ({'augment': 'flip() | normalise()'}, 'allowed: a way that begins with a crop'),
+    ({'augment': "crop(16) | mix('mixup()', partners='pairs') | normalise()"},
+     "partners='pairs', which a streamed set lacks; allowed: 'batch', 'fresh'"),
+    ({'augment': "crop(16) | mix('mixup()') | normalise()", 'lanes': 8}, 'over 8 groups'),
+    ({'augment': 'crop(16) | randaugment(magnitude=5) | normalise()'}, "needs the key 'contrast'"),
+    ({'augment': 'crop(0) | normalise()'}, 'crop has size=0'),
+    ({'augment': 'crop(16) | normalise() | cutout(18)'}, 'images of 16x16'),
+    ({'apply': 'gpu'}, "data.apply='gpu'"), ({'lanes': 3}, 'data.lanes=3'),
     ({'eval_crop': 'crop'}, "unknown evaluation crop 'crop'"),
-    ({'randaugment': 'flip()'}, 'allowed: one call'),
-    ({'randaugment': 'randaugment(magnitude=5)'}, "needs the key 'contrast'"),
     ({'test_split': 'test'}, "no split 'test'"),
-    ({'train_images': 10}, "no key 'data.train_images': the input 'stream'.*allowed: .*crop"),
-    ({'crop': 0}, 'data.crop is 0'), ({'crop': -1}, 'data.crop is -1')])
+    ({'crop': 16}, "no key 'data.crop'"),
+    ({'train_images': 10}, "no key 'data.train_images': the input 'stream'")])
 def test_refuses(stored, changes, message):
   with pytest.raises((errors.ConfigError, errors.UserError), match=message):
     _build(stored, **changes)
 
 
-def test_streaming_keys_are_refused_for_sets_in_memory():
-  config = schema.get_default()
-  config.unique = 8
-  config.data.mix = 'cutmix()'
-  with pytest.raises(errors.ConfigError,
-                     match="data.mix='cutmix\\(\\)': the input 'memory' has no key 'mix'"):
+@pytest.mark.parametrize('augment, message', [
+    ('crop(16) | normalise()', r'has crop\(\), which a set in memory lacks; allowed: cutout, flip'),
+    ("mix('cutmix()', partners='fresh') | normalise()", "allowed: order.name='shuffled'")])
+def test_what_a_set_in_memory_lacks_is_refused_by_name(augment, message):
+  config = sections.override(schema.get_default(), {
+      'unique': 8, 'data.augment': augment, 'order.name': 'class_batches'})
+  with pytest.raises(errors.ConfigError, match=message):
     run_lib.build(config)
 
 

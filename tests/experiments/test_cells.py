@@ -11,6 +11,7 @@ from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.data import known
+from nfnets_am.data import ops
 from nfnets_am.optim import schedules
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import paper
@@ -162,11 +163,11 @@ def test_the_recipe_of_sam_and_of_each_variant():
   assert f5.ascent.to_dict() == {
       'name': 'sam', 'rho': 0.05, 'synchronised': False, 'fraction': 1.0}
   assert (f5.multiplicity, f5.schedule.peak) == (16, 0.8)
-  assert (f5.data.crop, f5.data.eval_size, f5.model.dropout) == (416, 544, 0.5)
-  assert 'magnitude=15' in f5.data.randaugment and f5.ema == 0.99999
+  assert (ops.parse(f5.data.augment).crop, f5.data.eval_size, f5.model.dropout) == (416, 544, 0.5)
+  assert 'magnitude=15' in f5.data.augment and f5.ema == 0.99999
   f2 = _config('table1', 'model=nfnet_f2')
-  assert (f2.data.crop, f2.data.eval_size, f2.model.dropout) == (256, 352, 0.4)
-  assert 'magnitude=10' in f2.data.randaugment and f2.ascent.name == 'none'
+  assert (ops.parse(f2.data.augment).crop, f2.data.eval_size, f2.model.dropout) == (256, 352, 0.4)
+  assert 'magnitude=10' in f2.data.augment and f2.ascent.name == 'none'
   assert _derive(f5).epochs == pytest.approx(33.749, abs=1e-3)
 
 

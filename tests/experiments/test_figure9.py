@@ -25,7 +25,7 @@ def _built(cell):
   schema.validate(config)
   derived = derived_lib.derive(config, train_images=50_000)
   prepare = preparation.ImagePreparation(
-      ops.parse('normalise()'), hand_over.HandOver(), (0.5,) * 3, (0.25,) * 3, _SHAPE)
+      ops.parse('normalise()').bind((0.5,) * 3, (0.25,) * 3), hand_over.HandOver(), _SHAPE)
   return config, derived, step_lib.make_experiment(
       config, derived, facts.Facts(50_000, 100, _SHAPE), prepare)
 

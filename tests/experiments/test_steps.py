@@ -59,17 +59,21 @@ def _step(config):
   numbers = ('budget', 'checkpoint', 'eval_batch', 'eval_every', 'evals', 'log_every',
              'multiplicity', 'neighbouring', 'schedule', 'seed', 'seeds', 'unique', 'views')
   left = {key: value for key, value in identity.flatten(config)
-          if key.split('.')[0] not in numbers and not key.startswith('data.randaugment')}
+          if key.split('.')[0] not in numbers}
+  # What a host does leaves the step alone, but for the size of its views.
+  if config.data.name == 'stream':
+    way = _augmentation(config)
+    left |= {'data.augment': [way.crop, way.mix is not None]}
   return json.dumps([left, config.schedule.name, config.multiplicity > 0, _derive(config).views])
 
 
 def _augmentation(config):
-  return ops.parse(config.data.get('augment', 'normalise()'))
+  return ops.parse(config.data.augment).bind((0.5,) * 3, (0.5,) * 3)
 
 
 def _batch(config, derived, shape):
   """The arrays of one update on one device, and the pool that views are drawn from there."""
-  if config.data.get('apply') == 'device':
+  if config.data.apply == 'device':
     images = known.KNOWN[config.data.set].train_images
     split = sources.Split(np.zeros((images, *shape), np.uint8), np.zeros(images, np.int32))
     plan = views.ViewPlan(
@@ -82,7 +86,7 @@ def _batch(config, derived, shape):
     rows = np.zeros(derived.views, np.int32)
     batch = {'image': jax.ShapeDtypeStruct((derived.views, *shape), jnp.uint8), 'label': rows,
              'example': rows, 'draws': {}}
-    if config.data.get('mix'):
+    if _augmentation(config).mix:
       batch |= {'partner_label': rows, 'partner_example': rows, 'weight': rows.astype(np.float32)}
     pool = None
   return pool, jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), batch)
@@ -95,9 +99,10 @@ def test_the_step_traces_at_full_size(cell):
   config = _config(cell)
   found, derived = known.training_set(config.data), _derive(config)
   shape = found.image_shape
+  on_device = config.data.apply == 'device'
   prepare = preparation.ImagePreparation(
-      _augmentation(config), hand_over.HandOver(), (0.5,) * 3, (0.5,) * 3, shape, config.dtype,
-      on_device=config.data.get('apply') == 'device', mixed=bool(config.data.get('mix')))
+      _augmentation(config), hand_over.HandOver(), shape, config.dtype,
+      start=0 if on_device else _augmentation(config).at, on_device=on_device)
   experiment = step_lib.make_experiment(
       config, derived, facts.Facts(found.train_images, found.num_classes, shape, config.dtype),
       prepare)

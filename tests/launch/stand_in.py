@@ -1,7 +1,7 @@
 """Stands in for training in the tests of the launcher: the same files, signals and exit statuses.
 
 `--config=KIND` says what becomes of it: fine, held (its first start goes on until a signal), crash,
-diverge, killed_twice, stopped_once.
+diverge, killed_twice, stopped_once. `--until='4 updates'` is as that of nfnets_am.train.
 """
 
 import argparse
@@ -19,6 +19,7 @@ def main() -> int:
   parser = argparse.ArgumentParser()
   parser.add_argument('--config')
   parser.add_argument('--workdir')
+  parser.add_argument('--until', default='8 updates')
   known, _ = parser.parse_known_args()
   if known.config == 'crash':
     print('error: this config is refused', file=sys.stderr)
@@ -38,7 +39,9 @@ def main() -> int:
     f.write(f'{first}\n')
   starts = len((folder.path / 'begun.txt').read_text().splitlines())
   updates = 8
+  folder.write('run.json', {'derived': {'updates_per_epoch': 4, 'views': 8, 'updates': updates}})
   folder.set_status('running', update=first, updates=updates)
+  last = int(known.until.split()[0])
   for update in range(first + 1, updates + 1):
     time.sleep(0.05)
     with open(metrics, 'a') as f:
@@ -47,7 +50,7 @@ def main() -> int:
       time.sleep(0.05)
     if known.config == 'killed_twice' and starts <= 2:
       os.kill(os.getpid(), signal.SIGKILL)
-    if stop or (known.config == 'stopped_once' and starts == 1):
+    if stop or update == last < updates or (known.config == 'stopped_once' and starts == 1):
       folder.set_status('stopped', update=update, updates=updates)
       return 75
     if known.config == 'diverge':

@@ -1,5 +1,6 @@
 """What a launcher does when runs crash, diverge and are killed, and when it is killed itself."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import time
 
 import pytest
 
+from launch import jobs as jobs_lib
 from launch import local
 from launch import scheduler
 from launch import states
@@ -104,6 +106,27 @@ def test_two_launchers_share_the_runs_out(tmp_path):
     assert (a.wait(100), b.wait(100)) == (0, 0)
   for job in launcher.jobs(tmp_path, *kinds):
     assert _lines(job, 'begun.txt') == ['0'] and len(_lines(job, 'ended.txt')) == 1
+
+
+def test_launchers_agree_on_who_goes_on_after_a_stage(tmp_path):
+  """One of three is killed and comes again; of equal copies the first two go on."""
+  kinds = ['staged'] * 5
+  jobs = launcher.jobs(tmp_path, *['fine'] * 5)
+  with _start(tmp_path, *kinds, at_once=1) as a, _start(tmp_path, *kinds, at_once=1) as b:
+    with _start(tmp_path, *kinds) as killed:
+      _wait_for(lambda: any(states.progress(job.folder)[0] > 1 for job in jobs))
+      killed.kill()
+    with _start(tmp_path, *kinds) as again:
+      assert (a.wait(100), b.wait(100), again.wait(100)) == (0, 0, 0)
+  assert [job.status()['status'] for job in jobs] == ['finished'] * 2 + ['stopped'] * 3
+  assert [job.status()['update'] for job in jobs] == [8, 8, 4, 4, 4]
+  # No update was made twice, and the ends are noted for those who only see the folders.
+  for job, count in zip(jobs, (8, 8, 4, 4, 4), strict=True):
+    assert [json.loads(x)['update'] for x in _lines(job, 'metrics.jsonl')] == [
+        *range(1, count + 1)]
+    assert len(_lines(job, 'ended.txt')) == (count == 8)
+    state = states.state_of(jobs_lib.Job(job.name, job.folder, ()))
+    assert state.status == ('finished' if count == 8 else 'not selected')
 
 
 @pytest.mark.parametrize('how', [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])

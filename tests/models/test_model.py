@@ -15,15 +15,16 @@ from nfnets_am.models import model as model_lib
 def test_the_head_is_the_last_linear(name):
   model = models.create_model(name, 7)
   assert model.name == name
-  images = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+  images = jax.ShapeDtypeStruct((1, model.train_size, model.train_size, 3), jnp.float32)
   params, _ = jax.eval_shape(model.init, jax.random.key(0), images)
   assert {key: w.shape[-1] for key, w in params[model.head].items()} == {'w': 7, 'b': 7}
 
 
-@pytest.mark.parametrize('name', ['wide_resnet', 'resnet_tiny', 'nf_resnet50', 'nfnet_f0'])
+@pytest.mark.parametrize('name', [
+    'inception_v3', 'nf_resnet50', 'nfnet_f0', 'preact_resnet_18', 'resnet_tiny', 'wide_resnet'])
 def test_outputs_are_logits_and_features(name):
   model = models.create_model(name, 7)
-  images = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+  images = jax.ShapeDtypeStruct((1, model.test_size, model.test_size, 3), jnp.float32)
   params, state = jax.eval_shape(model.init, jax.random.key(0), images)
   outputs, after = jax.eval_shape(
       lambda *args: model.apply(*args, model_lib.EVALUATION), params, state, None, images)

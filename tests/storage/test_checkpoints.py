@@ -92,3 +92,40 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
   other = _state(0)._replace(params={'linear': {'w': np.zeros((5, 3), np.float32)}})
   with pytest.raises(errors.UserError, match='7 cannot be read.*begin again'):
     store.restore(7, _shapes(other))
+
+
+def test_the_newest_that_can_be_read_takes_over(tmp_path, caplog):
+  store = checkpoints.Checkpoints(tmp_path, keep=3)
+  for update in (1, 2, 3):
+    store.save(update, _state(update), {'sums': {}})
+  store.wait()
+  for update in (2, 3):
+    for path in (tmp_path / str(update) / 'train_state').rglob('*'):
+      if path.is_file() and path.stat().st_size:
+        path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+  update, state, loop = store.newest(_shapes(_state(0)))
+  assert (update, int(state.update), loop) == (1, 1, {'sums': {}})
+  assert 'the run goes on from update 1' in caplog.text
+  assert store.all() == [1]
+  store.save(2, _state(2), {'sums': {}})
+  store.wait()
+  assert store.all() == [1, 2]
+
+
+@pytest.mark.parametrize('bit', [0, 7, 31])
+def test_one_flipped_bit_is_noticed(tmp_path, monkeypatch, bit):
+  store = checkpoints.Checkpoints(tmp_path, keep=1)
+  store.save(7, _state(7), {})
+  store.wait()
+  read = store._manager.restore
+
+  def flipped(*args, **kwargs):
+    found = read(*args, **kwargs)
+    w = np.array(found['train_state'].params['linear']['w'])
+    w.view(np.uint32)[1, 2] ^= np.uint32(1 << bit)
+    found['train_state'].params['linear']['w'] = parallel.replicate(w)
+    return found
+
+  monkeypatch.setattr(store._manager, 'restore', flipped)
+  with pytest.raises(checkpoints.DamagedError, match='1 of its 5 arrays are not what was saved'):
+    store.restore(7, _shapes(_state(0)))

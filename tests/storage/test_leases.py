@@ -66,3 +66,13 @@ def test_a_file_cut_off_by_a_full_disk_is_nobodys(tmp_path, text):
   lease = leases.Lease(tmp_path / 'x.lease')
   assert lease.acquire()
   lease.release()
+
+
+@pytest.mark.parametrize('content', ['5', '[]', '{}', '{"token": 1}', 'null', ''])
+def test_what_is_no_lease_is_nobodys(tmp_path, content):
+  path = tmp_path / 'x.lease'
+  path.write_text(content)
+  assert leases.holder(path) is None
+  lease = leases.Lease(path)
+  assert lease.acquire()
+  lease.release()

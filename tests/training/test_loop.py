@@ -3,6 +3,7 @@
 import json
 import pathlib
 import random
+import shutil
 import signal
 import time
 
@@ -84,28 +85,85 @@ def test_a_finished_run_is_not_repeated(uninterrupted):
   assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
-@pytest.mark.slow
-def test_a_truncated_checkpoint_is_named_and_the_one_before_stays(tmp_path):
-  workdir = tmp_path / 'run'
+@pytest.fixture(scope='module')
+def stopped(tmp_path_factory):
+  """A run with two checkpoints that a signal has stopped."""
+  workdir = tmp_path_factory.mktemp('stopped') / 'run'
   with _start(workdir) as process:
     _wait_for_update(workdir, 24, process)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=120)
-  steps = sorted(int(p.name) for p in (workdir / 'checkpoints').iterdir() if p.name.isdigit())
-  assert len(steps) == 2
-  for path in (workdir / 'checkpoints' / str(steps[1]) / 'train_state').rglob('*'):
+  return workdir
+
+
+def _steps(workdir):
+  return sorted(int(p.name) for p in (workdir / 'checkpoints').iterdir() if p.name.isdigit())
+
+
+def _damage(workdir, update):
+  for path in (workdir / 'checkpoints' / str(update) / 'train_state').rglob('*'):
     if path.is_file() and path.stat().st_size:
       path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+
+
+@pytest.mark.slow
+def test_a_truncated_checkpoint_is_named_and_the_one_before_takes_over(
+    stopped, uninterrupted, tmp_path):
+  workdir = shutil.copytree(stopped, tmp_path / 'run')
+  steps = _steps(workdir)
+  assert len(steps) == 2
+  _damage(workdir, steps[1])
+  done = commands.train(workdir, _LONGER)
+  assert f'checkpoints/{steps[1]} cannot be read' in done.stderr
+  assert f'the run goes on from update {steps[0]}' in done.stderr
+  _same_end(uninterrupted, workdir)
+
+
+@pytest.mark.slow
+def test_without_a_good_checkpoint_the_sentence_says_how_to_go_on(stopped, tmp_path):
+  workdir = shutil.copytree(stopped, tmp_path / 'run')
+  for update in _steps(workdir):
+    _damage(workdir, update)
   done = commands.run('nfnets_am.train', f'--config={commands.TINY}', f'--workdir={workdir}',
                       _LONGER)
-  assert done.returncode == 1
   error = [line for line in done.stderr.splitlines() if line.startswith('error: ')]
-  assert len(error) == 1 and f'checkpoints/{steps[1]} cannot be read' in error[0]
-  assert f'go on from update {steps[0]}' in error[0]
-  assert 'Traceback' not in done.stderr
-  # What the sentence says works.
-  (workdir / 'checkpoints' / str(steps[1])).rename(tmp_path / 'damaged')
+  assert done.returncode == 1 and len(error) == 1 and 'Traceback' not in done.stderr
+  assert f'checkpoints/{_steps(workdir)[-1]} cannot be read' in error[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('lines', [None, 0, 1])
+def test_metrics_that_are_shorter_than_the_checkpoint_are_refused(stopped, tmp_path, lines):
+  workdir = shutil.copytree(stopped, tmp_path / 'run')
+  metrics = workdir / 'metrics.jsonl'
+  if lines is None:
+    metrics.unlink()
+  else:
+    metrics.write_text(''.join(metrics.read_text().splitlines(keepends=True)[:lines]))
+  done = commands.run('nfnets_am.train', f'--config={commands.TINY}', f'--workdir={workdir}',
+                      _LONGER)
+  error = [line for line in done.stderr.splitlines() if line.startswith('error: ')]
+  assert done.returncode == 1 and len(error) == 1
+  assert f'holds {lines or 0} lines up to update {_steps(workdir)[-1]}' in error[0]
+  assert "put the file back as it was, or remove the run's folder" in error[0]
+
+
+@pytest.mark.slow
+def test_records_that_nothing_depends_on_are_written_anew(stopped, uninterrupted, tmp_path):
+  workdir = shutil.copytree(stopped, tmp_path / 'run')
+  for name in ('status.json', 'run.json', 'config.json'):
+    (workdir / name).write_text('')
   commands.train(workdir, _LONGER)
+  _same_end(uninterrupted, workdir)
+
+
+@pytest.mark.slow
+def test_a_lost_config_is_no_way_to_another_run(stopped, tmp_path):
+  workdir = shutil.copytree(stopped, tmp_path / 'run')
+  (workdir / 'config.json').unlink()
+  done = commands.run('nfnets_am.train', f'--config={commands.TINY}', f'--workdir={workdir}',
+                      '--config.budget=61 updates')
+  assert done.returncode == 1 and 'config.json is missing, and run.json tells of' in done.stderr
 
 
 @pytest.mark.slow
@@ -124,6 +182,12 @@ def test_a_last_update_that_ruins_the_weights_ends_the_run_as_diverged(tmp_path)
   assert done.returncode == 76, done.stderr
   assert json.loads((tmp_path / 'status.json').read_text())['reason'] == (
       "the loss on the split 'test' of update 1 is not finite")
+  # Killed between its last checkpoint and its status, it is no other run.
+  (tmp_path / 'status.json').write_text('{"status": "running", "update": 1, "updates": 1}')
+  done = commands.run('nfnets_am.train', f'--config={commands.TINY}', f'--workdir={tmp_path}',
+                      '--config.schedule.peak=1e38', '--config.budget=1 updates')
+  assert done.returncode == 76, done.stderr
+  assert json.loads((tmp_path / 'status.json').read_text())['status'] == 'diverged'
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def experiment(monkeypatch):
         'model.name': 'linear', 'objective.name': 'twice', 'objective.step': 0.2,
         'data.augment': 'normalise()', **changes})
     prepare = preparation.ImagePreparation(
-        ops.parse('normalise()'), hand_over.HandOver(), (0.5,), (0.25,), _SHAPE)
+        ops.parse('normalise()').bind((0.5,), (0.25,)), hand_over.HandOver(), _SHAPE)
     return step_lib.make_experiment(
         config, derived_lib.derive(config, train_images=1000, devices=devices),
         facts.Facts(1000, 7, _SHAPE), prepare)

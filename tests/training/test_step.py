@@ -37,7 +37,8 @@ def _experiment(*, views=8, model=None, devices=1, **values):
   derived = derived_lib.derive(config, train_images=1000, devices=devices)
   return step_lib.make_experiment(
       config, derived, facts.Facts(1000, 7, _SHAPE, config.dtype), preparation.ImagePreparation(
-          ops.parse('normalise()'), hand_over.HandOver(), (0.5,), (0.25,), _SHAPE, config.dtype))
+          ops.parse('normalise()').bind((0.5,), (0.25,)), hand_over.HandOver(), _SHAPE,
+          config.dtype))
 
 
 _SAM = {'ascent.name': 'sam', 'ascent.rho': 0.05}

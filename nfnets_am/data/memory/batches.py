@@ -9,9 +9,12 @@ import numpy as np
 
 from nfnets_am.core import errors
 from nfnets_am.data import ops
+from nfnets_am.data import padding
 from nfnets_am.data import tensorflow
 from nfnets_am.data import views
 from nfnets_am.data.memory import sources
+from nfnets_am.data.ops import arrays
+from nfnets_am.data.ops import augmentation as augmentation_lib
 
 APPLY = ('host', 'device')
 
@@ -28,18 +31,21 @@ def host_batches(split: sources.Split, plan: views.ViewPlan, augmentation: ops.A
     augment_seed: in [0, 2**32).
     start: first update.
     stop: one past the last update.
-    apply: 'host' makes the pixels here, in TensorFlow; 'device' leaves that to `apply_on_device`
-      and needs no TensorFlow.
+    apply: 'host' applies the ops before `normalise` here, in TensorFlow; 'device' leaves all to the
+      step (preparation.py) and needs no TensorFlow.
     prefetch: updates made ahead of their use (host only: for the device there is little to make).
 
   Yields:
-    'label' and 'example' int32 [R], 'draws' label -> name -> int32 [R], and
-    host: 'image' uint8 [R, H, W, C]; the draws are those of the ops after `normalise`;
-    device: 'index' int32 [R], the rows of the split; the draws are those of all ops.
-    Arrays of the host pipeline are read-only.
+    'label' and 'example' int32 [R], 'draws' label -> name -> [R, ...] of the ops still to come, and
+    host: 'image' uint8 [R, H, W, C];
+    device: 'index' int32 [R], the rows of the split.
+    Mixed rows also have 'partner_label' and 'partner_example' int32 [R], 'weight' float32 [R], the
+    share of the row's own label, and, where they are still to be mixed, 'partner_draws' and
+    'partner_image' or 'partner_index'. Arrays of the host pipeline are read-only.
 
   Raises:
-    errors.ConfigError: the split and the plan disagree, or an op does not fit the image size.
+    errors.ConfigError: the split and the plan disagree, an op does not fit the image size, or rows
+      lack partners.
     errors.UserError: TensorFlow is needed and missing.
   """
   if apply not in APPLY:
@@ -48,28 +54,10 @@ def host_batches(split: sources.Split, plan: views.ViewPlan, augmentation: ops.A
     raise errors.ConfigError(
         f'the plan is for {plan.examples} images, but the split has {len(split.label)}')
   augmentation.check(*split.image.shape[1:3])
-  batches = _device_batches(split, plan, augmentation, augment_seed, start, stop)
+  batches = _indexed(split, plan, augmentation, augment_seed, start, stop)
   if apply == 'device':
     return batches
   return _apply_on_host(split, augmentation, batches, prefetch)
-
-
-def apply_on_device(augmentation: ops.Augmentation, images: jax.Array, batch: dict[str, Any]
-                    ) -> dict[str, Any]:
-  """Makes the pixels of a batch of `host_batches(..., apply='device')`; a pure JAX function.
-
-  Args:
-    augmentation: the one that made the draws.
-    images: uint8 [N, H, W, C], the whole split, in the device's memory.
-    batch: arrays [R, ...] of one device.
-
-  Returns:
-    The batch with 'image' uint8 [R, H, W, C] in place of 'index', ready for `finish`.
-  """
-  batch = dict(batch)
-  image = augmentation.apply_device(images, batch['draws'], batch.pop('index'))
-  draws = {label: batch['draws'][label] for label in augmentation.float_ops if batch['draws']}
-  return batch | {'image': image, 'draws': draws}
 
 
 def eval_batches(split: sources.Split, batch: int, *, host: int = 0, hosts: int = 1
@@ -86,38 +74,58 @@ def eval_batches(split: sources.Split, batch: int, *, host: int = 0, hosts: int 
     'image' uint8 [R, H, W, C], 'label' int32 [R] and 'mask' float32 [R]: 1 for an image, 0 for a
     row that only fills the batch.
   """
-  total = len(split.label)
-  for first in range(host * batch, -(-total // (batch * hosts)) * batch * hosts, batch * hosts):
+  for first in padding.starts(len(split.label), batch, host, hosts):
     part = slice(first, first + batch)
-    padding = batch - len(split.label[part])
-    fill = lambda x, padding=padding: np.pad(x, [(0, padding)] + [(0, 0)] * (x.ndim - 1))
-    yield {'image': fill(split.image[part]), 'label': fill(split.label[part]),
-           'mask': fill(np.ones(batch - padding, np.float32))}
+    yield padding.fill({'image': split.image[part], 'label': split.label[part]}, batch)
 
 
-def _device_batches(split: sources.Split, plan: views.ViewPlan, augmentation: ops.Augmentation,
-                    augment_seed: int, start: int, stop: int) -> Iterator[dict[str, Any]]:
+def _indexed(split: sources.Split, plan: views.ViewPlan, augmentation: ops.Augmentation,
+             augment_seed: int, start: int, stop: int) -> Iterator[dict[str, Any]]:
   height, width = split.image.shape[1:3]
   for k in range(start, stop):
     rows = plan.update(k)
-    draws = augmentation.draws(augment_seed, rows, height, width) if plan.multiplicity else {}
-    yield {'index': rows.example, 'example': rows.example, 'label': split.label[rows.example],
-           'draws': draws}
+    batch = {'index': rows.example, 'example': rows.example, 'label': split.label[rows.example],
+             'draws': {}}
+    if plan.multiplicity:
+      batch['draws'] = augmentation.draws(augment_seed, rows, height, width)
+    if plan.multiplicity and augmentation.mix:
+      pool, index, weight, drawn = augmentation.partners(
+          plan, augment_seed, k, rows, height, width)
+      partner = pool.example[index]
+      batch['draws'] |= {augmentation.labels[augmentation.mixed_at]: drawn}
+      batch |= {'partner_index': partner, 'partner_example': partner, 'weight': weight,
+                'partner_label': split.label[partner],
+                'partner_draws': augmentation.partner_draws(
+                    augment_seed, pool, index, height, width)}
+    yield batch
 
 
 def _apply_on_host(split: sources.Split, augmentation: ops.Augmentation,
                    batches: Iterator[dict[str, Any]], prefetch: int) -> Iterator[dict[str, Any]]:
   tf = tensorflow.import_tensorflow()
-  images = tf.constant(split.image)
+  images, xp = tf.constant(split.image), arrays.tf()
+  here, to_come = augmentation.labels[:augmentation.at], augmentation.labels[augmentation.at:]
+
   # Compiled, moving pixels costs a quarter of the CPU time of the fastest TensorFlow op.
-  apply_host = tf.function(augmentation.apply_host, jit_compile=True)
+  @tf.function(jit_compile=True)
+  def follow(lanes):
+    return augmentation.follow(
+        xp, 0, augmentation.at, *(augmentation_lib.Lane(*lane) for lane in lanes))
 
   def apply(batch):
-    image = tf.gather(images, batch.pop('index'))
-    draws = batch['draws']
-    return batch | {
-        'image': apply_host(image, {k: draws[k] for k in augmentation.pixel_ops if draws}),
-        'draws': {label: draws[label] for label in augmentation.float_ops if draws}}
+    lanes = []
+    for prefix in ('', 'partner_'):
+      if prefix + 'index' in batch:
+        draws = batch[prefix + 'draws']
+        lanes.append((tf.gather(images, batch.pop(prefix + 'index')),
+                      {label: draws[label] for label in here if label in draws}))
+        batch[prefix + 'draws'] = {label: draws[label] for label in to_come if label in draws}
+    batch['image'], partner = follow(lanes)
+    if partner is None:
+      batch.pop('partner_draws', None)
+    else:
+      batch['partner_image'] = partner
+    return batch
 
   first = next(batches, None)
   if first is None:

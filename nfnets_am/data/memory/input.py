@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from nfnets_am.config import schema
+from nfnets_am.core import errors
 from nfnets_am.data import facts
 from nfnets_am.data import hand_over as hand_over_lib
 from nfnets_am.data import ops
+from nfnets_am.data import orders
 from nfnets_am.data import preparation
 from nfnets_am.data import views
 from nfnets_am.data.memory import batches as memory_batches
@@ -19,7 +21,7 @@ class MemoryInput:
   """A set in memory, with small images of one size.
 
   Attributes:
-    name, mean, std: of the set.
+    name: of the set.
     facts: see data/facts.py.
     splits: split -> images and labels.
     preparation: the device's end.
@@ -31,8 +33,7 @@ class MemoryInput:
 
   def __init__(self, dataset: sources.DataSet, augmentation: ops.Augmentation,
                prepare: preparation.ImagePreparation, *, layout: str, host_group: int):
-    self.name, self.mean, self.std, self.splits = (
-        dataset.name, dataset.mean, dataset.std, dataset.splits)
+    self.name, self.splits = dataset.name, dataset.splits
     self.augmentation, self.preparation = augmentation, prepare
     self._layout, self._host_group = layout, host_group
     train = dataset.splits['train']
@@ -49,11 +50,23 @@ class MemoryInput:
       **kwargs: multiplicity, neighbouring, shuffle_seed, host and hosts, see ViewPlan.
 
     Raises:
-      ConfigError: the images of an update cannot be shared out.
+      ConfigError: the images of an update cannot be shared out, or lack partners.
     """
-    return views.ViewPlan(
+    labels, mix = self.splits['train'].label, self.augmentation.mix
+    shuffled = getattr(order, 'func', order) is orders.shuffled
+    if mix and mix.policy.draws_anew and not shuffled:
+      raise errors.ConfigError(
+          f"partners={mix.partners!r} come in shuffled passes; allowed: order.name='shuffled', or "
+          "partners='batch'")
+    ordering, partner_ordering = order(labels, unique), None
+    if mix and mix.partners == 'pairs':
+      ordering, partner_ordering = orders.pairs(labels, unique)
+    plan = views.ViewPlan(
         examples=self.facts.train_examples, unique=unique, layout=self._layout,
-        host_group=self._host_group, ordering=order(self.splits['train'].label, unique), **kwargs)
+        host_group=self._host_group, ordering=ordering, partner_ordering=partner_ordering, **kwargs)
+    if mix and plan.multiplicity:
+      mix.policy.choose(plan, 0, 0)  # Refuses updates without partners.
+    return plan
 
   def train_batches(self, plan: views.ViewPlan, augment_seed: int, start: int, stop: int
                     ) -> Iterator[dict[str, Any]]:
@@ -86,7 +99,7 @@ def create(
     seed: of both draws, in [0, 2**32).
     augment: an image's way, see ops.parse.
     apply: where ops that stand before normalise run: 'host' (TensorFlow) or 'device' (the set lives
-      there).
+      there). Those behind it run on the device.
     layout: 'image_major' or 'view_major', see ViewPlan.
     host_group: neighbouring hosts that read the same images and draw different views.
     hand_over: whether images travel as bytes ('uint8') or normalised ('bfloat16'); host only.
@@ -103,17 +116,22 @@ def create(
                               ('layout', layout, views.LAYOUTS)):
     schema.require(value in allowed, f'data.{key}', value, ' or '.join(map(repr, allowed)))
   augmentation = ops.parse(augment)
+  if augmentation.crop:
+    raise errors.ConfigError(
+        f'data.augment={augment!r} has crop(), which a set in memory lacks; allowed: '
+        f'{", ".join(name for name in ops.OPS if name != "crop")}')
   dataset = sources.load(set, data_dir=data_dir, download=download, validation=validation,
                          train_images=train_images, seed=seed)
+  augmentation = augmentation.bind(dataset.mean, dataset.std)
+  augmentation.check(*dataset.splits['train'].image.shape[1:3])
   if apply == 'device':
     for key, value, default in (('hand_over', hand_over, 'uint8'),
                                 ('double_transpose', double_transpose, False)):
       schema.require(value == default, f'data.{key}', value,
                      f"{default!r} with data.apply='device', where no image travels")
   way = hand_over_lib.make_hand_over(
-      augmentation, hand_over=hand_over, double_transpose=double_transpose, dtype=dtype,
-      mean=dataset.mean, std=dataset.std)
+      augmentation, hand_over=hand_over, double_transpose=double_transpose, dtype=dtype)
   prepare = preparation.ImagePreparation(
-      augmentation, way, dataset.mean, dataset.std, dataset.splits['train'].image.shape[1:], dtype,
-      on_device=apply == 'device')
+      augmentation, way, dataset.splits['train'].image.shape[1:], dtype,
+      start=0 if apply == 'device' else augmentation.at, on_device=apply == 'device')
   return MemoryInput(dataset, augmentation, prepare, layout=layout, host_group=host_group)

@@ -69,8 +69,18 @@ class Namespace(Protocol):
   def take(self, x: Any, index: Any) -> Any:
     """Returns x[index] along the first axis; index int32 [...], in range."""
 
-  def take_rows(self, x: Any, index: Any) -> Any:
-    """Returns x[r, index[r]] for each row r: x [R, S, ...], index int32 [R, P] to [R, P, ...]."""
+  def pixels(self, images: Any, index: Any, rows: Any, cols: Any) -> Any:
+    """Returns images[index[r], rows[r, h, w], cols[r, h, w]].
+
+    Args:
+      images: [N, H, W, C].
+      index: int32 [R] in [0, N), or None for row r of image r.
+      rows: int32, broadcastable to [R, H', W'], clipped to [0, H).
+      cols: int32, likewise, clipped to [0, W).
+
+    Returns:
+      [R, H', W', C].
+    """
 
   def count(self, index: Any, size: int) -> Any:
     """Returns int32 [size]: how often each number stands in `index`, int32 of any shape."""
@@ -119,12 +129,15 @@ class _TensorFlow:
   def take(self, x, index):
     return self._tf.gather(x, index)
 
-  def take_rows(self, x, index):
-    # One index of whole elements: `batch_dims` takes several times as long.
+  def pixels(self, images, index, rows, cols):
+    # One index of whole pixels, of which a batch has far fewer than 2**31. Compiled by XLA it takes
+    # 0.9 us per 32x32x3 view on one core; `gather_nd` that ignores bad indices 3.5.
     tf = self._tf
-    shape = tf.shape(x)
-    flat = tf.reshape(x, tf.concat([[shape[0] * shape[1]], shape[2:]], 0))
-    return tf.gather(flat, tf.range(shape[0])[:, None] * shape[1] + index)
+    height, width, channels = images.shape[1:]
+    index = tf.range(tf.shape(images)[0]) if index is None else index
+    rows, cols = tf.clip_by_value(rows, 0, height - 1), tf.clip_by_value(cols, 0, width - 1)
+    return tf.gather(tf.reshape(images, [-1, channels]),
+                     index[:, None, None] * (height * width) + rows * width + cols)
 
   def count(self, index, size):
     # Not tf.math.bincount: in a branch of a Dataset's function XLA cannot see its size.
@@ -173,8 +186,10 @@ class _Jax:
   def take(self, x, index):
     return x.at[index].get(mode='clip')
 
-  def take_rows(self, x, index):
-    return x.at[jnp.arange(x.shape[0])[:, None], index].get(mode='clip')
+  def pixels(self, images, index, rows, cols):
+    # Out-of-bounds gathers that fill are four times slower on the CPU than those that clip.
+    index = jnp.arange(images.shape[0]) if index is None else index
+    return images.at[index[:, None, None], rows, cols].get(mode='clip')
 
   def count(self, index, size):
     return jnp.zeros(size, 'int32').at[index.reshape(-1)].add(1)

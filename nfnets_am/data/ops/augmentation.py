@@ -4,19 +4,38 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import itertools
 from typing import Any
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from nfnets_am.core import errors
 from nfnets_am.data import draws as draws_lib
+from nfnets_am.data import pairing
 from nfnets_am.data import views
+from nfnets_am.data.ops import arrays
 from nfnets_am.data.ops import base
+from nfnets_am.data.ops import crops
 from nfnets_am.data.ops import geometry
+from nfnets_am.data.ops.flip import Flip
+from nfnets_am.data.ops.mix import Mix
 from nfnets_am.data.ops.normalise import Normalise
 
 Draws = Mapping[str, Mapping[str, Any]]
+
+
+class Lane(NamedTuple):
+  """Images on their way, and what has been drawn for it; rows and their partners are a lane each.
+
+  Attributes:
+    image: uint8 or float32 [N, H, W, C].
+    draws: label -> name -> [R, ...]; empty for raw images.
+    index: int32 [R], the image that each row shows; None is row r of image r.
+  """
+
+  image: Any
+  draws: Draws
+  index: Any | None = None
 
 
 class Augmentation:
@@ -27,119 +46,170 @@ class Augmentation:
 
   Attributes:
     text: how the config spells it.
-    pixel_ops: label -> op on uint8, before `normalise`.
-    float_ops: label -> op on float32, after it.
+    ops: label -> op, in order.
+    labels: of the ops, in order.
+    at: the place of `normalise` in them.
+    mixed_at: the place of `mix` in them, or None.
+    read: how many ops the reader of encoded images applies: a leading crop, and a flip behind it.
   """
 
   def __init__(self, text: str, ops: Sequence[tuple[str, Any]]):
     """Takes (name, op) in order; raises errors.ConfigError as `ops.parse` says."""
     self.text = text
-    positions = [i for i, (_, op) in enumerate(ops) if isinstance(op, Normalise)]
-    if len(positions) != 1:
+    self.ops = dict(_label(ops))
+    self.labels = tuple(self.ops)
+    kinds = list(self.ops.values())
+    self.at = _place(text, kinds, Normalise, 'normalise()', least=1)
+    self.mixed_at = _place(text, kinds, Mix, 'mix()')
+    crop = _place(text, kinds, crops.Crop, 'crop()')
+    if crop:
       raise errors.ConfigError(
-          f'the augmentation {text!r} has {len(positions)} normalise(); allowed: exactly one')
-    labelled = _label(ops)
-    self._normalise = ops[positions[0]][1]
-    self.pixel_ops = dict(labelled[:positions[0]])
-    self.float_ops = dict(labelled[positions[0] + 1:])
-    for side, kind, allowed in ((self.pixel_ops, base.PixelOp, 'after'),
-                                (self.float_ops, base.FloatOp, 'before')):
-      for label, op in side.items():
-        if not isinstance(op, kind):
-          raise errors.ConfigError(
-              f'the augmentation {text!r} has {label} on the wrong side of normalise(); '
-              f'allowed: {allowed} it')
+          f'the augmentation {text!r} has crop() at place {crop + 1}; allowed: as the first op')
+    self.read = 0 if crop is None else 1 + isinstance(kinds[1], Flip)
+    for i, (label, op) in enumerate(self.ops.items()):
+      where = base.BYTES if i <= self.at else base.FLOATS
+      if where not in op.works_on:
+        raise errors.ConfigError(
+            f'the augmentation {text!r} has {label} on the wrong side of normalise(); '
+            f'allowed: {"after" if where == base.BYTES else "before"} it')
+
+  @property
+  def normalise(self) -> Normalise:
+    """The op that parts bytes from floats."""
+    return self.ops[self.labels[self.at]]
+
+  @property
+  def mix(self) -> Mix | None:
+    """The op that mixes rows with partners."""
+    return None if self.mixed_at is None else self.ops[self.labels[self.mixed_at]]
+
+  @property
+  def crop(self) -> int | None:
+    """S of a leading crop, in pixels."""
+    return self.ops[self.labels[0]].size if self.read else None
+
+  @property
+  def policy(self) -> pairing.Policy | None:
+    """Where partners come from."""
+    return self.mix and self.mix.policy
+
+  def bind(self, mean: Sequence[float], std: Sequence[float]) -> 'Augmentation':
+    """Returns the augmentation for a data set of this mean and deviation, where it names none."""
+    bound = dict(self.ops)
+    bound[self.labels[self.at]] = self.normalise.bind(mean, std)
+    # Labels in place of names: a label is unique, and so its own.
+    return Augmentation(self.text, list(bound.items()))
 
   def check(self, height: int, width: int) -> None:
     """Raises errors.ConfigError if an op cannot work on images of this size."""
-    for op in (*self.pixel_ops.values(), *self.float_ops.values()):
+    for op in self.ops.values():
       op.check(height, width)
 
-  def draws(self, augment_seed: int, rows: views.Rows, height: int, width: int
-            ) -> dict[str, dict[str, np.ndarray]]:
-    """Draws of all ops for R views.
+  def draws(self, augment_seed: int, rows: views.Rows, height: int, width: int,
+            stop: int | None = None, prefix: str = '') -> dict[str, dict[str, np.ndarray]]:
+    """Draws of all ops but `mix` for R views.
 
     Args:
       augment_seed: in [0, 2**32).
       rows: example, epoch and view of each row, int32 [R].
       height: H of the images.
       width: W of the images.
+      stop: how many ops to draw for; None is all.
+      prefix: of the labels that draws are made with, 'partner_' for other ones of the same views.
 
     Returns:
-      Label -> name -> int32 [R]. A row's draws depend on nothing but the seed, the row and the
+      Label -> name -> [R, ...]. A row's draws depend on nothing but the seed, the row and the
       label.
     """
-    ops = {**self.pixel_ops, **self.float_ops}
-    words = draws_lib.view_words(augment_seed, list(ops), rows.epoch, rows.example, rows.view)
-    return {label: op.draw(w, height, width)
-            for (label, op), w in zip(ops.items(), words, strict=True)}
+    drawn = {}
+    for label in self.labels[:stop]:
+      op = self.ops[label]
+      if op.blocks and not isinstance(op, Mix):
+        words = draws_lib.words(
+            augment_seed, prefix + label, rows.epoch, rows.example, rows.view, op.blocks)
+        drawn[label] = op.draw(words, height, width)
+    return drawn
 
-  def apply_host(self, images: Any, draws: Draws) -> Any:
-    """Applies the ops before `normalise` in TensorFlow, eagerly or inside Dataset.map.
-
-    Args:
-      images: tf.Tensor uint8 [R, H, W, C]; H, W and C static.
-      draws: label -> name -> int32 [R]; empty for the raw images.
+  def partners(self, plan: views.ViewPlan, augment_seed: int, update: int, rows: views.Rows,
+               height: int, width: int
+               ) -> tuple[views.Rows, np.ndarray, np.ndarray, dict[str, Any]]:
+    """Chooses the partners of an update's rows, and draws how they are mixed.
 
     Returns:
-      tf.Tensor uint8 [R, H, W, C].
+      The rows to choose from, the number of each row's partner among them, int32 [R], the
+      share of its own label, float32 [R], and the draws of `mix`, see Mix.draws.
     """
-    for fused, labels in self._stages(draws):
+    label = self.labels[self.mixed_at]
+    pool, index = self.policy.choose(plan, augment_seed, update)
+    position = views.positions(plan)
+    drawn_for = rows
+    if self.policy.one_weight:
+      drawn_for = views.Rows(
+          np.full_like(rows.example, update), np.zeros_like(rows.epoch), rows.view * 0)
+      position = position * 0
+    return pool, index, *self.mix.draws(
+        augment_seed, label, drawn_for, position, height, width)
+
+  def partner_draws(self, augment_seed: int, pool: views.Rows, index: np.ndarray, height: int,
+                    width: int) -> dict[str, dict[str, np.ndarray]]:
+    """Draws of the ops before `mix` for the partners, rows `index` of `pool`."""
+    rows = views.Rows(*(x[index] for x in pool))
+    return self.draws(augment_seed, rows, height, width, self.mixed_at,
+                      'partner_' if self.policy.draws_anew else '')
+
+  def follow(self, xp: arrays.Namespace, start: int, stop: int | None, own: Lane,
+             partner: Lane | None = None) -> tuple[Any, Any | None]:
+    """Takes images through ops start .. stop - 1.
+
+    Args:
+      xp: of the arrays; from `normalise` on JAX's.
+      start: place of the first op.
+      stop: one past the last op's; None is the end.
+      own: the rows.
+      partner: their partners, where `mix` is still to come.
+
+    Returns:
+      The rows [R, H, W, C], and the partners, or None once they are mixed in.
+    """
+    stop = len(self.labels) if stop is None else stop
+    at = self.mixed_at
+    if partner is None or at < start:
+      return self._segment(xp, start, stop, own), None
+    until = min(at, stop)
+    image, other = (self._segment(xp, start, until, lane) for lane in (own, partner))
+    if stop <= at:
+      return image, other
+    image = self.mix.mix(xp, image, other, own.draws[self.labels[at]])
+    return self._segment(xp, at + 1, stop, Lane(image, own.draws)), None
+
+  def normalised(self, images: jax.Array) -> jax.Array:
+    """Raw images as a model takes them: uint8 [R, H, W, C] to float32, by `normalise` alone."""
+    return self.normalise.apply(arrays.JAX, images, {})
+
+  def _segment(self, xp: arrays.Namespace, start: int, stop: int, lane: Lane) -> Any:
+    """Applies ops without partners, neighbouring geometric ones as one gather."""
+    image, index = lane.image, lane.index
+    labels = [label for label in self.labels[start:stop]
+              if label in lane.draws or isinstance(self.ops[label], Normalise)]
+    moves = lambda label: isinstance(self.ops[label], geometry.GeometricOp)
+    for fused, group in itertools.groupby(labels, moves):
       if fused:
-        images = geometry.move_host(images, [(self.pixel_ops[k], draws[k]) for k in labels])
-      else:
-        images = self.pixel_ops[labels[0]].apply_host(images, draws[labels[0]])
-    return images
+        image, index = geometry.move(
+            xp, image, index, [(self.ops[k], lane.draws[k]) for k in group]), None
+        continue
+      for label in group:
+        image, index = image if index is None else xp.take(image, index), None
+        image = self.ops[label].apply(xp, image, lane.draws.get(label, {}))
+    return image if index is None else xp.take(image, index)
 
-  def apply_device(self, images: jax.Array, draws: Draws, index: jax.Array | None = None
-                   ) -> jax.Array:
-    """Applies the ops before `normalise` in JAX: the same pixels as `apply_host`.
 
-    Args:
-      images: uint8 [N, H, W, C].
-      draws: label -> name -> int32 [R]; empty for the raw images.
-      index: int32 [R], the image that each row shows; by default row r shows image r.
-
-    Returns:
-      uint8 [R, H, W, C].
-    """
-    for fused, labels in self._stages(draws):
-      if fused:
-        moves = [(self.pixel_ops[k], draws[k]) for k in labels]
-        images, index = geometry.move_device(images, index, moves), None
-      else:
-        images, index = images if index is None else jnp.take(images, index, axis=0), None
-        images = self.pixel_ops[labels[0]].apply_device(images, draws[labels[0]])
-    return images if index is None else jnp.take(images, index, axis=0)
-
-  def finish(self, images: jax.Array, draws: Draws, mean: Sequence[float], std: Sequence[float]
-             ) -> jax.Array:
-    """Applies `normalise` and the ops after it; always on the device, in the training step.
-
-    Args:
-      images: uint8 [R, H, W, C].
-      draws: label -> name -> int32 [R]; empty for evaluation and for multiplicity 0.
-      mean: C numbers, in units of [0, 1].
-      std: C numbers, in units of [0, 1].
-
-    Returns:
-      float32 [R, H, W, C]; the model casts it.
-    """
-    images = self._normalise.apply(images, mean, std)
-    for label, op in self.float_ops.items() if draws else ():
-      images = op.apply_device(images, draws[label])
-    return images
-
-  def _stages(self, draws: Draws) -> list[tuple[bool, list[str]]]:
-    """(True, labels of neighbouring geometric ops) or (False, [label]), in order."""
-    if not draws:
-      return []
-    is_geometric = lambda label: isinstance(self.pixel_ops[label], geometry.GeometricOp)
-    stages = []
-    for fused, group in itertools.groupby(self.pixel_ops, is_geometric):
-      labels = list(group)
-      stages += [(True, labels)] if fused else [(False, [label]) for label in labels]
-    return stages
+def _place(text: str, ops: Sequence[Any], kind: type, name: str, least: int = 0) -> int | None:
+  places = [i for i, op in enumerate(ops) if isinstance(op, kind)]
+  if not least <= len(places) <= 1:
+    raise errors.ConfigError(
+        f'the augmentation {text!r} has {len(places)} {name}; allowed: '
+        f'{"exactly" if least else "at most"} one')
+  return places[0] if places else None
 
 
 def _label(ops: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:

@@ -8,15 +8,18 @@ image is decoded or only the window.
 """
 
 from collections.abc import Mapping
+import dataclasses
 import functools
 from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
+from nfnets_am.core import errors
 from nfnets_am.core import registry
 from nfnets_am.data import draws as draws_lib
 from nfnets_am.data import tensorflow
-from nfnets_am.data import views
+from nfnets_am.data.ops import base
 from nfnets_am.data.ops import bicubic
 
 ATTEMPTS = 10
@@ -27,28 +30,31 @@ _RATIO = (3 / 4, 4 / 3)
 _MARGIN = 32
 
 
-def draws(augment_seed: int, rows: views.Rows, label: str = 'crop') -> dict[str, np.ndarray]:
-  """Draws of R crops.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Crop(base.Op):
+  """A random window, bicubically resized to one size: a streamed image's first op.
 
-  Args:
-    augment_seed: in [0, 2**32).
-    rows: int32 [R] each.
-    label: parts crops of one view that are to differ.
+  The reader applies it, image by image (`views_of`), and a `flip()` behind it with it.
 
-  Returns:
-    'ratio' float32 [R, ATTEMPTS], width over height; 'place' int64 [R, ATTEMPTS, 3], random words
-    in [0, 2**32) for height, top and left; 'flip' int32 [R], 0 or 1.
+  Attributes:
+    size: S, pixels of a crop's side.
   """
-  words = np.stack([
-      draws_lib.view_words(augment_seed, [label], rows.epoch, rows.example, rows.view, block=i)[0]
-      for i in range(ATTEMPTS)], axis=-1)
-  # Here and not with the rest: a compiler that fuses this product and sum would move windows.
-  low, high = np.float32(_RATIO)
-  ratio = draws_lib.uniform(words[0]) * (high - low) + low
-  flip = draws_lib.view_words(
-      augment_seed, [f'{label}_flip'], rows.epoch, rows.example, rows.view)[0, 0] >> 31
-  return {'ratio': ratio, 'place': np.moveaxis(words[1:], 0, -1).astype(np.int64),
-          'flip': flip.astype(np.int32)}
+  works_on: ClassVar[tuple[str, ...]] = (base.BYTES,)
+  blocks: ClassVar[int] = ATTEMPTS
+  size: int
+
+  def __post_init__(self):
+    if type(self.size) is not int or self.size < 8:
+      raise errors.ConfigError(f'crop has size={self.size!r}; allowed: integers from 8, in pixels')
+
+  def draw(self, words, height, width):
+    """Returns 'ratio' float32 [R, ATTEMPTS], width over height, and 'place' int64 [R, ATTEMPTS, 3],
+    random words in [0, 2**32) for height, top and left."""
+    words = np.moveaxis(words.reshape(ATTEMPTS, 4, -1), 0, -1)
+    # Here and not with the rest: a compiler that fuses this product and sum would move windows.
+    low, high = np.float32(_RATIO)
+    ratio = draws_lib.uniform(words[0]) * (high - low) + low
+    return {'ratio': ratio, 'place': np.moveaxis(words[1:], 0, -1).astype(np.int64)}
 
 
 def windows(ratio: Any, place: Any, height: Any, width: Any, size: int) -> Any:
@@ -115,7 +121,8 @@ def views_of(image: Any, draws: Mapping[str, Any], size: int, total: int = 0) ->
 
   Args:
     image: tf.Tensor uint8 [H, W, 3], any size.
-    draws: n rows of `draws`; n static.
+    draws: 'ratio' and 'place' as Crop draws them for n views, n static; 'flip' int32 [n], 1 mirrors
+      left to right.
     size: S.
     total: views of the image in an update over all hosts; 0 is n.
 

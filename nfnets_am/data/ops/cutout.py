@@ -1,8 +1,7 @@
 """Cutout: a square of each view is set to the mean colour (DeVries and Taylor 2017)."""
 
 import dataclasses
-
-import jax.numpy as jnp
+from typing import ClassVar
 
 from nfnets_am.core import errors
 from nfnets_am.data import draws as draws_lib
@@ -10,7 +9,7 @@ from nfnets_am.data.ops import base
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Cutout(base.FloatOp):
+class Cutout(base.Op):
   """Zeroes a square around a random pixel, as DeVries' and Hoffer's code do.
 
   The centre is uniform over all pixels and the square is clipped at the border, so that it is
@@ -20,6 +19,7 @@ class Cutout(base.FloatOp):
   Attributes:
     length: side of the square in pixels, even.
   """
+  works_on: ClassVar[tuple[str, ...]] = (base.FLOATS,)
   length: int = 16
 
   def __post_init__(self):
@@ -36,12 +36,12 @@ class Cutout(base.FloatOp):
     return {'row': draws_lib.integers(words[0], height),
             'col': draws_lib.integers(words[1], width)}
 
-  def apply_device(self, images, draws):
+  def apply(self, xp, images, draws):
     height, width = images.shape[1:3]
-    rows = self._covers(jnp.arange(height), draws['row'])
-    cols = self._covers(jnp.arange(width), draws['col'])
+    rows = self._covers(xp.arange(height), draws['row'])
+    cols = self._covers(xp.arange(width), draws['col'])
     box = rows[:, :, None, None] & cols[:, None, :, None]
-    return jnp.where(box, 0, images)
+    return xp.where(box, xp.asarray(0, 'float32'), images)
 
   def _covers(self, positions, centre):
     """bool [R, size]: positions from half a side before the centre to half a side after it."""

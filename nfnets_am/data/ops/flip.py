@@ -12,6 +12,6 @@ class Flip(geometry.GeometricOp):
   def draw(self, words, height, width):
     return {'flip': (words[0] >> 31).astype('int32')}
 
-  def sources(self, where, draws, rows, cols, height, width):
+  def sources(self, xp, draws, rows, cols, height, width):
     mirrored = (draws['flip'][:, None] == 1) & (cols != geometry.BLANK)
-    return rows, where(mirrored, width - 1 - cols, cols)
+    return rows, xp.where(mirrored, width - 1 - cols, cols)

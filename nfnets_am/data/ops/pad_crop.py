@@ -15,8 +15,8 @@ class PadCrop(geometry.GeometricOp):
 
   Attributes:
     pad: pixels on each side; there are (2*pad + 1)**2 windows, equally likely.
-    mode: 'zero' pads with black (He et al., Hoffer et al.), 'reflect' with a mirror image that
-      repeats the edge pixel (jax_privacy).
+    mode: 'zero' pads with black, or behind `normalise` with the mean colour (He et al., Hoffer et
+      al.; Summers), 'reflect' with a mirror image that repeats the edge pixel (jax_privacy).
   """
   pad: int = 4
   mode: str = 'zero'
@@ -38,9 +38,9 @@ class PadCrop(geometry.GeometricOp):
     return {'top': draws_lib.integers(words[0], windows),
             'left': draws_lib.integers(words[1], windows)}
 
-  def sources(self, where, draws, rows, cols, height, width):
-    return (self._source(where, rows, draws['top'], height),
-            self._source(where, cols, draws['left'], width))
+  def sources(self, xp, draws, rows, cols, height, width):
+    return (self._source(xp.where, rows, draws['top'], height),
+            self._source(xp.where, cols, draws['left'], width))
 
   def _source(self, where, position, offset, size):
     source = position + offset[:, None] - self.pad

@@ -8,13 +8,14 @@ fixed magnitude; a coin gives a sign to the geometric ones.
 from collections.abc import Callable
 import dataclasses
 from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
 from nfnets_am.core import errors
 from nfnets_am.data import draws as draws_lib
-from nfnets_am.data import tensorflow
-from nfnets_am.data import views
+from nfnets_am.data.ops import arrays
+from nfnets_am.data.ops import base
 from nfnets_am.data.ops import colour
 from nfnets_am.data.ops import warp
 
@@ -51,8 +52,8 @@ def levels(magnitude: int) -> Levels:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RandAugment:
-  """num_ops random ops on a uint8 image.
+class RandAugment(base.Op):
+  """num_ops random ops on a uint8 image of 1 or 3 channels.
 
   Attributes:
     num_ops: layers; NFNets use 4.
@@ -63,6 +64,7 @@ class RandAugment:
       on ask for. 'as_published' takes the threshold modulo 256, which is what a uint8 comparison
       made of it: all values are inverted at magnitude 10, those from 128 on at 15.
   """
+  works_on: ClassVar[tuple[str, ...]] = (base.BYTES,)
   num_ops: int = 4
   magnitude: int = 10
   contrast: str
@@ -80,77 +82,74 @@ class RandAugment:
         raise errors.ConfigError(
             f'randaugment has {key}={getattr(self, key)!r}; allowed: {", ".join(FORMS)}')
 
-  def draws(self, augment_seed: int, rows: views.Rows, height: int, width: int
-            ) -> dict[str, np.ndarray]:
-    """Draws of R views.
+  @property
+  def blocks(self) -> int:
+    """One for each layer."""
+    return self.num_ops
 
-    Args:
-      augment_seed: in [0, 2**32).
-      rows: example, epoch and view of each row, int32 [R].
-      height: H of the crops.
-      width: W of the crops.
-
-    Returns:
-      int32 [R, num_ops] each: 'op' (position in OPS), 'sign' (-1 or 1), 'row' and 'col' (middle of
-      the cutout square, in pixels). Layer i takes block i of the row's random words.
-    """
-    words = np.stack([
-        draws_lib.view_words(augment_seed, ['randaugment'], rows.epoch, rows.example, rows.view,
-                             block=i)[0]
-        for i in range(self.num_ops)], axis=-1)
+  def draw(self, words, height, width):
+    """Returns int32 [R, num_ops] each: 'op' (position in OPS), 'sign' (-1 or 1), 'row' and 'col'
+    (middle of the cutout square, in pixels). Layer i takes block i of the row's random words."""
+    words = np.moveaxis(words.reshape(self.num_ops, 4, -1), 0, -1)
     return {'op': draws_lib.integers(words[0], len(OPS)),
             'sign': 1 - 2 * (words[1] >> 31).astype(np.int32),
             'row': draws_lib.integers(words[2], height),
             'col': draws_lib.integers(words[3], width)}
 
-  def apply(self, image: Any, draws: dict[str, Any]) -> Any:
-    """Applies the layers of one view; meant to be compiled by XLA.
+  def apply(self, xp, images, draws):
+    if images.shape[0] == 1:
+      return self.apply_image(xp, images[0], {k: v[0] for k, v in draws.items()})[None]
+    return xp.map(lambda row: self.apply_image(xp, row[0], row[1]), (images, dict(draws)))
+
+  def apply_image(self, xp: arrays.Namespace, image: Any, draws: dict[str, Any]) -> Any:
+    """Applies the layers to one view; meant to be compiled by XLA.
 
     Args:
-      image: tf.Tensor uint8 [H, W, 3], static shape.
-      draws: a row of `draws`, int32 [num_ops] each.
+      xp: of the arrays.
+      image: uint8 [H, W, C], static shape.
+      draws: a row of the draws, int32 [num_ops] each.
 
     Returns:
-      uint8 [H, W, 3].
+      uint8 [H, W, C].
     """
-    tf = tensorflow.import_tensorflow()
-
     def layer(i, image):
-      return i + 1, self.apply_op(image, draws['op'][i], draws['sign'][i], draws['row'][i],
-                                  draws['col'][i])
+      return self.apply_op(xp, image, draws['op'][i], draws['sign'][i], draws['row'][i],
+                           draws['col'][i])
 
     # A loop, so that the 16 branches are compiled once and not once per layer.
-    return tf.while_loop(lambda i, _: i < self.num_ops, layer, (tf.constant(0), image),
-                         maximum_iterations=self.num_ops)[1]
+    return xp.repeat(self.num_ops, layer, image)
 
-  def apply_op(self, image: Any, op: Any, sign: Any, row: Any, col: Any) -> Any:
-    """Applies one layer: op `OPS[op]`, int32 scalars, to uint8 [H, W, 3]."""
-    tf = tensorflow.import_tensorflow()
-    return tf.switch_case(op, self._branches(image, sign, row, col))
+  def apply_op(self, xp: arrays.Namespace, image: Any, op: Any, sign: Any, row: Any, col: Any
+               ) -> Any:
+    """Applies one layer: op `OPS[op]`, int32 scalars, to uint8 [H, W, C]."""
+    return xp.switch(op, self._branches(xp, image, sign, row, col))
 
-  def _branches(self, image: Any, sign: Any, row: Any, col: Any) -> list[Callable[[], Any]]:
-    tf = tensorflow.import_tensorflow()
+  def _branches(self, xp: arrays.Namespace, image: Any, sign: Any, row: Any, col: Any
+                ) -> list[Callable[[], Any]]:
     height, width, _ = image.shape
     level = levels(self.magnitude)
     threshold = level.solarize % 256 if self.solarize == 'as_published' else level.solarize
-    signed = lambda matrix: lambda: warp.affine(
-        image, tf.where(sign > 0, matrix(1), matrix(-1)))
+
+    def signed(matrix):
+      plus, minus = (xp.asarray(matrix(s), 'float32') for s in (1, -1))
+      return lambda: warp.affine(xp, image, xp.where(sign > 0, plus, minus))
+
     branches = {
-        'autocontrast': lambda: colour.autocontrast(image),
-        'equalize': lambda: colour.equalize(image),
-        'invert': lambda: colour.invert(image),
+        'autocontrast': lambda: colour.autocontrast(xp, image),
+        'equalize': lambda: colour.equalize(xp, image),
+        'invert': lambda: colour.invert(xp, image),
         'rotate': signed(lambda s: warp.rotate(s * level.degrees, height, width)),
-        'posterize': lambda: colour.posterize(image, level.bits),
-        'solarize': lambda: colour.solarize(image, threshold),
-        'color': lambda: colour.color(image, level.factor),
-        'contrast': lambda: colour.contrast(image, level.factor, self.contrast),
-        'brightness': lambda: colour.brightness(image, level.factor),
-        'sharpness': lambda: colour.sharpness(image, level.factor),
+        'posterize': lambda: colour.posterize(xp, image, level.bits),
+        'solarize': lambda: colour.solarize(xp, image, threshold),
+        'color': lambda: colour.color(xp, image, level.factor),
+        'contrast': lambda: colour.contrast(xp, image, level.factor, self.contrast),
+        'brightness': lambda: colour.brightness(xp, image, level.factor),
+        'sharpness': lambda: colour.sharpness(xp, image, level.factor),
         'shear_x': signed(lambda s: warp.shear_x(s * level.shear)),
         'shear_y': signed(lambda s: warp.shear_y(s * level.shear)),
         'translate_x': signed(lambda s: warp.translate(s * level.translate, 0)),
         'translate_y': signed(lambda s: warp.translate(0, s * level.translate)),
-        'cutout': lambda: warp.cutout(image, row, col, level.cutout),
-        'solarize_add': lambda: colour.solarize_add(image, level.addition),
+        'cutout': lambda: warp.cutout(xp, image, row, col, level.cutout),
+        'solarize_add': lambda: colour.solarize_add(xp, image, level.addition),
     }
     return [branches[name] for name in OPS]

@@ -9,35 +9,35 @@ from typing import Any
 
 import numpy as np
 
-from nfnets_am.data import tensorflow
+from nfnets_am.data.ops import arrays
 
 FILL = 128
 
 
-def affine(image: Any, matrix: Any) -> Any:
+def affine(xp: arrays.Namespace, image: Any, matrix: Any) -> Any:
   """Moves pixels: output (x, y) shows input (a x + b y + c, d x + e y + f), rounded.
 
   Pixel centres lie on integers, as in tfa.image and ImageProjectiveTransformV3.
 
   Args:
-    image: tf.Tensor uint8 [H, W, C], static shape.
+    xp: of the arrays.
+    image: uint8 [H, W, C], static shape.
     matrix: float32 [6], (a, b, c, d, e, f).
 
   Returns:
     uint8 [H, W, C]; FILL where the source lies outside.
   """
-  tf = tensorflow.import_tensorflow()
   height, width, channels = image.shape
-  x = tf.range(width, dtype=tf.float32)[None]
-  y = tf.range(height, dtype=tf.float32)[:, None]
+  x = xp.cast(xp.arange(width), 'float32')[None]
+  y = xp.cast(xp.arange(height), 'float32')[:, None]
   a, b, c, d, e, f = (matrix[i] for i in range(6))
   # Away from zero at one half, like the op; the border is decided before the cast.
-  col, row = (tf.cast(tf.floor(tf.abs(v) + 0.5) * tf.sign(v), tf.int32)
+  col, row = (xp.cast(xp.floor(xp.abs(v) + 0.5) * xp.sign(v), 'int32')
               for v in (a * x + b * y + c, d * x + e * y + f))
   inside = (col >= 0) & (col < width) & (row >= 0) & (row < height)
-  index = tf.where(inside, row * width + col, 0)
-  pixels = tf.gather(tf.reshape(image, [-1, channels]), index)
-  return tf.where(inside[..., None], pixels, tf.constant(FILL, tf.uint8))
+  index = xp.where(inside, row * width + col, 0)
+  pixels = xp.take(xp.reshape(image, [-1, channels]), index)
+  return xp.where(inside[..., None], pixels, xp.asarray(FILL, 'uint8'))
 
 
 def shear_x(level: float) -> np.ndarray:
@@ -62,10 +62,9 @@ def rotate(degrees: float, height: int, width: int) -> np.ndarray:
   return np.array([cos, -sin, x - cos * x + sin * y, sin, cos, y - sin * x - cos * y], np.float32)
 
 
-def cutout(image: Any, row: Any, col: Any, reach: int) -> Any:
+def cutout(xp: arrays.Namespace, image: Any, row: Any, col: Any, reach: int) -> Any:
   """Fills rows [row - reach, row + reach) and columns likewise with FILL, clipped at the border."""
-  tf = tensorflow.import_tensorflow()
   height, width, _ = image.shape
-  rows, cols = tf.range(height) - row, tf.range(width) - col
+  rows, cols = xp.arange(height) - row, xp.arange(width) - col
   box = ((rows >= -reach) & (rows < reach))[:, None] & ((cols >= -reach) & (cols < reach))
-  return tf.where(box[..., None], tf.constant(FILL, tf.uint8), image)
+  return xp.where(box[..., None], xp.asarray(FILL, 'uint8'), image)

@@ -1,56 +1,36 @@
-"""Streamed images to batches of views: decode once, crop, flip, mix, RandAugment, uint8."""
+"""Streamed images to batches of views: decode once, cut n crops, and take them on their way."""
 
 from collections.abc import Iterator
-import dataclasses
 from typing import Any
 
+import jax
 import numpy as np
 
 from nfnets_am.core import errors
+from nfnets_am.data import ops
 from nfnets_am.data import tensorflow
 from nfnets_am.data import views
+from nfnets_am.data.ops import arrays
+from nfnets_am.data.ops import augmentation as augmentation_lib
 from nfnets_am.data.ops import crops
-from nfnets_am.data.ops import mixing as mixing_lib
-from nfnets_am.data.ops import randaugment as randaugment_lib
 from nfnets_am.data.stream import order as stream_order
 from nfnets_am.data.stream import records as records_lib
 from nfnets_am.data.stream import visits
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Recipe:
-  """What happens to an image between its JPEG and the device, which normalises it.
-
-  Attributes:
-    size: S, pixels of a crop's side.
-    mixing: or None.
-    randaugment: acts on the mixed image; or None.
-  """
-  size: int
-  mixing: mixing_lib.Mixing | None = None
-  randaugment: randaugment_lib.RandAugment | None = None
-
-  def __post_init__(self):
-    if type(self.size) is not int or self.size < 8:
-      raise errors.ConfigError(f'data.crop is {self.size!r}; allowed: integers from 8, in pixels')
-
-  @property
-  def fresh(self) -> bool:
-    """Whether updates read as many further images, to mix with."""
-    return self.mixing is not None and self.mixing.partners == 'fresh'
-
-
-def host_batches(records: records_lib.Records, plan: stream_order.StreamPlan, recipe: Recipe,
-                 augment_seed: int, start: int, stop: int, *, parallel: int | None = None,
-                 prefetch: int = 2) -> Iterator[dict[str, Any]]:
-  """Yields this host's part of updates start .. stop - 1; like `pipeline.host_batches`.
+def host_batches(records: records_lib.Records, plan: stream_order.StreamPlan,
+                 augmentation: ops.Augmentation, stop_at: int, augment_seed: int, start: int,
+                 stop: int, *, parallel: int | None = None, prefetch: int = 2
+                 ) -> Iterator[dict[str, Any]]:
+  """Yields this host's part of updates start .. stop - 1; like `memory_batches.host_batches`.
 
   Each unique image is decoded once per visit, and partners='fresh' decodes as many further ones.
 
   Args:
     records: the split.
     plan: which rows each update holds; multiplicity 0 means centre crops without draws.
-    recipe: crop, mixing, RandAugment.
+    augmentation: an image's way, from a crop on.
+    stop_at: place of the first op that is left to the step.
     augment_seed: in [0, 2**32).
     start: first update.
     stop: one past the last update.
@@ -58,16 +38,16 @@ def host_batches(records: records_lib.Records, plan: stream_order.StreamPlan, re
     prefetch: updates made ahead of their use.
 
   Yields:
-    'image' uint8 [R, S, S, 3], 'label' and 'example' int32 [R], 'draws' {}, and where images are
-    mixed 'partner_label' and 'partner_example' int32 [R] and 'weight' float32 [R], the share of the
-    row's own label. Arrays are read-only.
+    'image' uint8 [R, S, S, 3], 'label' and 'example' int32 [R], 'draws' label -> name -> [R, ...]
+    of the ops still to come, and where rows are mixed the same as of a set in memory. Arrays are
+    read-only.
 
   Raises:
     errors.ConfigError: mixing lacks partners.
     errors.UserError: a record is bad; the sentence names it.
   """
-  check(records, plan, recipe)
-  maker = _Maker(records, plan, recipe, augment_seed)
+  check(plan, augmentation)
+  maker = _Maker(records, plan, augmentation, stop_at, augment_seed)
   iterator = maker.dataset(start, stop, parallel, prefetch).as_numpy_iterator()
   for update in range(start, stop):
     try:
@@ -77,19 +57,27 @@ def host_batches(records: records_lib.Records, plan: stream_order.StreamPlan, re
     yield maker.batch(update, made)
 
 
-def check(records: records_lib.Records, plan: stream_order.StreamPlan, recipe: Recipe) -> None:
-  """Raises errors.ConfigError if the recipe mixes and the plan's updates lack partners."""
-  _Maker(records, plan, recipe, 0).check()
+def check(plan: stream_order.StreamPlan, augmentation: ops.Augmentation) -> None:
+  """Raises errors.ConfigError if rows are mixed and the plan's updates lack partners."""
+  if augmentation.mix and plan.multiplicity:
+    augmentation.policy.choose(plan, 0, 0)
 
 
 class _Maker:
-  """The parts of `host_batches`."""
+  """The parts of `host_batches`.
 
-  def __init__(self, records, plan, recipe, augment_seed):
+  An image's crops are cut, and go as far as ops before `mix` take them, on their own. Rows are then
+  put together with their partners', and go on from `mix` if it is the host's.
+  """
+
+  def __init__(self, records, plan, augmentation, stop_at, augment_seed):
     self._records, self._plan, self._seed = records, plan, augment_seed
-    if not plan.multiplicity:
-      recipe = dataclasses.replace(recipe, mixing=None, randaugment=None)
-    self._recipe, self._mixing = recipe, recipe.mixing
+    self._way, self._stop, self._size = augmentation, stop_at, augmentation.crop
+    self._mixes = augmentation.mix is not None and plan.multiplicity > 0
+    self._fresh = self._mixes and augmentation.mix.partners == 'fresh'
+    # Where rows meet their partners here, and where images' own way ends.
+    self._mixes_here = self._mixes and augmentation.mixed_at < stop_at
+    self._alone = augmentation.mixed_at if self._mixes_here else stop_at
     self._unique, self._copies = plan.share, plan.copies
     rows = np.arange(plan.rows, dtype=np.int32)
     # Row of view i of image u, [U, n]; and the image of each row.
@@ -98,29 +86,27 @@ class _Maker:
     self._image = np.empty(plan.rows, np.int32)
     self._image[self._row] = np.arange(self._unique)[:, None]
 
-  def check(self) -> None:
-    if self._mixing:
-      self._pair(0)
-
   def dataset(self, start: int, stop: int, parallel: int | None, prefetch: int) -> Any:
     tf = tensorflow.import_tensorflow()
     parallel = parallel or tf.data.AUTOTUNE
     taken = [visits.visits(self._records, self._plan, start, stop)]
-    if self._recipe.fresh:
+    if self._fresh:
       taken.append(
           visits.visits(self._records, self._plan, start, stop, self._plan.elsewhere))
     drawn = _generated(tf, self._image_draws, start, stop)
     dataset = tf.data.Dataset.zip((tuple(taken), drawn)).unbatch()
     dataset = dataset.map(self._image_views, num_parallel_calls=parallel)
     dataset = dataset.batch(self._unique, drop_remainder=True)
-    if self._mixing:
-      drawn = _generated(tf, self._row_draws, start, stop)
-      row = tf.function(self._finish_row, jit_compile=True)
-      dataset = tf.data.Dataset.zip((dataset, drawn))
+    if self._mixes:
+      dataset = tf.data.Dataset.zip((dataset, _generated(tf, self._row_draws, start, stop)))
+    if self._mixes_here:
+      follow = tf.function(self._finish_row, jit_compile=True)
       dataset = dataset.flat_map(self._rows_of)
-      dataset = dataset.map(lambda own, partner, drawn, label: (row(own, partner, drawn), label),
+      dataset = dataset.map(lambda own, partner, drawn, label: (follow(own, partner, drawn), label),
                             num_parallel_calls=parallel)
       dataset = dataset.batch(self._plan.rows, drop_remainder=True)
+    elif self._mixes:
+      dataset = dataset.map(self._beside)
     else:
       dataset = dataset.map(lambda views, label: (self._lay_out(views[0]), label))
     options = tf.data.Options()
@@ -130,69 +116,67 @@ class _Maker:
   def batch(self, update: int, made: tuple) -> dict[str, Any]:
     image, label = made
     rows = self._plan.update(update)
-    if self._mixing:
-      pool, partner = self._pair(update)
-      own, other = label[:, 0], label[:, 1]
-      batch = {'partner_label': other.astype(np.int32), 'partner_example': pool.example[partner],
-               'weight': self._mix_draws(rows)['weight']}
+    batch = {'image': image, 'example': rows.example, 'draws': {}}
+    if self._plan.multiplicity:
+      batch['draws'] = self._to_come(self._draws(rows))
+    if self._mixes:
+      pool, index, weight, drawn = self._partners(update)
+      batch |= {'label': label[:, 0].astype(np.int32), 'weight': weight,
+                'partner_label': label[:, 1].astype(np.int32),
+                'partner_example': pool.example[index]}
+      if not self._mixes_here:
+        batch['image'], batch['partner_image'] = image
+        batch['draws'] |= {self._way.labels[self._way.mixed_at]: drawn}
+        batch['partner_draws'] = self._to_come(self._way.partner_draws(
+            self._seed, pool, index, self._size, self._size))
     else:
-      own, batch = label[self._image, 0], {}
-    for labels, examples in ((own, rows.example),
-                             (batch.get('partner_label', own),
-                              batch.get('partner_example', rows.example))):
+      batch['label'] = label[self._image, 0].astype(np.int32)
+    for prefix in ('', 'partner_') if self._mixes else ('',):
+      labels = batch[prefix + 'label']
       wrong = np.flatnonzero((labels < 0) | (labels >= self._records.num_classes))
       if len(wrong):
-        raise errors.UserError(records_lib.find_fault(self._records, examples[wrong[:1]]))
-    return {'image': image, 'label': own.astype(np.int32), 'example': rows.example, 'draws': {},
-            **batch}
+        examples = batch[prefix + 'example'][wrong[:1]]
+        raise errors.UserError(records_lib.find_fault(self._records, examples))
+    return batch
 
   def fault(self, update: int) -> str | None:
     """Names a bad record of the update, or of those it takes partners from."""
     found = visits.fault(self._records, self._plan, update)
-    if not found and self._recipe.fresh:
+    if not found and self._fresh:
       found = visits.fault(self._records, self._plan, self._plan.elsewhere(update))
     return found
 
-  def _pool(self, update: int) -> views.Rows:
-    """The rows that partners are chosen from."""
-    if self._recipe.fresh:
-      return self._plan.update(self._plan.elsewhere(update))
-    return self._plan.update(update)
+  def _draws(self, rows: views.Rows, stop: int | None = None, prefix: str = '') -> dict[str, Any]:
+    return self._way.draws(self._seed, rows, self._size, self._size, stop, prefix)
 
-  def _pair(self, update: int) -> tuple[views.Rows, np.ndarray]:
-    rows = self._plan.update(update)
-    pool = self._pool(update) if self._recipe.fresh else rows
-    return pool, mixing_lib.pair(rows, pool, self._seed, update, groups=self._plan.host_lanes)
+  def _to_come(self, drawn: dict[str, Any]) -> dict[str, Any]:
+    return {k: drawn[k] for k in self._way.labels[self._stop:] if k in drawn}
 
-  def _mix_draws(self, rows: views.Rows) -> dict[str, np.ndarray]:
-    position = self._image + self._plan.first
-    return self._mixing.draws(self._seed, rows, position, self._recipe.size, self._recipe.size)
+  def _partners(self, update: int) -> tuple:
+    """As Augmentation.partners; made once for the row's pixels and once for its labels."""
+    return self._way.partners(
+        self._plan, self._seed, update, self._plan.update(update), self._size, self._size)
 
   def _image_draws(self, update: int) -> dict[str, Any]:
-    """What each image needs: name -> [U, n, ...] for its own crops and its stand-in's."""
-    size, drawn = self._recipe.size, {'own': self._plan.update(update)}
-    if self._recipe.fresh:
-      drawn['partner'] = self._pool(update)
-    by_image = lambda tree: {k: v[self._row] for k, v in tree.items()}
-    result = {name: by_image(crops.draws(
-        self._seed, rows, 'crop' if name == 'own' else 'partner_crop'))
-              for name, rows in drawn.items()}
-    if self._recipe.randaugment and not self._mixing:
-      result['randaugment'] = by_image(
-          self._recipe.randaugment.draws(self._seed, drawn['own'], size, size))
-    return result
+    """What each image needs: lane -> label -> name -> [U, n, ...]."""
+    drawn = {'own': self._draws(self._plan.update(update), self._alone)}
+    if self._fresh:
+      pool = self._plan.update(self._plan.elsewhere(update))
+      drawn['partner'] = self._draws(pool, self._alone, 'partner_')
+    return jax.tree.map(lambda x: x[self._row], drawn)
 
   def _row_draws(self, update: int) -> dict[str, Any]:
     """What each row needs once all crops of the update are there: name -> [R, ...]."""
-    rows, size = self._plan.update(update), self._recipe.size
-    _, partner = self._pair(update)
+    _, index, _, mixed = self._partners(update)
     # Crops lie image by image, view by view.
     stored = np.empty(self._plan.rows, np.int32)
     stored[self._row.reshape(-1)] = np.arange(self._plan.rows)
-    drawn = {'own': stored, 'partner': stored[partner], 'mix': self._mix_draws(rows)}
-    if self._recipe.randaugment:
-      drawn['randaugment'] = self._recipe.randaugment.draws(self._seed, rows, size, size)
-    return drawn
+    places = {'own': stored, 'partner': stored[index]}
+    if not self._mixes_here:
+      return places
+    drawn = self._draws(self._plan.update(update), self._stop)
+    labels = self._way.labels[self._alone:self._stop]
+    return places | {'draws': {label: drawn.get(label, mixed) for label in labels}}
 
   def _image_views(self, serialized: tuple, drawn: dict[str, Any]) -> tuple:
     """Crops of one image, and of the one that is read to mix with: ([n, S, S, 3], ...), labels."""
@@ -200,21 +184,29 @@ class _Maker:
     cut, labels = [], []
     for record, key in zip(serialized, ('own', 'partner'), strict=False):
       encoded, label = self._records.parse(record)
-      cut.append(self._cut(encoded, drawn[key]))
+      cut.append(self._alone_from(self._cut(encoded, drawn[key]), drawn[key]))
       labels.append(label)
-    if 'randaugment' in drawn:
-      apply = tf.function(self._recipe.randaugment.apply, jit_compile=True)
-      cut = [tf.stack([
-          apply(cut[0][i], {k: v[i] for k, v in drawn['randaugment'].items()})
-          for i in range(self._copies)])]
     return tuple(cut), tf.stack(labels)
+
+  def _alone_from(self, cut: Any, drawn: dict[str, Any]) -> Any:
+    """uint8 [n, S, S, 3] after the ops behind the crop that an image goes through on its own."""
+    if self._alone == self._way.read or not self._plan.multiplicity:
+      return cut
+    follow = tensorflow.import_tensorflow().function(
+        lambda cut, drawn: self._way.follow(
+            arrays.tf(), self._way.read, self._alone, augmentation_lib.Lane(cut, drawn))[0],
+        jit_compile=True)
+    return follow(cut, drawn)
 
   def _cut(self, encoded: Any, drawn: dict[str, Any]) -> Any:
     """uint8 [n, S, S, 3] from the bytes of an image, decoded once."""
     tf = tensorflow.import_tensorflow()
-    size = self._recipe.size
+    size = self._size
     if not self._plan.multiplicity:
       return crops.crop_resize(records_lib.decode(encoded), size)[None]
+    crop, *flip = self._way.labels[:self._way.read]
+    drawn = {**drawn[crop],
+             'flip': drawn[flip[0]]['flip'] if flip else tf.zeros([self._copies], tf.int32)}
     # Not this host's share of the views: the pixels must not depend on the hosts.
     total = self._copies * self._plan.host_group
     whole = lambda: crops.views_of(records_lib.decode(encoded), drawn, size, total)
@@ -225,35 +217,49 @@ class _Maker:
     complete = tf.io.is_jpeg(encoded) & (tf.strings.substr(encoded, -2, 2) == b'\xff\xd9')
     return tf.cond(complete, lambda: crops.view_of_bytes(encoded, drawn, size), whole)
 
+  def _flat(self, made: tuple) -> tuple:
+    """Crops of an update, image by image and view by view: own and those of partners."""
+    tf = tensorflow.import_tensorflow()
+    return tuple(tf.reshape(x, [-1, self._size, self._size, 3]) for x in (made[0], made[-1]))
+
   def _rows_of(self, made: tuple, drawn: dict[str, Any]) -> Any:
     """A dataset of the rows of one update: own and partner's crop, draws, both labels."""
     tf = tensorflow.import_tensorflow()
     cut, label = made
-    size = self._recipe.size
-    own, pool = (tf.reshape(x, [-1, size, size, 3]) for x in (cut[0], cut[-1]))
-    copies = self._copies
+    own, pool = self._flat(cut)
 
     def row(drawn):
-      drawn = dict(drawn)
-      mine, partner = drawn.pop('own'), drawn.pop('partner')
-      labels = tf.stack([label[mine // copies, 0], label[partner // copies, -1]])
-      return own[mine], pool[partner], drawn, labels
+      mine, partner = drawn['own'], drawn['partner']
+      return own[mine], pool[partner], drawn['draws'], self._labels(label, mine, partner)
 
     return tf.data.Dataset.from_tensor_slices(drawn).map(row)
 
+  def _beside(self, made: tuple, drawn: dict[str, Any]) -> tuple:
+    """Rows and their partners, to be mixed on the device; both labels [R, 2]."""
+    tf = tensorflow.import_tensorflow()
+    cut, label = made
+    own, pool = self._flat(cut)
+    images = tf.gather(own, drawn['own']), tf.gather(pool, drawn['partner'])
+    return images, tf.transpose(self._labels(label, drawn['own'], drawn['partner']))
+
+  def _labels(self, label: Any, own: Any, partner: Any) -> Any:
+    """int64 [2] or [2, R]: of crops with these numbers."""
+    tf = tensorflow.import_tensorflow()
+    return tf.stack([tf.gather(label[:, 0], own // self._copies),
+                     tf.gather(label[:, -1], partner // self._copies)])
+
   def _finish_row(self, own: Any, partner: Any, drawn: dict[str, Any]) -> Any:
-    image = self._mixing.apply(own, partner, drawn['mix'])
-    if self._recipe.randaugment:
-      image = self._recipe.randaugment.apply(image, drawn['randaugment'])
-    return image
+    tf = tensorflow.import_tensorflow()
+    drawn = tf.nest.map_structure(lambda x: x[None], drawn)
+    lanes = (augmentation_lib.Lane(x[None], drawn) for x in (own, partner))
+    return self._way.follow(arrays.tf(), self._alone, self._stop, *lanes)[0][0]
 
   def _lay_out(self, image: Any) -> Any:
     """uint8 [U, n, S, S, 3] to rows in the layout."""
     tf = tensorflow.import_tensorflow()
     if self._plan.layout == 'view_major':
       image = tf.transpose(image, [1, 0, 2, 3, 4])
-    size = self._recipe.size
-    return tf.reshape(image, [self._plan.rows, size, size, 3])
+    return tf.reshape(image, [self._plan.rows, self._size, self._size, 3])
 
 
 def _generated(tf: Any, make: Any, start: int, stop: int) -> Any:

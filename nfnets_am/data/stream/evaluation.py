@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from nfnets_am.core import errors
+from nfnets_am.data import padding
 from nfnets_am.data import tensorflow
 from nfnets_am.data.ops import crops
 from nfnets_am.data.stream import records as records_lib
@@ -43,8 +44,7 @@ def eval_batches(records: records_lib.Records, batch: int, *, method: str, size:
   dataset = dataset.batch(batch).shard(hosts, host).unbatch()
   dataset = dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
   batches = dataset.batch(batch).prefetch(2).as_numpy_iterator()
-  for first in range(host * batch, -(-records.total // (batch * hosts)) * batch * hosts,
-                     batch * hosts):
+  for first in padding.starts(records.total, batch, host, hosts):
     examples = np.arange(first, max(min(first + batch, records.total), first))
     image, label = np.zeros((0, size, size, 3), np.uint8), np.zeros(0, np.int64)
     try:
@@ -57,7 +57,4 @@ def eval_batches(records: records_lib.Records, batch: int, *, method: str, size:
       raise errors.UserError(records_lib.find_fault(records, examples) or (
           f'the split {records.split!r} of {records.name!r} holds other records than its metadata '
           'says'))
-    padding = batch - len(label)
-    fill = lambda x, padding=padding: np.pad(x, [(0, padding)] + [(0, 0)] * (x.ndim - 1))
-    yield {'image': fill(image), 'label': fill(label.astype(np.int32)),
-           'mask': fill(np.ones(batch - padding, np.float32))}
+    yield padding.fill({'image': image, 'label': label.astype(np.int32)}, batch)

@@ -75,6 +75,15 @@ class StreamPlan(views.ViewPlan):
     share = self.lanes // self.reading_hosts
     return range(self.first // self.per_lane, self.first // self.per_lane + share)
 
+  @property
+  def groups(self) -> range:
+    """Images are mixed within a lane: a host has its own lanes' images alone."""
+    return self.host_lanes
+
+  def together(self) -> tuple[views.ViewPlan, np.ndarray]:
+    """This host's part by itself, see `groups`."""
+    return self, np.arange(self.rows, dtype=np.int32)
+
   def order(self, epoch: int) -> np.ndarray:
     """As ViewPlan.order; what the last incomplete update leaves out is not in it."""
     _, shuffled = self._lanes(epoch)
@@ -103,24 +112,6 @@ class StreamPlan(views.ViewPlan):
         place = sorter[np.searchsorted(sequence[part], shuffled[part], sorter=sorter)]
         place = place[max(start - low, 0):end - low]
         yield Block(_segments(self.lengths, sequence[part]), place.astype(np.int32))
-
-  def elsewhere(self, update: int) -> int:
-    """Returns another update of the same pass, half a pass away: its images are other ones.
-
-    It gives partners to mix with. Every image is a partner as often as it is a row's own.
-
-    Raises:
-      errors.ConfigError: a pass has no two updates of different images.
-    """
-    steps = self.examples // self.unique
-    if steps < 2:
-      raise errors.ConfigError(
-          f'{self.unique} fresh partners for {self.unique} unique images of an update need '
-          f'{2 * self.unique} images, but there are {self.examples}; allowed: fewer unique images, '
-          "or partners='batch'")
-    visits = self.updates_per_pass // steps
-    epoch, step = divmod(update, self.updates_per_pass)
-    return epoch * self.updates_per_pass + (step + steps // 2 * visits) % self.updates_per_pass
 
   def near(self, update: int) -> np.ndarray:
     """Returns the images of an update of this host, then all that are read together with them."""

@@ -73,8 +73,13 @@ def cached(path: Any, folder: str) -> Any:
     folder: of open_cache.
   """
   tf = tensorflow.import_tensorflow()
-  local = tf.numpy_function(lambda path: _copy(path.decode(), folder).encode(), [path], tf.string)
-  return tf.ensure_shape(local, [])
+
+  # A graph of its own: called outside of one, TensorFlow hands over an array in place of bytes.
+  @tf.function
+  def local():
+    return tf.numpy_function(lambda path: _copy(path.decode(), folder).encode(), [path], tf.string)
+
+  return tf.ensure_shape(local(), [])
 
 
 def _copy(path: str, folder: str) -> str:

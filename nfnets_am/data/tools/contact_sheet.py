@@ -4,119 +4,71 @@
 import pathlib
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from nfnets_am.data import inputs
-from nfnets_am.data import ops
-from nfnets_am.data import views as views_lib
-from nfnets_am.data.memory import batches as memory_batches
-from nfnets_am.data.memory import input as memory
-from nfnets_am.data.stream import input as stream
-from nfnets_am.data.stream import order as stream_order
 
 
-def draw(data: inputs.Input, plan: Any, augmentation: ops.Augmentation, augment_seed: int,
-         batch: dict[str, Any], path: pathlib.Path, *, images: int = 8) -> None:
-  """Draws the views of the first update of an input, in memory or streamed.
+def draw(data: inputs.Input, batch: dict[str, Any], path: pathlib.Path, *, images: int = 8,
+         title: str = '') -> None:
+  """Draws the views of a batch of any input as the model sees them, normalisation undone.
+
+  On the left stand the stored images, where a set in memory has them. Above a view of encoded
+  images stands its label; above a mixed one both labels, the own weight and the partner.
 
   Args:
     data: the input.
-    plan: of it.
-    augmentation: of it.
-    augment_seed: of it.
-    batch: its first batch, in any layout.
+    batch: one of its training batches, in any layout.
     path: PNG to write.
-    images: how many rows.
+    images: how many unique images.
+    title: of the sheet; '' is the set's name and its augmentation.
   """
-  if isinstance(data, stream.StreamInput):
-    draw_streamed(data, plan, batch, path, images=images)
-    return
-  originals, views = update_views(data, plan, augmentation, augment_seed, 0)
-  draw_stored(originals[:images], views[:images], path,
-              title=f'{data.name}, first update: {augmentation.text}')
-
-
-def update_views(data: memory.MemoryInput, plan: views_lib.ViewPlan,
-                 augmentation: ops.Augmentation, augment_seed: int, update: int,
-                 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns what the model sees of a set in memory in an update, as pictures.
-
-  Args:
-    data: the input.
-    plan: of it.
-    augmentation: of it.
-    augment_seed: of it.
-    update: from 0.
-
-  Returns:
-    The unique images and their views, float32 in [0, 1], [U, H, W, C] and [U, n, H, W, C].
-  """
-  split = data.splits['train']
-  batch = next(iter(memory_batches.host_batches(
-      split, plan, augmentation, augment_seed, update, update + 1, apply='device')))
-  applied = memory_batches.apply_on_device(augmentation, jnp.asarray(split.image), batch)
-  seen = augmentation.finish(applied['image'], applied['draws'], data.mean, data.std)
-  pixels = np.clip(np.asarray(seen) * data.std + data.mean, 0, 1)
-  examples = np.array(list(dict.fromkeys(batch['example'].tolist())))
-  rows = np.stack([np.flatnonzero(batch['example'] == example) for example in examples])
-  return split.image[examples] / np.float32(255), pixels[rows]
-
-
-def draw_stored(originals: np.ndarray, views: np.ndarray, path: pathlib.Path, title: str) -> None:
-  """Writes a sheet: the original on the left, then its views; arrays as of update_views."""
   import matplotlib
   matplotlib.use('Agg')
   from matplotlib import pyplot as plt
 
-  rows, copies = views.shape[:2]
-  fig, axes = plt.subplots(rows, copies + 1, squeeze=False, layout='constrained',
-                           figsize=(1.1 * (copies + 1), 1.1 * rows + 0.5))
-  for row, original, copies_of_it in zip(axes, originals, views, strict=True):
-    for ax, image in zip(row, (original, *copies_of_it), strict=True):
+  seen = pictures(data, batch)
+  stored = getattr(data.splits['train'], 'image', None)
+  examples = list(dict.fromkeys(batch['example'].tolist()))[:images]
+  rows = [np.flatnonzero(batch['example'] == example) for example in examples]
+  first = int(stored is not None)
+  columns = first + max(map(len, rows))
+  # Of small images more fit a page, and a mixed row needs place for two lines.
+  side = 1.1 if seen.shape[1] <= 64 else 1.5
+  height = side + (0.4 if 'weight' in batch else 0.2)
+  fig, axes = plt.subplots(len(rows), columns, squeeze=False, layout='constrained',
+                           figsize=(side * columns, height * len(rows) + 0.5))
+  for row, example, places in zip(axes, examples, rows, strict=True):
+    shown = [(seen[r], caption(batch, r)) for r in places]
+    if first:
+      shown.insert(0, (stored[example] / np.float32(255), f'image {example}'))
+    for ax, (image, text) in zip(row, shown, strict=False):
       ax.imshow(image.squeeze(), cmap='gray', vmin=0, vmax=1, interpolation='nearest')
+      ax.set_title(text, fontsize=6)
+    for ax in row:
       ax.set_xticks([])
       ax.set_yticks([])
-  axes[0, 0].set_title('original', fontsize=9)
-  for view, ax in enumerate(axes[0, 1:]):
-    ax.set_title(f'view {view + 1}', fontsize=9)
-  fig.suptitle(title, fontsize=9)
+    row[0].set_ylabel(f'image {example}', fontsize=7)
+  fig.suptitle(title or f'{data.name}: {data.augmentation.text}', fontsize=8, wrap=True)
   fig.savefig(path, dpi=120)
   plt.close(fig)
 
 
-def draw_streamed(data: stream.StreamInput, plan: stream_order.StreamPlan, batch: dict[str, Any],
-                  path: pathlib.Path, *, images: int = 8) -> None:
-  """Draws the views of a batch: rows are unique images, columns their views.
+def caption(batch: dict[str, Any], row: int) -> str:
+  """Returns what a row's label is: '3', or '0.71 of 3, else 8 (image 17)' where it is mixed."""
+  label = str(batch['label'][row])
+  if 'weight' not in batch:
+    return label
+  return (f'{batch["weight"][row]:.2f} of {label}, else {batch["partner_label"][row]}\n'
+          f'(image {batch["partner_example"][row]})')
 
-  Above a view stands its label; above a mixed one both labels, the own weight and the partner.
 
-  Args:
-    data: the input.
-    plan: of it.
-    batch: one of its batches, in any layout.
-    path: PNG to write.
-    images: how many rows.
-  """
-  import matplotlib
-  matplotlib.use('Agg')
-  from matplotlib import pyplot as plt
-
-  examples = list(dict.fromkeys(batch['example'].tolist()))[:images]
-  copies = plan.copies
-  fig, axes = plt.subplots(len(examples), copies, squeeze=False, layout='constrained',
-                           figsize=(1.5 * copies, 1.85 * len(examples)))
-  for row, example in zip(axes, examples, strict=True):
-    for ax, r in zip(row, np.flatnonzero(batch['example'] == example), strict=True):
-      ax.imshow(batch['image'][r])
-      title = f'{batch["label"][r]}'
-      if 'weight' in batch:
-        title = (f'{batch["weight"][r]:.2f} of {title}, else {batch["partner_label"][r]}\n'
-                 f'(image {batch["partner_example"][r]})')
-      ax.set_title(title, fontsize=7)
-      ax.set_xticks([])
-      ax.set_yticks([])
-    row[0].set_ylabel(f'image {example}', fontsize=7)
-  fig.suptitle(f'{data.name}, {data.recipe.size} px', fontsize=9)
-  fig.savefig(path, dpi=100)
-  plt.close(fig)
+def pictures(data: inputs.Input, batch: dict[str, Any]) -> np.ndarray:
+  """Returns the rows of a batch as pictures, float32 in [0, 1], [R, H, W, C]."""
+  prepare = data.preparation
+  pool = None if data.pool is None else jnp.asarray(data.pool)
+  rows = jax.jit(prepare.prepare)(pool, prepare.pack(batch, 1))
+  return np.asarray(
+      data.augmentation.normalise.undo(rows['inputs'].astype(jnp.float32)), np.float32)

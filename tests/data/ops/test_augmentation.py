@@ -9,6 +9,8 @@ import pytest
 
 from nfnets_am.core import errors
 from nfnets_am.data import ops
+from nfnets_am.data.ops import arrays
+from nfnets_am.data.ops import augmentation as augmentation_lib
 from nfnets_am.data.ops import base
 from tests.data.ops import helpers
 
@@ -22,19 +24,17 @@ SEQUENCES = [
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Darken(base.PixelOp):
+class Darken(base.Op):
   """A pixel op that moves nothing: value minus a draw, not below 0."""
 
   def draw(self, words, height, width):
     return {'by': (words[0] >> 25).astype('int32')}
 
-  def apply_host(self, images, draws):
-    by = draws['by'][:, None, None, None]
-    return np.maximum(images.numpy().astype(int) - by, 0).astype('uint8')
+  works_on = (base.BYTES,)
 
-  def apply_device(self, images, draws):
+  def apply(self, xp, images, draws):
     by = draws['by'][:, None, None, None]
-    return jnp.maximum(images.astype('int32') - by, 0).astype('uint8')
+    return xp.cast(xp.maximum(xp.cast(images, 'int32') - by, 0), 'uint8')
 
 
 @pytest.mark.parametrize('text', SEQUENCES)
@@ -43,8 +43,8 @@ def test_fused_ops_equal_one_op_at_a_time_and_host_equals_device(text):
   augmentation = ops.parse(text)
   draws = augmentation.draws(0, helpers.rows(30), 8, 6)
   wanted = jnp.asarray(images)
-  for label, op in augmentation.pixel_ops.items():
-    wanted = op.apply_device(wanted, draws[label])
+  for label in augmentation.labels[:augmentation.at]:
+    wanted = augmentation.ops[label].apply(arrays.JAX, wanted, draws[label])
   for place in helpers.PLACES:
     np.testing.assert_array_equal(place(augmentation, images, draws), wanted)
 
@@ -59,7 +59,7 @@ def test_ops_that_change_values_stand_between_ops_that_move():
   assert list(draws) == ['darken', 'flip', 'darken_2', 'pad_crop']
   wanted = jnp.asarray(images)
   for label, op in [('darken', darken), ('flip', flip), ('darken_2', darken), ('pad_crop', crop)]:
-    wanted = op.apply_device(wanted, draws[label])
+    wanted = op.apply(arrays.JAX, wanted, draws[label])
   for place in (helpers.host_eager, helpers.device_jitted, helpers.device_from_the_set):
     np.testing.assert_array_equal(place(augmentation, images, draws), wanted)
 
@@ -113,16 +113,34 @@ def test_without_draws_the_image_is_the_raw_one(place):
   images = helpers.random_images(5)
   augmentation = ops.parse(SEQUENCES[1])
   np.testing.assert_array_equal(place(augmentation, images, {}), images)
-  np.testing.assert_array_equal(
-      augmentation.finish(images, {}, (.5,) * 3, (.25,) * 3),
-      ops.parse('normalise()').finish(images, {}, (.5,) * 3, (.25,) * 3))
+  augmentation = augmentation.bind((.5,) * 3, (.25,) * 3)
+  seen, _ = augmentation.follow(
+      arrays.JAX, augmentation.at, None, augmentation_lib.Lane(jnp.asarray(images), {}))
+  np.testing.assert_array_equal(seen, augmentation.normalised(jnp.asarray(images)))
+
+
+def test_behind_normalise_images_are_padded_with_the_mean_colour():
+  images = helpers.random_images(30)
+  way = ops.parse('normalise(mean=.3, std=.2) | pad_crop(pad=4) | flip()').bind((0,) * 3, (1,) * 3)
+  draws = way.draws(0, helpers.rows(30), 8, 6)
+  seen, _ = way.follow(arrays.JAX, 0, None, augmentation_lib.Lane(jnp.asarray(images), draws))
+  normalised = (images / 255 - .3) / .2
+  for view, image, top, left, flip in zip(
+      seen, normalised, *draws['pad_crop'].values(), draws['flip']['flip'], strict=True):
+    wanted = np.pad(image, ((4, 4), (4, 4), (0, 0)))[top:top + 8, left:left + 6]
+    np.testing.assert_allclose(view, wanted[:, ::-1] if flip else wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize('text, sentence', [
     ('pad_crop() | flip()', r'has 0 normalise\(\); allowed: exactly one'),
     ('normalise() | normalise()', r'has 2 normalise\(\); allowed: exactly one'),
     ('cutout() | normalise()', r'has cutout on the wrong side of normalise\(\); allowed: after'),
-    ('normalise() | flip()', r'has flip on the wrong side of normalise\(\); allowed: before'),
+    ("normalise() | randaugment(contrast='fixed')",
+     r'has randaugment on the wrong side of normalise\(\); allowed: before'),
+    ("mix('bc_plus()') | normalise()",
+     r'has mix on the wrong side of normalise\(\); allowed: after'),
+    ("mix('mixup()') | mix('cutmix()') | normalise()", r'has 2 mix\(\); allowed: at most one'),
+    ('flip() | crop(32) | normalise()', r'has crop\(\) at place 2; allowed: as the first op'),
 ])
 def test_sequences_that_make_no_sense_are_refused(text, sentence):
   with pytest.raises(errors.ConfigError, match=sentence):

@@ -7,6 +7,7 @@ from nfnets_am.data import tensorflow
 from nfnets_am.data import views
 from nfnets_am.data.ops import crops
 from tests.data import photographs
+from tests.data.ops import helpers
 from tests.data.ops import test_bicubic
 
 tf = tensorflow.import_tensorflow()
@@ -45,7 +46,7 @@ def _naive(ratio, place, height, width, size):
 
 @pytest.mark.parametrize('height, width', [(375, 500), (500, 200), (7, 5), (1, 1), (40, 3000)])
 def test_windows_are_those_of_a_naive_loop(height, width):
-  drawn = crops.draws(1, _rows(400))
+  drawn = helpers.crop_draws(1, _rows(400))
   found = crops.windows(drawn['ratio'], drawn['place'], height, width, 224).numpy()
   compiled = crops.compiled_windows()(drawn['ratio'], drawn['place'], height, width, 224)
   wanted = [_naive(r, p, height, width, 224)
@@ -59,7 +60,7 @@ def test_windows_are_those_of_a_naive_loop(height, width):
 @pytest.mark.parametrize('height, width', [(375, 500), (480, 200)])
 def test_windows_have_the_distribution_of_the_op(height, width):
   count = 4000
-  drawn = crops.draws(2, _rows(count))
+  drawn = helpers.crop_draws(2, _rows(count))
   found = crops.windows(drawn['ratio'], drawn['place'], height, width, 224).numpy()
 
   @tf.function
@@ -87,13 +88,13 @@ def _kolmogorov(a, b):
 
 
 def test_draws_are_a_function_of_the_row():
-  drawn, part = crops.draws(3, _rows(50)), crops.draws(
+  drawn, part = helpers.crop_draws(3, _rows(50)), helpers.crop_draws(
       3, views.Rows(*(x[20:25] for x in _rows(50))))
   for name, values in part.items():
     np.testing.assert_array_equal(values, drawn[name][20:25])
-  assert (crops.draws(3, _rows(50, epoch=1))['ratio'] != drawn['ratio']).all()
-  assert (crops.draws(3, _rows(50), 'partner')['ratio'] != drawn['ratio']).all()
-  assert abs(crops.draws(3, _rows(10_000))['flip'].mean() - 0.5) < 0.02
+  assert (helpers.crop_draws(3, _rows(50, epoch=1))['ratio'] != drawn['ratio']).all()
+  assert (helpers.crop_draws(3, _rows(50), 'partner_')['ratio'] != drawn['ratio']).all()
+  assert abs(helpers.crop_draws(3, _rows(10_000))['flip'].mean() - 0.5) < 0.02
 
 
 def _encoded(height=150, width=200):
@@ -101,7 +102,7 @@ def _encoded(height=150, width=200):
 
 
 def test_views_are_resized_slices_of_one_decoded_image():
-  drawn = crops.draws(4, _rows(6))
+  drawn = helpers.crop_draws(4, _rows(6))
   image = tf.io.decode_jpeg(_encoded())
   boxes = crops.windows(drawn['ratio'], drawn['place'], 150, 200, 32).numpy()
   wanted = []
@@ -121,7 +122,7 @@ def test_decoding_the_window_alone_gives_the_same_view():
   encoded = _encoded()
   image = tf.io.decode_jpeg(encoded)
   for i in range(8):
-    drawn = {k: v[i:i + 1] for k, v in crops.draws(5, _rows(8)).items()}
+    drawn = {k: v[i:i + 1] for k, v in helpers.crop_draws(5, _rows(8)).items()}
     fused = crops.view_of_bytes(encoded, drawn, 48).numpy().astype(int)
     full = crops.views_of(image, drawn, 48).numpy().astype(int)
     # Equal but for colour smoothing at the window's edge; another window would differ everywhere.

@@ -1,10 +1,13 @@
 """Cutout against a loop; published areas; the mean colour."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from nfnets_am.core import errors
 from nfnets_am.data import ops
+from nfnets_am.data.ops import arrays
+from nfnets_am.data.ops import augmentation as augmentation_lib
 from tests.data.ops import helpers
 
 
@@ -20,18 +23,18 @@ def naive(images, draws, length):
 
 def test_equals_a_loop_over_pixels():
   images = helpers.random_images(30)
-  augmentation = ops.parse('normalise() | cutout(length=4)')
+  augmentation = ops.parse('normalise() | cutout(4)').bind((.5,) * 3, (.25,) * 3)
   draws = augmentation.draws(0, helpers.rows(30), 8, 6)
-  mean, std = (.5,) * 3, (.25,) * 3
-  normalised = np.asarray(augmentation.finish(images, {}, mean, std))
-  finished = np.asarray(augmentation.finish(images, draws, mean, std))
+  normalised = np.asarray(augmentation.normalised(jnp.asarray(images)))
+  finished, _ = augmentation.follow(
+      arrays.JAX, 0, None, augmentation_lib.Lane(jnp.asarray(images), draws))
   np.testing.assert_array_equal(finished, naive(normalised, draws['cutout'], 4))
 
 
 def test_published_areas():
   row, col = (x.reshape(-1).astype(np.int32) for x in np.mgrid[:32, :32])
   images = np.ones((1024, 32, 32, 1), np.float32)
-  cut = ops.Cutout(length=16).apply_device(images, {'row': row, 'col': col})
+  cut = ops.Cutout(length=16).apply(arrays.JAX, images, {'row': row, 'col': col})
   area = (1 - np.asarray(cut)).sum((1, 2, 3)).reshape(32, 32)
   assert area[0, 0] == 64 and area[16, 16] == 256
   assert area.mean() == 196

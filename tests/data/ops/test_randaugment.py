@@ -1,5 +1,8 @@
 """Each op against PIL, eagerly and inside Dataset.map; draws; the published magnitudes."""
 
+import functools
+
+import jax
 import numpy as np
 from PIL import Image
 from PIL import ImageEnhance
@@ -7,14 +10,17 @@ from PIL import ImageOps
 import pytest
 
 from nfnets_am.core import errors
+from nfnets_am.data import ops
 from nfnets_am.data import tensorflow
 from nfnets_am.data import views
+from nfnets_am.data.ops import arrays
 from nfnets_am.data.ops import colour
 from nfnets_am.data.ops import randaugment
 from nfnets_am.data.ops import warp
 from tests.data import photographs
 
 tf = tensorflow.import_tensorflow()
+xp = arrays.tf()
 
 IMAGES = {
     'photograph': photographs.crop(48, 56),
@@ -32,25 +38,25 @@ def _mean_grey(image, factor):
 
 # name -> (ours, PIL)
 COLOUR = {
-    'autocontrast': (colour.autocontrast, ImageOps.autocontrast),
-    'equalize': (colour.equalize, ImageOps.equalize),
-    'invert': (colour.invert, ImageOps.invert),
+    'autocontrast': (lambda x: colour.autocontrast(xp, x), ImageOps.autocontrast),
+    'equalize': (lambda x: colour.equalize(xp, x), ImageOps.equalize),
+    'invert': (lambda x: colour.invert(xp, x), ImageOps.invert),
 }
 for _bits in (2, 4, 6, 8):
-  COLOUR[f'posterize {_bits}'] = (lambda x, b=_bits: colour.posterize(x, b),
+  COLOUR[f'posterize {_bits}'] = (lambda x, b=_bits: colour.posterize(xp, x, b),
                                   lambda x, b=_bits: ImageOps.posterize(x, b))
 for _threshold in (0, 128, 255, 256, 384):
-  COLOUR[f'solarize {_threshold}'] = (lambda x, t=_threshold: colour.solarize(x, t),
+  COLOUR[f'solarize {_threshold}'] = (lambda x, t=_threshold: colour.solarize(xp, x, t),
                                       lambda x, t=_threshold: ImageOps.solarize(x, t))
 for _factor in FACTORS:
   COLOUR |= {
-      f'color {_factor}': (lambda x, f=_factor: colour.color(x, f),
+      f'color {_factor}': (lambda x, f=_factor: colour.color(xp, x, f),
                            lambda x, f=_factor: ImageEnhance.Color(x).enhance(f)),
-      f'contrast {_factor}': (lambda x, f=_factor: colour.contrast(x, f, 'fixed'),
+      f'contrast {_factor}': (lambda x, f=_factor: colour.contrast(xp, x, f, 'fixed'),
                               lambda x, f=_factor: _mean_grey(x, f)),
-      f'brightness {_factor}': (lambda x, f=_factor: colour.brightness(x, f),
+      f'brightness {_factor}': (lambda x, f=_factor: colour.brightness(xp, x, f),
                                 lambda x, f=_factor: ImageEnhance.Brightness(x).enhance(f)),
-      f'sharpness {_factor}': (lambda x, f=_factor: colour.sharpness(x, f),
+      f'sharpness {_factor}': (lambda x, f=_factor: colour.sharpness(xp, x, f),
                                lambda x, f=_factor: ImageEnhance.Sharpness(x).enhance(f)),
   }
 
@@ -70,14 +76,14 @@ def test_colour_ops_are_those_of_pil(name):
 def test_solarize_add_adds_to_dark_values_only():
   image = IMAGES['noise']
   wanted = np.where(image < 128, np.minimum(image.astype(int) + 165, 255), image)
-  np.testing.assert_array_equal(colour.solarize_add(tf.constant(image), 165), wanted)
+  np.testing.assert_array_equal(colour.solarize_add(xp, tf.constant(image), 165), wanted)
 
 
 @pytest.mark.parametrize('size, grey', [((224, 224), 196), ((192, 192), 144), ((256, 256), 255)])
 def test_published_contrast_blends_with_the_size_of_the_image(size, grey):
   image = photographs.crop(*size)
   wanted = Image.blend(Image.new('RGB', size[::-1], (grey,) * 3), Image.fromarray(image), 1.9)
-  found = colour.contrast(tf.constant(image), 1.9, 'as_published').numpy()
+  found = colour.contrast(xp, tf.constant(image), 1.9, 'as_published').numpy()
   assert np.abs(found.astype(int) - np.asarray(wanted)).max() <= 1
 
 
@@ -105,7 +111,7 @@ def test_warps_are_those_of_pil(name):
       images=image[None], transforms=np.append(matrix, [0, 0])[None].astype(np.float32),
       output_shape=[48, 56], fill_value=128.0, interpolation='NEAREST',
       fill_mode='CONSTANT')[0].numpy()
-  found = warp.affine(tf.constant(image), matrix).numpy()
+  found = warp.affine(xp, tf.constant(image), matrix).numpy()
   # Sources that lie halfway between two pixels go either way.
   for other in (wanted, reference):
     assert (found != other).any(-1).mean() < 0.02
@@ -116,7 +122,7 @@ def test_warps_are_those_of_pil(name):
 def test_rotation_turns_like_pil_about_the_middle():
   image = IMAGES['photograph']
   wanted = np.asarray(Image.fromarray(image).rotate(30, fillcolor=(128,) * 3))
-  found = warp.affine(tf.constant(image), warp.rotate(30, 48, 56)).numpy()
+  found = warp.affine(xp, tf.constant(image), warp.rotate(30, 48, 56)).numpy()
   assert (found != wanted).any(-1).mean() < 0.02
 
 
@@ -125,7 +131,7 @@ def test_cutout_is_a_clipped_grey_square(row, col):
   image = IMAGES['noise']
   wanted = image.copy()
   wanted[max(row - 10, 0):row + 10, max(col - 10, 0):col + 10] = 128
-  np.testing.assert_array_equal(warp.cutout(tf.constant(image), row, col, 10), wanted)
+  np.testing.assert_array_equal(warp.cutout(xp, tf.constant(image), row, col, 10), wanted)
 
 
 @pytest.mark.parametrize('magnitude, wanted', [
@@ -136,13 +142,18 @@ def test_published_magnitudes(magnitude, wanted):
   assert tuple(vars(found).values()) == pytest.approx(wanted)
 
 
+def _draws(op, seed, rows, height=30, width=20):
+  return ops.Augmentation('made by hand', [('randaugment', op), ('normalise', ops.Normalise())]
+                          ).draws(seed, rows, height, width)['randaugment']
+
+
 def _rows(count):
   return views.Rows(np.arange(count), np.zeros(count, int), np.arange(count) % 4)
 
 
 def test_draws_are_uniform_and_a_function_of_the_row():
   op = randaugment.RandAugment(contrast='fixed')
-  draws = op.draws(7, _rows(20_000), 30, 20)
+  draws = _draws(op, 7, _rows(20_000))
   shares = np.bincount(draws['op'].reshape(-1), minlength=16) / 80_000
   assert np.abs(shares - 1 / 16).max() < 0.005
   assert abs(draws['sign'].mean()) < 0.02 and set(np.unique(draws['sign'])) == {-1, 1}
@@ -150,10 +161,31 @@ def test_draws_are_uniform_and_a_function_of_the_row():
   assert set(np.unique(draws['col'])) == set(range(20))
   # Layers are independent.
   assert abs((draws['op'][:, 0] == draws['op'][:, 1]).mean() - 1 / 16) < 0.01
-  part = op.draws(7, views.Rows(*(x[100:103] for x in _rows(20_000))), 30, 20)
+  part = _draws(op, 7, views.Rows(*(x[100:103] for x in _rows(20_000))))
   for name, values in part.items():
     np.testing.assert_array_equal(values, draws[name][100:103])
-  assert (op.draws(8, _rows(100), 30, 20)['op'] != draws['op'][:100]).any()
+  assert (_draws(op, 8, _rows(100))['op'] != draws['op'][:100]).any()
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_host_and_device_give_the_same_bytes(channels):
+  op = randaugment.RandAugment(num_ops=3, magnitude=7, contrast='fixed')
+  images = np.stack([x[..., :channels] for x in IMAGES.values()] * 12)
+  draws = _draws(op, 3, _rows(len(images)), 48, 56)
+  assert len(np.unique(draws['op'])) == len(randaugment.OPS)
+  host = tf.function(functools.partial(op.apply, xp), jit_compile=True)(
+      tf.constant(images), {k: tf.constant(v) for k, v in draws.items()})
+  device = jax.jit(functools.partial(op.apply, arrays.JAX))(images, draws)
+  np.testing.assert_array_equal(host, device)
+
+
+def test_rows_side_by_side_are_those_of_one_after_another():
+  # An accelerator takes all rows at once.
+  op = randaugment.RandAugment(num_ops=2, magnitude=7, contrast='fixed')
+  images = np.stack(list(IMAGES.values()) * 4)
+  draws = _draws(op, 3, _rows(len(images)), 48, 56)
+  together = jax.jit(jax.vmap(functools.partial(op.apply_image, arrays.JAX)))(images, draws)
+  np.testing.assert_array_equal(together, op.apply(arrays.JAX, images, draws))
 
 
 def test_compiled_in_a_dataset_every_layer_does_what_it_does_alone():
@@ -163,12 +195,12 @@ def test_compiled_in_a_dataset_every_layer_does_what_it_does_alone():
            'sign': np.tile(np.int32([[-1, 1], [1, -1]]), (8, 1)),
            'row': np.tile(np.int32([5, 40]), (16, 1)), 'col': np.tile(np.int32([50, 9]), (16, 1))}
   image = tf.constant(IMAGES['photograph'])
-  apply = tf.function(op.apply, jit_compile=True)
+  apply = tf.function(functools.partial(op.apply_image, xp), jit_compile=True)
   dataset = tf.data.Dataset.from_tensor_slices(draws).map(lambda d: apply(image, d))
   for i, found in enumerate(dataset.as_numpy_iterator()):
     wanted = image
     for layer in range(2):
-      wanted = op.apply_op(wanted, *(
+      wanted = op.apply_op(xp, wanted, *(
           tf.constant(draws[k][i, layer]) for k in ('op', 'sign', 'row', 'col')))
     # Warps: sources halfway between two pixels go either way.
     assert (found != wanted.numpy()).mean() < 0.005, randaugment.OPS[i]
@@ -215,7 +247,8 @@ def test_every_op_of_a_layer_is_the_published_one_by_pil(magnitude):
   image = photographs.crop(200, 240, zoom=1)
   for index, name in enumerate(randaugment.OPS):
     for sign in (-1, 1):
-      found = op.apply_op(tf.constant(image), tf.constant(index), tf.constant(sign), 20, 30).numpy()
+      found = op.apply_op(
+          xp, tf.constant(image), tf.constant(index), tf.constant(sign), 20, 30).numpy()
       wanted = np.asarray(PUBLISHED[name](Image.fromarray(image), magnitude, sign))
       # Blends may round down by one, warps take either of two pixels that are equally near: in a
       # shear by 0.3 these are the sources of every tenth row.
@@ -227,10 +260,10 @@ def test_solarize_in_two_forms():
   image = tf.constant(IMAGES['noise'])
   index = randaugment.OPS.index('solarize')
   apply = lambda m, form: randaugment.RandAugment(
-      magnitude=m, contrast='fixed', solarize=form).apply_op(image, tf.constant(index), 1, 0, 0)
+      magnitude=m, contrast='fixed', solarize=form).apply_op(xp, image, tf.constant(index), 1, 0, 0)
   np.testing.assert_array_equal(apply(15, 'fixed'), image)
   np.testing.assert_array_equal(apply(10, 'as_published'), 255 - image)
-  np.testing.assert_array_equal(apply(15, 'as_published'), colour.solarize(image, 128))
+  np.testing.assert_array_equal(apply(15, 'as_published'), colour.solarize(xp, image, 128))
   np.testing.assert_array_equal(apply(5, 'fixed'), apply(5, 'as_published'))
 
 

@@ -7,6 +7,7 @@ from PIL import Image
 import pytest
 
 from nfnets_am.core import errors
+from nfnets_am.data import ops
 from nfnets_am.data import views
 from nfnets_am.data.ops import crops
 from nfnets_am.data.stream import batches as stream_batches
@@ -14,8 +15,10 @@ from nfnets_am.data.stream import order as stream_order
 from nfnets_am.data.stream import records
 from tests.data import encoded
 from tests.data import photographs
+from tests.data.ops import helpers
 
 COUNT, SIZE = 16, 24
+WAY = ops.parse(f'crop({SIZE}) | flip() | normalise()')
 # Image -> what is stored under a .JPEG name.
 ODD = {3: ('CMYK', 'JPEG'), 4: ('L', 'JPEG'), 7: ('RGB', 'PNG'), 12: ('L', 'PNG')}
 PIXEL = 9
@@ -46,7 +49,7 @@ def _batches(folder, rows, multiplicity):
       examples=COUNT, unique=8, multiplicity=multiplicity, neighbouring=False, shuffle_seed=0,
       layout='image_major', lengths=(10, 6), lanes=4, window=16)
   return plan, stream_batches.host_batches(
-      opened, plan, stream_batches.Recipe(size=SIZE), 5, 0, 2)
+      opened, plan, WAY, WAY.at, 5, 0, 2)
 
 
 @pytest.mark.parametrize('multiplicity', [1, 2])
@@ -59,7 +62,7 @@ def test_odd_images_are_cropped_like_any_other(tmp_path, multiplicity):
         batch['image'], zip(*plan.update(k), strict=True), strict=True):
       row = views.Rows(*(np.array([x]) for x in (example, epoch, view)))
       wanted = crops.views_of(
-          records.decode(stored[example].image), crops.draws(5, row), SIZE)[0].numpy()
+          records.decode(stored[example].image), helpers.crop_draws(5, row), SIZE)[0].numpy()
       # One view of a JPEG decodes its window alone: colours at its edges may differ a little.
       assert np.abs(found.astype(int) - wanted).mean() < 1, example
       if example == PIXEL:

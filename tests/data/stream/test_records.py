@@ -72,6 +72,16 @@ def test_a_bad_record_is_named(tmp_path, changes, message):
   assert message in fault
 
 
+def test_a_bad_record_of_a_shard_that_is_cached_is_named(tmp_path):
+  encoded.write(tmp_path / 'data', LENGTHS, _spoil(6, image=b'not an image'))
+  opened = records.open_split(
+      'photographs', 'train', str(tmp_path / 'data'), cache=str(tmp_path / 'cache'))
+  assert 'record 1 of shard photographs-train.tfrecord-00002' in records.find_fault(
+      opened, np.arange(15))
+  assert len(list((tmp_path / 'cache').glob('*/*00002*'))) == 1
+  assert records.find_bad(opened, 0.1) == (6,)
+
+
 def test_a_cut_or_short_shard_is_named(folder, tmp_path):
   path = folder / 'photographs-train.tfrecord-00002-of-00004'
   whole = path.read_bytes()

@@ -13,7 +13,7 @@ def test_reports_stages_and_draws_views(tmp_path):
       'nfnets_am.doctor', '--config=tests/tiny_stream.py', f'--config.data.data_dir={tmp_path}',
       '--updates=3', '--step_ms=10', '--cores=1', f'--out={tmp_path / "views.png"}', '--images=3')
   assert done.returncode == 0, done.stderr
-  for text in ('views/s', 'ms of CPU time a view', 'read', 'decode', 'mix', 'RandAugment',
+  for text in ('views/s', 'ms of CPU time a view', 'read', 'decode', 'mix', 'randaugment',
                'steps of 10 ms with 16 views', 'hosts of 1 cores'):
     assert text in done.stdout, done.stdout
   assert np.asarray(Image.open(tmp_path / 'views.png')).std() > 10

@@ -1,0 +1,155 @@
+"""Who is mixed with whom: policies that give every row of an update a partner.
+
+A policy is a function of (plan, augment seed, update) to the rows that partners are taken from and,
+for each of the host's rows, the number of its partner among them. Partners depend on no number of
+hosts: they are paired over all hosts' rows, or, where a host reads its own images alone, within the
+lanes that hosts share out.
+"""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+import dataclasses
+from typing import NamedTuple
+import zlib
+
+import numpy as np
+
+from nfnets_am.core import errors
+from nfnets_am.core import registry
+from nfnets_am.data import draws as draws_lib
+from nfnets_am.data import views
+
+# (plan, augment seed, update) -> rows to choose from, and int32 [R], numbers of rows of them.
+Choose = Callable[[views.ViewPlan, int, int], tuple[views.Rows, np.ndarray]]
+
+
+class Policy(NamedTuple):
+  """Where partners come from.
+
+  Attributes:
+    choose: gives them.
+    draws_anew: whether a partner's own draws are others than those it has as a row: it is another
+      view of its image.
+    one_weight: whether all rows of an update share one draw of the methods.
+  """
+
+  choose: Choose
+  draws_anew: bool = False
+  one_weight: bool = False
+
+
+def batch(plan: views.ViewPlan, augment_seed: int, update: int) -> tuple[views.Rows, np.ndarray]:
+  """Another unique image of the update, never the row's own; see `pair`."""
+  whole, places = plan.together()
+  rows = whole.update(update)
+  return rows, pair(rows, rows, augment_seed, update, whole.groups)[places]
+
+
+def fresh(plan: views.ViewPlan, augment_seed: int, update: int) -> tuple[views.Rows, np.ndarray]:
+  """As many further unique images, of another update of the pass (NFNets' public code)."""
+  whole, places = plan.together()
+  rows, pool = whole.update(update), whole.update(whole.elsewhere(update))
+  return pool, pair(rows, pool, augment_seed, update, whole.groups)[places]
+
+
+def pairs(plan: views.ViewPlan, augment_seed: int, update: int) -> tuple[views.Rows, np.ndarray]:
+  """The second images of disjoint pairs of a pass (Summers 2021): the rows hold the first ones.
+
+  An epoch of N mixed images is two shuffled passes, each cut into N / 2 pairs; see orders.pairs.
+  """
+  del augment_seed
+  partners = dataclasses.replace(plan, ordering=plan.partner_ordering).update(update)
+  return partners, np.arange(plan.rows, dtype=np.int32)
+
+
+def permutation(plan: views.ViewPlan, augment_seed: int, update: int
+                ) -> tuple[views.Rows, np.ndarray]:
+  """A permutation of all rows of the update (Hoffer et al. 2020, public code).
+
+  A row may meet its own image, another view of it or itself: with n views of U images one row in U.
+  """
+  draws_lib.check_seed('augment', augment_seed)
+  whole, places = plan.together()
+  rows = whole.update(update)
+  position, _ = _positions(rows.example)
+  # Image by image and view by view, so that the layout does not matter.
+  canonical = np.lexsort((rows.view, position))
+  words = draws_lib.philox((update, np.arange(len(canonical)), 0, 0),
+                           (augment_seed, zlib.crc32(b'permutation')))[0]
+  partner = np.empty(len(canonical), np.int32)
+  partner[canonical] = canonical[np.argsort(words, kind='stable')]
+  return rows, partner[places]
+
+
+POLICIES = registry.Registry('policy of partners', {
+    'batch': Policy(batch),
+    'fresh': Policy(fresh, draws_anew=True),
+    'pairs': Policy(pairs, draws_anew=True),
+    'permutation': Policy(permutation, one_weight=True),
+})
+
+
+def pair(own: views.Rows, pool: views.Rows, augment_seed: int, update: int,
+         groups: Sequence[int] = (0,)) -> np.ndarray:
+  """Gives every row a partner row that shows another unique image.
+
+  Views i of all images of a group are shifted against those of their partners by a random number
+  of images, other for every view, group and update. So each row is the partner of exactly one.
+
+  Args:
+    own: the R rows; U unique images with n views each, in any order.
+    pool: the rows to choose from: `own` itself, or R rows of U further images. The images of both
+      are numbered by their first rows.
+    augment_seed: in [0, 2**32).
+    update: number of the update.
+    groups: numbers of the equal groups, over all hosts, that the images are cut into in order;
+      partners come from the same group, so that they do not depend on the number of hosts.
+
+  Returns:
+    int32 [R], rows of `pool`.
+
+  Raises:
+    errors.ConfigError: a group holds a single unique image, or an image is its own partner.
+  """
+  draws_lib.check_seed('augment', augment_seed)
+  position, unique = _positions(own.example)
+  pool_position, pool_unique = _positions(pool.example)
+  view, pool_view = _ranks(own), _ranks(pool)
+  size, rest = divmod(unique, len(groups))
+  fresh_ones = pool is not own
+  if rest or size + fresh_ones < 2 or pool_unique != unique:
+    raise errors.ConfigError(
+        f'mixing needs partners: {len(own.example)} rows hold {unique} unique images, shared out '
+        f'over {len(groups)} groups that mix among themselves, with {pool_unique} images to mix '
+        "with; allowed: 2 or more unique images in each group, or partners='fresh'")
+  row_of = np.empty((unique, view.max() + 1), np.int32)
+  row_of[pool_position, pool_view] = np.arange(len(pool.example), dtype=np.int32)
+  group, place = np.divmod(position, size)
+  word = draws_lib.philox(
+      (update, np.asarray(groups)[group], view + int(own.view.min()), 0),
+      (augment_seed, zlib.crc32(b'pair')))[0]
+  shift = (draws_lib.integers(word, size) if fresh_ones
+           else 1 + draws_lib.integers(word, size - 1))
+  partner = row_of[group * size + (place + shift) % size, view]
+  same = np.flatnonzero(pool.example[partner] == own.example)
+  if len(same):
+    raise errors.ConfigError(
+        f'image {own.example[same[0]]} of update {update} would be mixed with itself: the images '
+        'to mix with are not others than its own')
+  return partner
+
+
+def _positions(example: np.ndarray) -> tuple[np.ndarray, int]:
+  """Numbers images by their first rows: int [R] in [0, U), and U."""
+  _, first, inverse = np.unique(example, return_index=True, return_inverse=True)
+  rank = np.empty(len(first), np.int64)
+  rank[np.argsort(first)] = np.arange(len(first))
+  return rank[inverse], len(first)
+
+
+def _ranks(rows: views.Rows) -> np.ndarray:
+  """Numbers the views of each image: int [R] in [0, n). An order may bring later views of some."""
+  _, inverse = np.unique(rows.example, return_inverse=True)
+  least = np.full(inverse.max() + 1, np.iinfo(np.int32).max)
+  np.minimum.at(least, inverse, rows.view)
+  return rows.view - least[inverse]
