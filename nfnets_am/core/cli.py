@@ -8,6 +8,7 @@ from absl import flags
 from absl import logging
 
 from nfnets_am.core import errors
+from nfnets_am.core import terminal
 
 # A signal stopped the run after it was saved: run the same command again (EX_TEMPFAIL).
 EXIT_STOPPED = 75
@@ -61,5 +62,5 @@ def _parse(argv: list[str], take: Callable[[list[str]], list[str]]) -> list[str]
 
 
 def _fail(sentence: str) -> int:
-  print(f'error: {sentence}', file=sys.stderr)
+  print(terminal.clean(f'error: {sentence}'), file=sys.stderr)
   return 1
