@@ -1,52 +1,13 @@
 """The claims of the paper, held against the runs of small.py."""
 
 from collections.abc import Sequence
-import dataclasses
 
 import numpy as np
 
+from experiments import miniature
 from nfnets_am.sweeps import reduction
 
 ACCURACY, LOSS, VALIDATION = 'test/top1', 'train/loss', 'validation/top1'
-
-
-@dataclasses.dataclass(frozen=True)
-class Difference:
-  """A metric of one kind of run less that of another, paired by seed.
-
-  Attributes:
-    values: one for each seed that both have.
-  """
-
-  values: tuple[float, ...]
-
-  @property
-  def mean(self) -> float:
-    return float(np.mean(self.values))
-
-  @property
-  def error(self) -> float:
-    """Standard error of the mean, from the deviation between seeds (ddof 1)."""
-    return float(np.std(self.values, ddof=1) / len(self.values) ** 0.5)
-
-  def verdict(self) -> str:
-    """Whether it is over 0, by 2 standard errors of 3 seeds or more; of fewer, the signs alone."""
-    seeds = len(self.values)
-    if not seeds:
-      return 'not run'
-    if seeds < 3:
-      signs = {np.sign(x) for x in self.values}
-      side = {1.0: 'for it', -1.0: 'against it'}.get(signs.pop()) if len(signs) == 1 else None
-      return f'{side or "undecided"}, {seeds} seed{"s" if seeds > 1 else ""}'
-    if abs(self.mean) <= 2 * self.error:
-      return 'not resolved'
-    return 'holds' if self.mean > 0 else 'does not hold'
-
-  def __str__(self) -> str:
-    if not self.values:
-      return 'no runs'
-    spread = f' ± {100 * self.error:.2f}' if len(self.values) > 1 else ''
-    return f'{100 * self.mean:+.2f}{spread} points ({len(self.values)})'
 
 
 def choose(cells: Sequence[reduction.Cell]) -> list[reduction.Cell]:
@@ -68,26 +29,16 @@ def find(cells: Sequence[reduction.Cell], scheme: str, unique: int, n: int, epoc
   return next((c for c in cells if wanted.items() <= c.key.items()), None)
 
 
-def difference(more: reduction.Cell | None, less: reduction.Cell | None, metric: str = ACCURACY
-               ) -> Difference:
-  """Returns `more` less `less` over the seeds that finished in both."""
-  def by_seed(cell):
-    return {run.cell['seed']: run.final[metric] for run in (cell.runs if cell else ())
-            if metric in run.final}
-  a, b = by_seed(more), by_seed(less)
-  return Difference(tuple(a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())))
-
-
 def claims(chosen: Sequence[reduction.Cell], measured: Sequence[Sequence]) -> list[list[str]]:
   """Returns rows: claim, its figure, what is compared here, the difference, whether it holds."""
   def row(claim, figure, compared, more, less, metric=ACCURACY, sign=1):
-    found = difference(find(chosen, *more), find(chosen, *less), metric)
+    found = miniature.difference(find(chosen, *more), find(chosen, *less), metric)
     if metric == LOSS:
       text = 'no runs' if not found.values else (
           f'{found.mean:+.4f} nats ({len(found.values)})')
     else:
       text = str(found)
-    judged = Difference(tuple(sign * x for x in found.values)).verdict()
+    judged = miniature.Difference(tuple(sign * x for x in found.values)).verdict()
     return [claim, figure, compared, text, judged]
 
   one, two, four = ('within', 64, 1), ('within', 32, 2), ('within', 16, 4)

@@ -9,11 +9,11 @@ missing or not finished are named and never averaged.
 
 from collections.abc import Sequence
 import csv
-import json
 import pathlib
 
 from absl import flags
 
+from experiments import miniature
 from experiments.fort2021 import small_claims
 from experiments.fort2021 import small_picture
 from nfnets_am.analysis import gradient_variance
@@ -67,7 +67,7 @@ def page(cells: Sequence[reduction.Cell], chosen: Sequence[reduction.Cell],
       f'--workdir={_VARIANCE.value} --scale={_SCALE.value}',
       f'python -m experiments.fort2021.small_report --workdir={workdir} '
       f'--variance={_VARIANCE.value} --out={_OUT.value}{flags_text}', '```', '',
-      f'Commits that trained the runs: {", ".join(_commits(cells, workdir)) or "none yet"}. '
+      f'Commits that trained the runs: {", ".join(miniature.commits(workdir)) or "none yet"}. '
       f'Every run is a line of [{_NAME}.csv]({_NAME}.csv).', '',
       f'![accuracy, training loss and gradient variance]({_NAME}.png)', '',
       '## Claims of the paper', '',
@@ -138,16 +138,6 @@ def _measured_variance(workdir: pathlib.Path) -> list[list]:
   return gradient_variance.rows_of(
       reduction.reduce(sweep, experiment_file.get_runs(path, sweep),
                        outcomes.Reader(workdir)).cells)
-
-
-def _commits(cells: Sequence[reduction.Cell], workdir: pathlib.Path) -> list[str]:
-  """Returns the commits of the starts of all finished runs, in order of their first appearance."""
-  found: dict[str, None] = {}
-  for path in sorted(workdir.glob('*/run.json'), key=lambda path: path.stat().st_mtime):
-    for start in json.loads(path.read_text())['starts']:
-      commit, _, changes = start['commit'].partition('+')
-      found[f'`{commit[:10]}`' + (' with changes' if changes else '')] = None
-  return list(found)
 
 
 if __name__ == '__main__':

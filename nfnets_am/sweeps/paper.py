@@ -11,7 +11,7 @@ from typing import Any
 from nfnets_am.core import errors
 
 # Of the paper itself; any other reading is the source that a number is of.
-READINGS = ('both', '000', '001')
+READINGS = ('both', '000', '001', '004')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Number:
     value: as printed; None for an entry that is empty in this reading.
     metric: as in metrics.jsonl ('test/top1').
     uncertainty: as printed, or None.
-    reading: which transcription of the paper has it ('both', '000', '001'), or its source.
+    reading: which transcription of the paper has it ('both' is 000 and 001), or its source.
     where: table, figure or section.
     note: what is doubtful about it, or ''.
   """

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from experiments import miniature
 from experiments.fort2021 import small_claims
 from experiments.fort2021 import small_picture
 from nfnets_am.config import cells as cells_lib
@@ -61,7 +62,7 @@ def test_what_a_cell_cannot_be_is_refused():
     ((-0.02, 0.01), 'undecided, 2 seeds'), ((0.02, 0.03, 0.025), 'holds'),
     ((-0.02, -0.03, -0.025), 'does not hold'), ((0.04, -0.03, 0.01), 'not resolved')])
 def test_a_claim_holds_by_two_standard_errors_of_three_paired_seeds(values, verdict):
-  found = small_claims.Difference(values)
+  found = miniature.Difference(values)
   assert found.verdict() == verdict
   if len(values) == 3 and verdict == 'holds':
     # Deviation 0.005 (ddof 1), over the root of 3.
@@ -91,8 +92,8 @@ def test_the_learning_rate_is_chosen_on_validation_images_among_those_with_the_m
 def test_differences_are_of_the_seeds_that_finished_in_both():
   more = _cell(0.1, {0: (0, 0.8), 1: (0, 0.9), 2: None})
   less = _cell(0.1, {0: (0, 0.7), 1: None, 2: (0, 0.1)})
-  assert small_claims.difference(more, less).values == pytest.approx((0.1,))
-  assert small_claims.difference(more, None).values == ()
+  assert miniature.difference(more, less, small_claims.ACCURACY).values == pytest.approx((0.1,))
+  assert miniature.difference(more, None, small_claims.ACCURACY).values == ()
 
 
 def _folders(tmp_path, scale='smoke'):
