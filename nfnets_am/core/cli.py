@@ -1,6 +1,7 @@
 """What all commands share: flags are checked, a user's error is one sentence and exit status 1."""
 
 from collections.abc import Callable
+import gc
 import sys
 
 from absl import app
@@ -47,6 +48,9 @@ def run(main: Callable[[], int | None],
       # No way to the bucket, or no right to it.
       return _fail(f'a file cannot be read or written: {" ".join(str(e).split())[:500]}')
 
+  # What is imported by now stays to the end. To look for garbage in it again and again is an eighth
+  # of a start, whose tracing makes many objects.
+  gc.freeze()
   app.run(guarded, flags_parser=lambda argv: _parse(argv, take))
 
 
