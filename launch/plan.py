@@ -17,9 +17,9 @@ import pathlib
 from typing import Any
 
 from absl import flags
-from rich import console
 from rich import progress
 from rich import table
+from rich import text
 
 from launch import chips
 from launch import costs
@@ -29,6 +29,7 @@ from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import schema
 from nfnets_am.core import cli
 from nfnets_am.core import errors
+from nfnets_am.core import terminal
 from nfnets_am.costs import aot
 from nfnets_am.data import inputs
 from nfnets_am.data import known
@@ -120,7 +121,7 @@ def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: boo
   estimates: dict[str, costs.Estimate] = {}
   rows = []
   for key, (config, derived, step, cells) in progress.track(
-      groups.items(), 'estimating', console=console.Console(stderr=True), transient=True):
+      groups.items(), 'estimating', console=terminal.Terminal(stderr=True), transient=True):
     if step is None:
       rows.append(Row(tuple(cells), refusal=key))
       continue
@@ -150,7 +151,7 @@ def table_of(rows: Sequence[Row], tpu: chips.Slice, price: float) -> table.Table
   shown = table.Table(*(columns[:9] + ['price'] * bool(price) + columns[9:]))
   for row in rows:
     if row.refusal:
-      shown.add_row(label(row.cells), str(len(row.cells)), *[''] * 5, '[red]no[/]')
+      shown.add_row(label(row.cells), str(len(row.cells)), *[''] * 5, text.Text('no', style='red'))
       continue
     estimate = row.estimate
     memory = (f'{estimate.least_gib:.3g}' if estimate.least_gib == estimate.most_gib
@@ -197,18 +198,15 @@ def main() -> None:
   compile_ = _MODE.value == 'compiled' or (_MODE.value == 'auto' and aot.is_available())
   rows = plan(runs, tpu, compile_=compile_,
               cache=str(pathlib.Path(_CACHE.value).expanduser()), stage=sweep.stages)
-  out = console.Console()
-  if not out.is_terminal:
-    out = console.Console(width=200)
+  out = terminal.Terminal(width=200)
   out.print(f'{_EXPERIMENT.value} on {tpu.name}: {tpu.chips} chips, {tpu.devices} devices, '
-            f'{tpu.hosts} hosts', highlight=False)
+            f'{tpu.hosts} hosts')
   out.print(table_of(rows, tpu, _PRICE.value))
-  out.print(calibration(), highlight=False, markup=False, soft_wrap=True)
+  out.print(calibration(), soft_wrap=True)
   if not compile_ and _MODE.value == 'auto':
-    out.print("Counted, since libtpu is not installed; pip install '.[plan]' to compile.",
-              highlight=False, markup=False)
+    out.print("Counted, since libtpu is not installed; pip install '.[plan]' to compile.")
   for sentence, labels in advice(rows, tpu).items():
-    out.print(f'{"; ".join(labels)}: {sentence}', highlight=False, markup=False, soft_wrap=True)
+    out.print(f'{"; ".join(labels)}: {sentence}', soft_wrap=True)
 
 
 def advice(rows: Sequence[Row], tpu: chips.Slice) -> dict[str, list[str]]:

@@ -11,7 +11,6 @@ import time
 
 from absl import flags
 from etils import epath
-from rich import console
 from rich import live
 
 from launch import jobs as jobs_lib
@@ -19,6 +18,7 @@ from launch import states
 from launch import view
 from nfnets_am.core import cli
 from nfnets_am.core import errors
+from nfnets_am.core import terminal
 
 _WORKDIR = flags.DEFINE_string('workdir', None, "The sweep's folder or gs:// address.")
 _EXPERIMENT = flags.DEFINE_string('experiment', '', 'Also list the runs of this file to come.')
@@ -42,9 +42,7 @@ def read() -> list[states.State]:
 
 
 def main() -> None:
-  out = console.Console()
-  if not out.is_terminal:
-    out = console.Console(width=160)
+  out = terminal.Terminal(width=160)
   title = _WORKDIR.value
   if not _WATCH.value:
     out.print(view.table_of(read(), title))

@@ -6,13 +6,14 @@ import time
 from typing import Protocol
 
 from absl import logging
-from rich import console
 from rich import live
 from rich import progress_bar
 from rich import table
+from rich import text
 
 from launch import jobs as jobs_lib
 from launch import states
+from nfnets_am.core import terminal
 from nfnets_am.sweeps import outcomes
 
 _REFRESH_S = {'live': 2.0, 'lines': 30.0}
@@ -47,7 +48,7 @@ class _Lines:
     self._last = time.monotonic()
 
   def say(self, text: str) -> None:
-    logging.info('%s', text)
+    logging.info('%s', terminal.clean(text))
 
   def show(self, total, active, waiting, failed) -> None:
     if time.monotonic() - self._last < _REFRESH_S['lines'] or not active:
@@ -65,13 +66,13 @@ class _Live:
   """A block at the foot of the terminal: counts, and a bar for each running run."""
 
   def __init__(self):
-    self._console = console.Console(stderr=True)
+    self._console = terminal.Terminal(stderr=True)
     self._live = live.Live(console=self._console, auto_refresh=False)
     self._live.start()
     self._last = -_REFRESH_S['live']
 
   def say(self, text: str) -> None:
-    self._live.console.print(text, markup=False, highlight=False)
+    self._live.console.print(text)
 
   def show(self, total, active, waiting, failed) -> None:
     if time.monotonic() - self._last < _REFRESH_S['live']:
@@ -105,9 +106,9 @@ def table_of(found: Sequence[states.State], title: str = '') -> table.Table:
   rows = table.Table('run', 'status', 'update', 'interrupted', 'left', 'why', title=title or None)
   for state in found:
     rows.add_row(
-        state.name, f'[{_COLOURS[state.status]}]{state.status}[/]',
+        state.name, text.Text(state.status, style=_COLOURS[state.status]),
         f'{state.update}/{state.updates}' if state.updates else '',
-        str(state.interruptions or ''), states.span(state.seconds_left), _escape(state.reason))
+        str(state.interruptions or ''), states.span(state.seconds_left), state.reason)
   counts = {kind: sum(s.status == kind for s in found) for kind in _COLOURS}
   rows.caption = ', '.join(f'{count} {kind}' for kind, count in counts.items() if count)
   return rows
@@ -115,12 +116,5 @@ def table_of(found: Sequence[states.State], title: str = '') -> table.Table:
 
 def print_table(jobs: Sequence[jobs_lib.Job]) -> None:
   """Prints the table at the end of a launch, to stderr."""
-  out = console.Console(stderr=True)
-  if not out.is_terminal:
-    out = console.Console(stderr=True, width=160)
+  out = terminal.Terminal(stderr=True, width=160)
   out.print(table_of([states.state_of(job) for job in jobs]))
-
-
-def _escape(text: str) -> str:
-  """Keeps rich from reading brackets of a reason as its own."""
-  return text.replace('[', r'\[')

@@ -11,10 +11,10 @@ import pathlib
 import time
 
 from absl import flags
-from rich import console
 from rich import table
 
 from nfnets_am.core import cli
+from nfnets_am.core import terminal
 from nfnets_am.data.stream import input as stream
 from nfnets_am.data.tools import contact_sheet
 from nfnets_am.data.tools import stages as stages_lib
@@ -58,7 +58,7 @@ def main() -> None:
   stages['rest: batches, copies, waiting'] = max(cpu - sum(stages.values()), 0.0)
   for stage, seconds in stages.items():
     rows.add_row(stage, f'{1e3 * seconds:.3f}', f'{seconds / cpu:.0%}')
-  console.Console().print(rows)
+  terminal.Terminal().print(rows)
 
   if _STEP_MS.value:
     cores = run.derived.views / (_STEP_MS.value / 1e3) * cpu

@@ -11,12 +11,12 @@ default has changed, is named 'other config'.
 import os
 
 from absl import flags
-from rich import console
 from rich import progress
 from rich import table
 
 from nfnets_am.core import cli
 from nfnets_am.core import errors
+from nfnets_am.core import terminal
 from nfnets_am.costs import workload
 from nfnets_am.sweeps import catalogue
 from nfnets_am.sweeps import outcomes
@@ -32,7 +32,7 @@ def main() -> None:
   reader = outcomes.Reader(_WORKDIR.value) if _WORKDIR.value else None
   together: dict[str, workload.Workload | None] = {}
   states: dict[str, str] = {}
-  err = console.Console(stderr=True)
+  err = terminal.Terminal(stderr=True)
   skipped = []
   for path in progress.track(catalogue.find(_FOLDER.value), 'reading', console=err, transient=True):
     try:
@@ -46,10 +46,9 @@ def main() -> None:
                                    entry.datasets, entry.runs, entry.states))
   rows.add_section()
   rows.add_row(*catalogue.row_of('each run once', (), (), together, states))
-  out = console.Console()
-  (out if out.is_terminal else console.Console(width=130)).print(rows)
+  terminal.Terminal(width=130).print(rows)
   for reason in skipped:
-    err.print(f'not listed: {reason}', highlight=False, soft_wrap=True)
+    err.print(f'not listed: {reason}', soft_wrap=True)
 
 
 if __name__ == '__main__':

@@ -6,13 +6,13 @@
 import inspect
 
 from absl import flags
-from rich import console
 from rich import progress
 from rich import table
 
 from nfnets_am import models
 from nfnets_am.core import cli
 from nfnets_am.core import errors
+from nfnets_am.core import terminal
 from nfnets_am.costs import counting
 
 _MODEL = flags.DEFINE_string('model', '', 'Only the models whose name begins so.')
@@ -31,7 +31,7 @@ def main() -> None:
                            f'{", ".join(models.MODELS)}')
   rows = table.Table('model', 'parameters', 'train px', 'GFLOPs', 'test px', 'GFLOPs',
                      'activations MB', 'with remat', caption=_CAPTION)
-  err = console.Console(stderr=True)
+  err = terminal.Terminal(stderr=True)
   for name in progress.track(names, 'tracing', console=err, transient=True):
     model = models.create_model(name, _CLASSES.value)
     counts = counting.count(model)
@@ -42,8 +42,7 @@ def main() -> None:
     rows.add_row(name, f'{counts.parameters:,}', str(model.train_size),
                  f'{counts.train_macs / 1e9:.2f}', str(model.test_size),
                  f'{counts.test_macs / 1e9:.2f}', f'{counts.activation_bytes / 1e6:,.1f}', remat)
-  out = console.Console()
-  (out if out.is_terminal else console.Console(width=110)).print(rows)
+  terminal.Terminal(width=110).print(rows)
 
 
 if __name__ == '__main__':

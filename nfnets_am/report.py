@@ -12,11 +12,11 @@ import shlex
 
 from absl import flags
 from etils import epath
-from rich import console
 from rich import table
 
 from nfnets_am.core import cli
 from nfnets_am.core import errors
+from nfnets_am.core import terminal
 from nfnets_am.reporting import figures
 from nfnets_am.reporting import pages
 from nfnets_am.sweeps import experiment_file
@@ -45,10 +45,10 @@ def main() -> None:
   printed = table.Table(*header, title=results.sweep.title, caption=caption)
   for row in rows:
     printed.add_row(*row)
-  out = _console()
+  out = terminal.Terminal(width=120)
   out.print(printed)
-  out.print(f'table {workdir / "report.md"}\ndata  {workdir / "report.csv"}', highlight=False)
-  out.print(f'picture {workdir / "report.png"}', highlight=False, soft_wrap=True)
+  out.print(f'table {workdir / "report.md"}\ndata  {workdir / "report.csv"}')
+  out.print(f'picture {workdir / "report.png"}', soft_wrap=True)
 
 
 def _report_all() -> None:
@@ -59,9 +59,9 @@ def _report_all() -> None:
                         title=f'Claims: {summary.counts}')
   for experiment, claim, _, ours, verdict in summary.claims:
     printed.add_row(experiment, claim, ours, verdict)
-  out = _console()
+  out = terminal.Terminal(width=120)
   out.print(printed)
-  out.print(f'page {summary.path}', highlight=False, soft_wrap=True)
+  out.print(f'page {summary.path}', soft_wrap=True)
 
 
 def _command(what: str) -> str:
@@ -70,9 +70,6 @@ def _command(what: str) -> str:
   return f'python -m nfnets_am.report {what} --workdir={_WORKDIR.value}{scale}{changes}'
 
 
-def _console() -> console.Console:
-  out = console.Console()
-  return out if out.is_terminal else console.Console(width=120)
 
 
 if __name__ == '__main__':

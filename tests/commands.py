@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from nfnets_am.training import saved
+from tests import forks
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TINY = 'tests/tiny.py'
@@ -30,7 +31,13 @@ def start(module: str, *flags: str, devices: int = 1) -> subprocess.Popen:
 
 
 def run(module: str, *flags: str, devices: int = 1) -> subprocess.CompletedProcess:
-  """Runs a command to its end."""
+  """Runs a command to its end; where it can be, in a fork that has its imports."""
+  done = forks.run(module, flags, environment(devices), seconds=300)
+  return done or run_as_typed(module, *flags, devices=devices)
+
+
+def run_as_typed(module: str, *flags: str, devices: int = 1) -> subprocess.CompletedProcess:
+  """Runs a command to its end, from the interpreter's first line on."""
   with start(module, *flags, devices=devices) as process:
     out, err = process.communicate(timeout=300)
   return subprocess.CompletedProcess(process.args, process.returncode, out, err)

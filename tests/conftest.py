@@ -1,5 +1,6 @@
 """Tests run on the CPU; what needs several devices or processes starts them itself."""
 
+import collections
 import gc
 import os
 import pathlib
@@ -30,6 +31,17 @@ gc.set_threshold(50_000, 10, 10)
 # A suite that is started in the background ignores Ctrl-C, and so does all that it starts: the
 # tests of what Ctrl-C does would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config):
+  # Else xdist brings the files into an order of its own, by their number of tests.
+  config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items):
+  """Files with the most slow tests come first, or one worker would end with them alone."""
+  slow = collections.Counter(item.path for item in items if item.get_closest_marker('slow'))
+  items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(scope='module', autouse=True)

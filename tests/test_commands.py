@@ -9,6 +9,9 @@ import pytest
 
 from tests import commands
 
+# Nothing of what stands between a user and main() is left out here.
+_run = commands.run_as_typed
+
 
 def _refused(done: subprocess.CompletedProcess) -> str:
   assert done.returncode == 1, done.stderr
@@ -34,8 +37,8 @@ def _refused(done: subprocess.CompletedProcess) -> str:
 ])
 def test_a_wrong_letter_is_one_sentence(tmp_path, flags, words):
   flags = [flag.format(tmp=tmp_path) for flag in flags]
-  done = commands.run('nfnets_am.train', f'--config={commands.TINY}',
-                      f'--workdir={tmp_path / "run"}', *flags)
+  done = _run('nfnets_am.train', f'--config={commands.TINY}',
+              f'--workdir={tmp_path / "run"}', *flags)
   error = _refused(done)
   for word in words:
     assert word.format(tmp=tmp_path) in error
@@ -44,7 +47,7 @@ def test_a_wrong_letter_is_one_sentence(tmp_path, flags, words):
 
 @pytest.mark.slow
 def test_too_few_unique_images_for_the_devices(tmp_path):
-  error = _refused(commands.run(
+  error = _refused(_run(
       'nfnets_am.train', f'--config={commands.TINY}', f'--workdir={tmp_path / "run"}',
       '--config.unique=2', devices=4))
   assert '2 unique images' in error and '4 devices' in error
@@ -52,11 +55,11 @@ def test_too_few_unique_images_for_the_devices(tmp_path):
 
 @pytest.mark.slow
 def test_a_missing_file_or_cell(tmp_path):
-  assert 'no experiment file' in _refused(commands.run(
+  assert 'no experiment file' in _refused(_run(
       'nfnets_am.train', '--config=experiments/none.py', f'--workdir={tmp_path}'))
-  assert "'multiplicty'" in _refused(commands.run(
+  assert "'multiplicty'" in _refused(_run(
       'nfnets_am.train', f'--config={commands.TINY}:multiplicty=4', f'--workdir={tmp_path}'))
-  assert 'holds no run' in _refused(commands.run('nfnets_am.evaluate', f'--workdir={tmp_path}'))
+  assert 'holds no run' in _refused(_run('nfnets_am.evaluate', f'--workdir={tmp_path}'))
 
 
 @pytest.mark.slow
@@ -66,7 +69,7 @@ def test_evaluate_counts_every_image_once_for_any_batch(tmp_path):
                  '--config.budget=8 updates')
   last = json.loads((workdir / 'metrics.jsonl').read_text().splitlines()[-1])
   for split, images in (('test', 2000), ('train', 100)):
-    done = commands.run('nfnets_am.evaluate', f'--workdir={workdir}', f'--split={split}')
+    done = _run('nfnets_am.evaluate', f'--workdir={workdir}', f'--split={split}')
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     assert result['images'] == images and result['update'] == 8
@@ -74,7 +77,7 @@ def test_evaluate_counts_every_image_once_for_any_batch(tmp_path):
       assert key in result
       if split == 'test':
         assert result[key] == pytest.approx(last[key], rel=1e-6)
-  error = _refused(commands.run(
+  error = _refused(_run(
       'nfnets_am.evaluate', f'--workdir={workdir}', '--split=validation'))
   assert 'train' in error
 
@@ -100,9 +103,9 @@ def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_stays(tmp_path):
     config |= {'budget': '40 updates', 'eval_every': '40 updates'}
     (disk / 'run' / 'status.json').unlink()
     (disk / 'run' / 'config.json').write_text(json.dumps(config))
-    done = commands.run('nfnets_am.train', f'--config={commands.TINY}',
-                        f'--workdir={disk / "run"}', '--config.budget=40 updates',
-                        '--config.eval_every=40 updates')
+    done = _run('nfnets_am.train', f'--config={commands.TINY}',
+                f'--workdir={disk / "run"}', '--config.budget=40 updates',
+                '--config.eval_every=40 updates')
     # Around it may stand tracebacks of the threads in which tensorstore failed.
     (error,) = [line for line in done.stderr.splitlines() if line.startswith('error: ')]
     assert done.returncode == 1

@@ -9,7 +9,7 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   del cell
   config = schema.get_default()
   config.multiplicity = 2
-  config.unique = 8
+  config.unique = 4
   config.budget = '8 updates'
   config.data.train_images = 100
   config.data.augment = 'pad_crop(pad=2) | flip() | normalise()'
@@ -28,6 +28,6 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   config.accumulate = 2
   config.dtype = 'bfloat16'
   # A step of the test split: all of it would take most of a run's time.
-  config.evals.test.update({'batch': 128, 'most': 1})
+  config.evals.test.update({'batch': 32, 'most': 1})
   config.log_every = '1 updates'
   return config

@@ -1,6 +1,7 @@
 """What all commands share: flags are checked, a user's error is one sentence and exit status 1."""
 
 from collections.abc import Callable
+import gc
 import sys
 
 from absl import app
@@ -8,6 +9,7 @@ from absl import flags
 from absl import logging
 
 from nfnets_am.core import errors
+from nfnets_am.core import terminal
 
 # A signal stopped the run after it was saved: run the same command again (EX_TEMPFAIL).
 EXIT_STOPPED = 75
@@ -46,6 +48,9 @@ def run(main: Callable[[], int | None],
       # No way to the bucket, or no right to it.
       return _fail(f'a file cannot be read or written: {" ".join(str(e).split())[:500]}')
 
+  # What is imported by now stays to the end. To look for garbage in it again and again is an eighth
+  # of a start, whose tracing makes many objects.
+  gc.freeze()
   app.run(guarded, flags_parser=lambda argv: _parse(argv, take))
 
 
@@ -61,5 +66,5 @@ def _parse(argv: list[str], take: Callable[[list[str]], list[str]]) -> list[str]
 
 
 def _fail(sentence: str) -> int:
-  print(f'error: {sentence}', file=sys.stderr)
+  print(terminal.clean(f'error: {sentence}'), file=sys.stderr)
   return 1

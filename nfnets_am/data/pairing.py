@@ -42,14 +42,14 @@ def batch(plan: views.ViewPlan, augment_seed: int, update: int) -> tuple[views.R
   """Another unique image of the update, never the row's own; see `pair`."""
   whole, places = plan.together()
   rows = whole.update(update)
-  return rows, pair(rows, rows, augment_seed, update, whole.groups)[places]
+  return rows, pair(rows, rows, augment_seed, update, whole.groups, views.grid(whole))[places]
 
 
 def fresh(plan: views.ViewPlan, augment_seed: int, update: int) -> tuple[views.Rows, np.ndarray]:
   """As many further unique images, of another update of the pass (NFNets' public code)."""
   whole, places = plan.together()
   rows, pool = whole.update(update), whole.update(whole.elsewhere(update))
-  return pool, pair(rows, pool, augment_seed, update, whole.groups)[places]
+  return pool, pair(rows, pool, augment_seed, update, whole.groups, views.grid(whole))[places]
 
 
 def pairs(plan: views.ViewPlan, augment_seed: int, update: int) -> tuple[views.Rows, np.ndarray]:
@@ -90,7 +90,8 @@ POLICIES = registry.Registry('policy of partners', {
 
 
 def pair(own: views.Rows, pool: views.Rows, augment_seed: int, update: int,
-         groups: Sequence[int] = (0,)) -> np.ndarray:
+         groups: Sequence[int] = (0,), grid: tuple[np.ndarray, np.ndarray] | None = None
+         ) -> np.ndarray:
   """Gives every row a partner row that shows another unique image.
 
   Views i of all images of a group are shifted against those of their partners by a random number
@@ -104,6 +105,8 @@ def pair(own: views.Rows, pool: views.Rows, augment_seed: int, update: int,
     update: number of the update.
     groups: numbers of the equal groups, over all hosts, that the images are cut into in order;
       partners come from the same group, so that they do not depend on the number of hosts.
+    grid: the number of each row's image and of its view, int [R] each and the same for both, where
+      they are known; else they are looked for, which takes as long as all else.
 
   Returns:
     int32 [R], rows of `pool`.
@@ -112,9 +115,11 @@ def pair(own: views.Rows, pool: views.Rows, augment_seed: int, update: int,
     errors.ConfigError: a group holds a single unique image, or an image is its own partner.
   """
   draws_lib.check_seed('augment', augment_seed)
-  position, unique = _positions(own.example)
-  pool_position, pool_unique = _positions(pool.example)
-  view, pool_view = _ranks(own), _ranks(pool)
+  if grid is None:
+    grid, pool_grid = _grid(own), _grid(pool)
+  else:
+    pool_grid = grid
+  (position, view), unique, pool_unique = grid, 1 + grid[0].max(), 1 + pool_grid[0].max()
   size, rest = divmod(unique, len(groups))
   fresh_ones = pool is not own
   if rest or size + fresh_ones < 2 or pool_unique != unique:
@@ -122,14 +127,15 @@ def pair(own: views.Rows, pool: views.Rows, augment_seed: int, update: int,
         f'mixing needs partners: {len(own.example)} rows hold {unique} unique images, shared out '
         f'over {len(groups)} groups that mix among themselves, with {pool_unique} images to mix '
         "with; allowed: 2 or more unique images in each group, or partners='fresh'")
-  row_of = np.empty((unique, view.max() + 1), np.int32)
-  row_of[pool_position, pool_view] = np.arange(len(pool.example), dtype=np.int32)
+  copies = 1 + view.max()
+  row_of = np.empty((unique, copies), np.int32)
+  row_of[pool_grid] = np.arange(len(pool.example), dtype=np.int32)
   group, place = np.divmod(position, size)
-  word = draws_lib.philox(
-      (update, np.asarray(groups)[group], view + int(own.view.min()), 0),
+  words = draws_lib.philox(
+      (update, np.asarray(groups)[:, None], np.arange(copies) + int(own.view.min()), 0),
       (augment_seed, zlib.crc32(b'pair')))[0]
-  shift = (draws_lib.integers(word, size) if fresh_ones
-           else 1 + draws_lib.integers(word, size - 1))
+  shift = (draws_lib.integers(words, size) if fresh_ones
+           else 1 + draws_lib.integers(words, size - 1))[group, view]
   partner = row_of[group * size + (place + shift) % size, view]
   same = np.flatnonzero(pool.example[partner] == own.example)
   if len(same):
@@ -147,9 +153,9 @@ def _positions(example: np.ndarray) -> tuple[np.ndarray, int]:
   return rank[inverse], len(first)
 
 
-def _ranks(rows: views.Rows) -> np.ndarray:
-  """Numbers the views of each image: int [R] in [0, n). An order may bring later views of some."""
-  _, inverse = np.unique(rows.example, return_inverse=True)
-  least = np.full(inverse.max() + 1, np.iinfo(np.int32).max)
-  np.minimum.at(least, inverse, rows.view)
-  return rows.view - least[inverse]
+def _grid(rows: views.Rows) -> tuple[np.ndarray, np.ndarray]:
+  """Numbers the image of each row, and its view among those of the image: int [R] each."""
+  position, unique = _positions(rows.example)
+  least = np.full(unique, np.iinfo(np.int32).max)
+  np.minimum.at(least, position, rows.view)
+  return position, rows.view - least[position]

@@ -188,8 +188,16 @@ class ViewPlan:
 
 def positions(plan: ViewPlan) -> np.ndarray:
   """Returns the number of each row's unique image within an update over all hosts: int32 [R]."""
-  images = np.arange(plan.first, plan.first + plan.share, dtype=np.int32)
-  return (np.repeat if plan.layout == 'image_major' else np.tile)(images, plan.copies)
+  return grid(plan)[0] + np.int32(plan.first)
+
+
+def grid(plan: ViewPlan) -> tuple[np.ndarray, np.ndarray]:
+  """Returns which of the host's images a row shows, and which of its views: int32 [R] each."""
+  images = np.arange(plan.share, dtype=np.int32)
+  copies = np.arange(plan.copies, dtype=np.int32)
+  if plan.layout == 'image_major':
+    return np.repeat(images, plan.copies), np.tile(copies, plan.share)
+  return np.tile(images, plan.copies), np.repeat(copies, plan.share)
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,9 +1,9 @@
 """An evaluation as a table on the terminal."""
 
-from rich import console
 from rich import table
 
 from nfnets_am.core import quantities
+from nfnets_am.core import terminal
 
 
 def show(title: str, result: dict[str, float]) -> None:
@@ -16,4 +16,4 @@ def show(title: str, result: dict[str, float]) -> None:
               for name in names]
     if any(values):
       rows.add_row(label, *values)
-  console.Console().print(rows)
+  terminal.Terminal().print(rows)

@@ -4,8 +4,9 @@ import sys
 import time
 
 from absl import logging
-from rich import console
 from rich import progress as rich_progress
+
+from nfnets_am.core import terminal
 
 
 class Progress:
@@ -33,7 +34,7 @@ class Progress:
           rich_progress.BarColumn(),
           rich_progress.TextColumn('{task.fields[text]}'),
           rich_progress.TimeRemainingColumn(),
-          console=console.Console(stderr=True))
+          console=terminal.Terminal(stderr=True))
       self._task = self._bar.add_task('', total=updates, completed=start, text='')
       self._bar.start()
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import ml_collections
-from rich import console
 from rich import table
 
 from nfnets_am import evaluation
@@ -14,6 +13,7 @@ from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import schema
 from nfnets_am.config import seeds as seeds_lib
 from nfnets_am.core import errors
+from nfnets_am.core import terminal
 from nfnets_am.data import inputs
 from nfnets_am.data import orders
 from nfnets_am.data import views
@@ -105,4 +105,4 @@ def print_derived(derived: derived_lib.Derived) -> None:
   for key, value in dataclasses.asdict(derived).items():
     rows.add_row(key, f'{value:,.6g}' if isinstance(value, float)
                  else f'{value:,}' if isinstance(value, int) else str(value))
-  console.Console(stderr=True).print(rows)
+  terminal.Terminal(stderr=True).print(rows)

@@ -18,9 +18,9 @@ from launch import scheduler
 from launch import states
 from tests import commands
 
-_UPDATES = 80
+_UPDATES = 56
 _FLAGS = (f'--config={commands.TINY}:multiplicity=2,seed=0', f'--config.budget={_UPDATES} updates',
-          '--config.checkpoint.every=8 updates', '--config.eval_every=40 updates',
+          '--config.checkpoint.every=8 updates', '--config.eval_every=28 updates',
           '--config.log_every=4 updates', '--config.schedule.peak=0.005',
           # Each device draws its own masks, so with another number of them there are others.
           '--config.model.dropout=0.0')
@@ -80,10 +80,11 @@ def test_killed_and_stopped_equals_uninterrupted(tmp_path, uninterrupted):
   random_ = random.Random(0)
   try:
     for start, kind in ((1, signal.SIGKILL), (2, signal.SIGTERM)):
-      after = random_.randrange(12, 20)
+      after = random_.randrange(10, 16)
       _wait_for(lambda start=start: len(_starts(job)) == start)
       first = _starts(job)[-1]['update']
-      _wait_for(lambda first=first, after=after: states.progress(job.folder)[0] >= first + after)
+      _wait_for(lambda first=first, after=after: (
+          states.progress(job.folder)[0] >= first + after and _checkpoints(job)))
       victim = random_.randrange(2)
       os.kill(_process(job, victim), kind)
       if kind == signal.SIGKILL:

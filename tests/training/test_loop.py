@@ -193,8 +193,8 @@ def test_a_last_update_that_ruins_the_weights_ends_the_run_as_diverged(tmp_path)
 @pytest.mark.slow
 def test_every_switch_of_an_nfnet_survives_a_signal(tmp_path):
   """SAM, AGC, EMA, micro-batches, bfloat16, dropout, stochastic depth, smoothing, remat."""
-  flags = ('--config.unique=8', '--config.budget=12 updates', '--config.checkpoint.every=5 updates',
-           '--config.eval_every=12 updates')
+  flags = ('--config.budget=6 updates', '--config.checkpoint.every=2 updates',
+           '--config.eval_every=6 updates')
   whole, cut = tmp_path / 'whole', tmp_path / 'cut'
   commands.train(whole, *flags, config='tests/tiny_nfnet.py')
   with commands.start('nfnets_am.train', '--config=tests/tiny_nfnet.py', f'--workdir={cut}',

@@ -54,7 +54,7 @@ def host_batches(split: sources.Split, plan: views.ViewPlan, augmentation: ops.A
     raise errors.ConfigError(
         f'the plan is for {plan.examples} images, but the split has {len(split.label)}')
   augmentation.check(*split.image.shape[1:3])
-  batches = _indexed(split, plan, augmentation, augment_seed, start, stop)
+  batches = _indexed(split, plan, augmentation, augment_seed, start, stop, rows=apply == 'host')
   if apply == 'device':
     return batches
   return _apply_on_host(split, augmentation, batches, prefetch)
@@ -80,52 +80,76 @@ def eval_batches(split: sources.Split, batch: int, *, host: int = 0, hosts: int 
 
 
 def _indexed(split: sources.Split, plan: views.ViewPlan, augmentation: ops.Augmentation,
-             augment_seed: int, start: int, stop: int) -> Iterator[dict[str, Any]]:
+             augment_seed: int, start: int, stop: int, rows: bool) -> Iterator[dict[str, Any]]:
+  """Yields batches of numbers.
+
+  Args:
+    split, plan, augmentation, augment_seed, start, stop: as of host_batches.
+    rows: whether partners that are rows of this host's part may be told by the row's number alone,
+      'partner_row' int32 [R].
+  """
   height, width = split.image.shape[1:3]
+  mixes = bool(plan.multiplicity and augmentation.mix)
+  # Then the partners are rows that are drawn for anyway.
+  among = mixes and plan.hosts == 1 and not augmentation.policy.draws_anew
   for k in range(start, stop):
-    rows = plan.update(k)
-    batch = {'index': rows.example, 'example': rows.example, 'label': split.label[rows.example],
+    own = plan.update(k)
+    batch = {'index': own.example, 'example': own.example, 'label': split.label[own.example],
              'draws': {}}
     if plan.multiplicity:
-      batch['draws'] = augmentation.draws(augment_seed, rows, height, width)
-    if plan.multiplicity and augmentation.mix:
+      batch['draws'] = augmentation.draws(augment_seed, own, height, width)
+    if mixes:
       pool, index, weight, drawn = augmentation.partners(
-          plan, augment_seed, k, rows, height, width)
+          plan, augment_seed, k, own, height, width)
       partner = pool.example[index]
+      batch |= {'partner_example': partner, 'partner_label': split.label[partner],
+                'weight': weight, 'partner_draws': augmentation.partner_draws(
+                    augment_seed, pool, index, height, width, batch['draws'] if among else None)}
+      batch |= {'partner_row': index} if among and rows else {'partner_index': partner}
       batch['draws'] |= {augmentation.labels[augmentation.mixed_at]: drawn}
-      batch |= {'partner_index': partner, 'partner_example': partner, 'weight': weight,
-                'partner_label': split.label[partner],
-                'partner_draws': augmentation.partner_draws(
-                    augment_seed, pool, index, height, width)}
     yield batch
 
 
 def _apply_on_host(split: sources.Split, augmentation: ops.Augmentation,
                    batches: Iterator[dict[str, Any]], prefetch: int) -> Iterator[dict[str, Any]]:
   tf = tensorflow.import_tensorflow()
-  images, xp = tf.constant(split.image), arrays.tf()
-  here, to_come = augmentation.labels[:augmentation.at], augmentation.labels[augmentation.at:]
+  images, xp, stop = tf.constant(split.image), arrays.tf(), augmentation.at
+  to_come = augmentation.labels[stop:]
+  # Partners join where `mix` stands, if it is the host's.
+  joined = stop if augmentation.mixed_at is None else min(augmentation.mixed_at, stop)
 
   # Compiled, moving pixels costs a quarter of the CPU time of the fastest TensorFlow op.
   @tf.function(jit_compile=True)
-  def follow(lanes):
-    return augmentation.follow(
-        xp, 0, augmentation.at, *(augmentation_lib.Lane(*lane) for lane in lanes))
+  def alone(image, draws):
+    return augmentation.follow(xp, 0, joined, augmentation_lib.Lane(image, draws))[0]
+
+  # Apart from the first, which it would do pixel by pixel once more.
+  @tf.function(jit_compile=True)
+  def together(image, partner, draws):
+    lanes = (augmentation_lib.Lane(x, draws) for x in (image, partner))
+    return augmentation.follow(xp, joined, stop, *lanes)[0]
+
+  def lane(batch, prefix):
+    draws = {label: drawn for label, drawn in batch[prefix + 'draws'].items()
+             if label in augmentation.labels[:joined]}
+    return alone(tf.gather(images, batch.pop(prefix + 'index')), draws)
 
   def apply(batch):
-    lanes = []
-    for prefix in ('', 'partner_'):
-      if prefix + 'index' in batch:
-        draws = batch[prefix + 'draws']
-        lanes.append((tf.gather(images, batch.pop(prefix + 'index')),
-                      {label: draws[label] for label in here if label in draws}))
-        batch[prefix + 'draws'] = {label: draws[label] for label in to_come if label in draws}
-    batch['image'], partner = follow(lanes)
-    if partner is None:
-      batch.pop('partner_draws', None)
-    else:
-      batch['partner_image'] = partner
-    return batch
+    draws, mixed = batch['draws'], 'weight' in batch
+    image = lane(batch, '')
+    if mixed:
+      partner = (tf.gather(image, batch.pop('partner_row')) if 'partner_row' in batch
+                 else lane(batch, 'partner_'))
+      if joined < stop:
+        image = together(image, partner, {
+            label: draws[label] for label in augmentation.labels[joined:stop] if label in draws})
+        batch.pop('partner_draws')
+      else:
+        batch['partner_image'] = partner
+    for key in ('draws', 'partner_draws'):
+      if key in batch:
+        batch[key] = {label: batch[key][label] for label in to_come if label in batch[key]}
+    return batch | {'image': image}
 
   first = next(batches, None)
   if first is None:

@@ -151,8 +151,20 @@ class Augmentation:
         augment_seed, label, drawn_for, position, height, width)
 
   def partner_draws(self, augment_seed: int, pool: views.Rows, index: np.ndarray, height: int,
-                    width: int) -> dict[str, dict[str, np.ndarray]]:
-    """Draws of the ops before `mix` for the partners, rows `index` of `pool`."""
+                    width: int, own: Draws | None = None) -> dict[str, dict[str, np.ndarray]]:
+    """Draws of the ops before `mix` for the partners, rows `index` of `pool`.
+
+    Args:
+      augment_seed: in [0, 2**32).
+      pool: rows.
+      index: int32 [R].
+      height: H of the images.
+      width: W of the images.
+      own: the draws of all rows of `pool`, where they have been made.
+    """
+    if own is not None:
+      return {label: {name: x[index] for name, x in own[label].items()}
+              for label in self.labels[:self.mixed_at] if label in own}
     rows = views.Rows(*(x[index] for x in pool))
     return self.draws(augment_seed, rows, height, width, self.mixed_at,
                       'partner_' if self.policy.draws_anew else '')
