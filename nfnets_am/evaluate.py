@@ -101,7 +101,8 @@ def _config_of_weights() -> ml_collections.ConfigDict:
     return config
   size = _SIZE.value or models.create_model(_MODEL.value, 1000).test_size
   config.data = ml_collections.ConfigDict(
-      {'name': 'stream', 'set': name, 'data_dir': data_dir, 'crop': size, 'lanes': 1})
+      {'name': 'stream', 'set': name, 'data_dir': data_dir, 'lanes': 1,
+       'augment': f'crop({size}) | normalise()'})
   if _EVAL_CROP.value is not None:
     config.data.eval_crop = _EVAL_CROP.value
   return config

@@ -13,7 +13,7 @@ from nfnets_am.analysis import gradient_variance
 from nfnets_am.analysis import measures
 from nfnets_am.analysis import moments
 from nfnets_am.core import errors
-from nfnets_am.data.memory import batches as memory_batches
+from nfnets_am.data.ops import arrays
 from nfnets_am.models import model as model_lib
 from nfnets_am.storage import run_folder
 from nfnets_am.sweeps import experiment_file
@@ -21,6 +21,7 @@ from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
 from nfnets_am.training import run as run_lib
 from tests import commands
+from tests.data.ops import helpers
 
 _FIGURE9 = commands.ROOT / 'experiments' / 'fort2021' / 'figure9.py'
 
@@ -65,11 +66,11 @@ def test_a_cell_equals_brute_force_and_is_measured_once(tmp_path):
       return -jax.nn.log_softmax(outputs.logits)[jnp.arange(len(labels)), labels].mean()
     return jax.grad(loss)(params)
 
-  gradients = []
+  gradients, way = [], run.dataset.preparation.augmentation
   for batch in run.dataset.train_batches(run.plan, 0, 0, 5):
-    batch = memory_batches.apply_on_device(
-        run.dataset.augmentation, jnp.asarray(run.dataset.pool), batch)
-    images = (np.asarray(batch['image'], np.float32) / 255 - run.dataset.mean) / run.dataset.std
+    pixels = helpers.follow(way, arrays.JAX, jnp.asarray(run.dataset.pool), batch['draws'],
+                            batch['index'])
+    images = (np.asarray(pixels, np.float32) / 255 - way.normalise.mean) / way.normalise.std
     assert images.shape == (64, 28, 28, 1)
     gradients.append(gradient(state.params, jnp.float32(images), batch['label']))
   expected = []
