@@ -105,7 +105,7 @@ def caltech(cell: str) -> ml_collections.ConfigDict:
 
 
 def sweep(table: str, title: str, methods: Sequence[str], scale: str, *, copies: int,
-          found: Sequence[paper.Claim]) -> experiment_file.Sweep:
+          found: Sequence[paper.Claim], at: str = '') -> experiment_file.Sweep:
   """Returns the runs of a table.
 
   Args:
@@ -115,6 +115,7 @@ def sweep(table: str, title: str, methods: Sequence[str], scale: str, *, copies:
     scale: of SCALES.
     copies: of each row at full scale; of more than KEPT so many go on after 3 epochs.
     found: the claims of the text.
+    at: as of Sweep.
   """
   check_scale(scale)
   smoke = scale == 'smoke'
@@ -128,6 +129,7 @@ def sweep(table: str, title: str, methods: Sequence[str], scale: str, *, copies:
       title=title,
       cells=tuple({'method': method, 'seed': seed, **extra}
                   for method in methods for seed in range(copies)),
+      at=at,
       stages=kept,
       numbers=_numbers(table),
       claims=tuple(found),

@@ -55,11 +55,12 @@ def _entry(cell: reduction.Cell, metric: str, tuned: str) -> str:
 def caption(sweep: experiment_file.Sweep) -> str:
   """Returns what the numbers of the table are."""
   counted = f'the best {sweep.best_of} (or all, if fewer)' if sweep.best_of else 'all'
+  at = f', each at its evaluation with the best {sweep.at}' if sweep.at else ''
   tuned = ''
   if sweep.tune:
     tuned = (f' A row shows each metric at its own best {sweep.tune}; for {sweep.metric} it is '
              f'chosen by {sweep.selected_by(sweep.metric)}, a diverged run counting as the worst.')
-  return (f'Mean ± standard deviation (ddof 0) of {counted} finished runs of a cell.{tuned} '
+  return (f'Mean ± standard deviation (ddof 0) of {counted} finished runs of a cell{at}.{tuned} '
           'Compute is the views trained on, against the least of the cells.')
 
 

@@ -37,6 +37,8 @@ class Sweep:
       value beyond is added (see tuning.py); 0 leaves the grid as it is.
     select: the split that chooses the best value for a metric of 'test': 'test' itself, as papers
       that tune on it do, or 'validation'.
+    at: an evaluation's metric, such as 'validation/top1': a run's numbers are those of the
+      evaluation at which it was best, and its first at a tie; '' is the last evaluation.
     stages: of the copies of a cell that begin, which go on; None lets all go on. The numbers of a
       cell are then of those that went on (selection.py).
     peak_over: a key of the cells, such as 'epochs', over which the report also shows the best.
@@ -54,6 +56,7 @@ class Sweep:
   tune: str = ''
   tune_factor: float = 0.0
   select: str = 'test'
+  at: str = ''
   stages: stages_lib.Selection | None = None
   peak_over: str = ''
   panels: tuple[paper.Panel, ...] = ()
@@ -68,6 +71,8 @@ class Sweep:
       quantities.of(metric)
     if self.tune or self.best_of:
       quantities.judged(self.metric)
+    if self.at:
+      quantities.judged(self.at)
 
   def selected_by(self, metric: str) -> str:
     """Returns the metric by which the best value of `tune` is chosen for `metric`."""

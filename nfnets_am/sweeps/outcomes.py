@@ -11,6 +11,7 @@ from etils import epath
 
 from nfnets_am.config import identity
 from nfnets_am.core import errors
+from nfnets_am.core import quantities
 from nfnets_am.storage import leases
 from nfnets_am.storage import metrics
 from nfnets_am.storage import run_folder
@@ -60,6 +61,22 @@ class RunResult:
       for key, value in _values_of(line).items():
         found.setdefault(key, []).append((line['update'], value))
     return found
+
+
+def best(run: RunResult, metric: str) -> RunResult:
+  """Returns a finished run with the numbers of the evaluation at which a metric was best.
+
+  Others, and those that did not measure it, are as they were.
+  """
+  values = run.history.get(metric, ()) if run.final else ()
+  if not values:
+    return run
+  sign = 1 if quantities.judged(metric).better == 'low' else -1
+  # The first of equal ones; NaN is no value.
+  update = min((pair for pair in values if pair[1] == pair[1]), default=(None, 0.0),
+               key=lambda pair: (sign * pair[1], pair[0]))[0]
+  return dataclasses.replace(run, final={
+      key: value for key, pairs in run.history.items() for at, value in pairs if at == update})
 
 
 class Reader:

@@ -181,9 +181,9 @@ def reduce(sweep: experiment_file.Sweep, runs: Sequence[experiment_file.Run],
   """
   shown = (sweep.metric, *sweep.others)
   metrics = dict.fromkeys((*shown, *map(sweep.selected_by, shown)))
+  read = lambda run: outcomes.best(reader.read(run), sweep.at) if sweep.at else reader.read(run)
   return Results(sweep, tuple(
-      _cell(*selection.apply(sweep.stages, [reader.read(run) for run in group]), metrics,
-            sweep.best_of)
+      _cell(*selection.apply(sweep.stages, [read(run) for run in group]), metrics, sweep.best_of)
       for group in selection.copies(runs)))
 
 

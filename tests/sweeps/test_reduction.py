@@ -6,6 +6,7 @@ import pytest
 
 from nfnets_am.config import cells as cells_lib
 from nfnets_am.config import schema
+from nfnets_am.core import errors
 from nfnets_am.reporting import figures
 from nfnets_am.reporting import pictures
 from nfnets_am.sweeps import experiment_file
@@ -101,3 +102,23 @@ def test_a_run_that_goes_on_is_not_averaged(tmp_path):
   (cell,) = _reduce(_sweep((0,)), tmp_path).cells
   assert cell.summaries == {} and cell.state == '1 running'
   assert cell.runs[0].history['test/top1'] == [(10, 0.1), (20, 0.7)]
+
+
+def test_a_run_counts_where_its_validation_was_best(tmp_path):
+  lines = [(5, 0.2, 0.9), (10, 0.7, 0.6), (15, 0.7, 0.65), (20, 0.6, 0.8)]
+  for seed, shift in ((0, 0.0), (1, 0.1)):
+    _run(tmp_path, f'multiplicity=1,seed={seed}', 0.0)
+    (tmp_path / f'multiplicity=1,seed={seed}' / 'metrics.jsonl').write_text(''.join(
+        json.dumps({'update': update, 'epochs': 1.0, 'split': split, 'top1': value}) + '\n'
+        for update, validation, test in lines
+        for split, value in (('validation', validation), ('test', test + shift))))
+  of = lambda **options: _reduce(_sweep((0, 1), **options), tmp_path)
+  assert of().cells[0].summaries['test/top1'].mean == pytest.approx(0.85)
+  # The first of two equal ones.
+  best = of(at='validation/top1')
+  assert best.cells[0].summaries['test/top1'].mean == pytest.approx(0.65)
+  assert 'with the best validation/top1' in figures.caption(best.sweep)
+  # What was not measured chooses nothing.
+  assert of(at='validation/loss').cells[0].summaries['test/top1'].mean == pytest.approx(0.85)
+  with pytest.raises(errors.ConfigError, match="nothing can be chosen by 'test/images'"):
+    _sweep((0,), at='test/images')
