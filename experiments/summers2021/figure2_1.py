@@ -9,19 +9,11 @@ is ours. Each pair of images has lines of its own: a view, its partner, and a mi
 with the share of the first label that it has drawn. Without --set the images are the bundled ones.
 """
 
-from absl import flags
-
-from experiments.summers2021 import sheets
-from nfnets_am.core import cli
+from experiments.summers2021 import sheet_command
 
 METHODS = ('mixup', 'bc_plus', 'vertical_concat', 'horizontal_concat', 'mixed_concat', 'random_2x2',
            'vh_mixup', 'random_rows')
 
 
-def main() -> None:
-  sheets.draw_flags(METHODS)
-
-
 if __name__ == '__main__':
-  flags.mark_flags_as_required(['out'])
-  cli.run(main)
+  sheet_command.run(METHODS)

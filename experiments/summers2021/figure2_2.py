@@ -9,19 +9,11 @@ own: a view, its partner, and a mixture of each method with the share of the fir
 drawn. Without --set the images are the bundled ones.
 """
 
-from absl import flags
-
 from experiments.summers2021 import recipes
-from experiments.summers2021 import sheets
-from nfnets_am.core import cli
+from experiments.summers2021 import sheet_command
 
 METHODS = recipes.MIXED
 
 
-def main() -> None:
-  sheets.draw_flags(METHODS)
-
-
 if __name__ == '__main__':
-  flags.mark_flags_as_required(['out'])
-  cli.run(main)
+  sheet_command.run(METHODS)

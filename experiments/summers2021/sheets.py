@@ -4,7 +4,6 @@ from collections.abc import Sequence
 import math
 import pathlib
 
-from absl import flags
 import ml_collections
 import numpy as np
 
@@ -15,24 +14,8 @@ from nfnets_am.data.tools import contact_sheet
 from nfnets_am.training import run as run_lib
 from nfnets_am.training import sections
 
-_OUT = flags.DEFINE_string('out', None, 'PNG to write.')
-_SET = flags.DEFINE_string('set', 'fashion_mnist_small', 'Data set, as data.set has it.')
-_DATA_DIR = flags.DEFINE_string('data_dir', '', 'Where it is, if not where it usually is.')
-_SIZE = flags.DEFINE_integer(
-    'size', 0, 'Pixels of a crop, of a set of encoded images; 0 for one in memory.', lower_bound=0)
-_PAIRS = flags.DEFINE_integer('pairs', 3, 'Pairs to draw.')
-_SEED = flags.DEFINE_integer('seed', 0, 'Of the order and of all draws.')
-
 # Images of an update, among which partners are; so many pairs can be shown.
 _UPDATE = 16
-
-
-def draw_flags(methods: Sequence[str]) -> None:
-  """Draws what the command line asks for, and says where it is."""
-  path = pathlib.Path(_OUT.value)
-  draw(methods, path, data_set=_SET.value, data_dir=_DATA_DIR.value, size=_SIZE.value,
-       pairs=_PAIRS.value, seed=_SEED.value)
-  print(f'picture {path}')
 
 
 def config_of(method: str, data_set: str, data_dir: str, size: int, seed: int

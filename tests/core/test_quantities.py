@@ -4,11 +4,11 @@ import dataclasses
 import io
 
 import pytest
-from rich import console
 
 from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.core import quantities
+from nfnets_am.core import terminal
 from nfnets_am.evaluation import display
 from nfnets_am.reporting import claims
 from nfnets_am.reporting import comparison
@@ -106,8 +106,9 @@ class _Diverged:
 
 
 def test_an_evaluation_shows_what_it_has(monkeypatch):
-  out = console.Console(file=io.StringIO(), width=100)
-  monkeypatch.setattr(display.console, 'Console', lambda: out)
+  out = terminal.Terminal(width=100)
+  out.file = io.StringIO()
+  monkeypatch.setattr(display.terminal, 'Terminal', lambda: out)
   display.show('a run', {'images': 20, 'loss': 0.5, 'perplexity': 3.14159, 'ema_loss': 0.25})
   shown = out.file.getvalue()
   assert '0.5000' in shown and '3.14' in shown and '0.2500' in shown and 'images' not in shown
