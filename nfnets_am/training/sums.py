@@ -30,5 +30,6 @@ class Sums:
         for key in quantities.in_order(self._sums.keys() - {'updates'})}
 
   def state(self) -> dict[str, Any]:
-    """Returns JSON values from which the sums go on, bit for bit."""
-    return self._sums
+    """Returns JSON values from which the sums go on, bit for bit; later updates leave them alone."""
+    # A checkpoint is written while the next updates add to the sums.
+    return dict(self._sums)
