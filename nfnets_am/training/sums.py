@@ -30,6 +30,6 @@ class Sums:
         for key in quantities.in_order(self._sums.keys() - {'updates'})}
 
   def state(self) -> dict[str, Any]:
-    """Returns JSON values from which the sums go on, bit for bit; later updates leave them alone."""
+    """Returns JSON values from which the sums go on, bit for bit; later updates change none."""
     # A checkpoint is written while the next updates add to the sums.
     return dict(self._sums)
