@@ -71,10 +71,10 @@ def best(run: RunResult, metric: str) -> RunResult:
   values = run.history.get(metric, ()) if run.final else ()
   if not values:
     return run
-  sign = 1 if quantities.judged(metric).better == 'low' else -1
+  sign = quantities.judged(metric).sign
   # The first of equal ones; NaN is no value.
   update = min((pair for pair in values if pair[1] == pair[1]), default=(None, 0.0),
-               key=lambda pair: (sign * pair[1], pair[0]))[0]
+               key=lambda pair: (-sign * pair[1], pair[0]))[0]
   return dataclasses.replace(run, final={
       key: value for key, pairs in run.history.items() for at, value in pairs if at == update})
 

@@ -57,8 +57,6 @@ class Namespace(Protocol):
   def cumsum(self, x: Any, axis: int) -> Any:
     """Returns the sums of all elements up to and with each."""
 
-  def stack(self, xs: Sequence[Any], axis: int) -> Any: ...
-
   def concat(self, xs: Sequence[Any], axis: int) -> Any: ...
 
   def reshape(self, x: Any, shape: Sequence[int]) -> Any: ...
@@ -109,7 +107,7 @@ class _TensorFlow:
     tf = self._tf = tensorflow.import_tensorflow()
     self.where, self.minimum, self.maximum = tf.where, tf.minimum, tf.maximum
     self.abs, self.sign, self.floor, self.sqrt = tf.abs, tf.sign, tf.floor, tf.sqrt
-    self.stack, self.concat, self.reshape, self.pad = tf.stack, tf.concat, tf.reshape, tf.pad
+    self.concat, self.reshape, self.pad = tf.concat, tf.reshape, tf.pad
     self.cast, self.arange, self.cumsum = tf.cast, tf.range, tf.cumsum
     self.bitwise_and, self.bitwise_xor = tf.bitwise.bitwise_and, tf.bitwise.bitwise_xor
     self.switch = tf.switch_case
@@ -163,7 +161,7 @@ class _Jax:
 
   where, minimum, maximum = (staticmethod(f) for f in (jnp.where, jnp.minimum, jnp.maximum))
   abs, sign, floor, sqrt = (staticmethod(f) for f in (jnp.abs, jnp.sign, jnp.floor, jnp.sqrt))
-  stack, concat, reshape = (staticmethod(f) for f in (jnp.stack, jnp.concatenate, jnp.reshape))
+  concat, reshape = (staticmethod(f) for f in (jnp.concatenate, jnp.reshape))
   pad, asarray, cumsum = (staticmethod(f) for f in (jnp.pad, jnp.asarray, jnp.cumsum))
   bitwise_and, bitwise_xor = (staticmethod(f) for f in (jnp.bitwise_and, jnp.bitwise_xor))
   switch = staticmethod(jax.lax.switch)
