@@ -49,7 +49,7 @@ def test_the_commands_are_listed_and_an_unknown_one_is_refused(installed):
 
 def test_a_run_of_the_bundled_set_trains_and_says_its_version(installed):
   (installed / 'neighbour.py').write_text('CHANNELS = 4\n')
-  (installed / 'mine.py').write_text('''
+  (installed / 'mine.py').write_text("""
 import ml_collections
 import neighbour
 from nfnets_am.config import schema
@@ -63,7 +63,7 @@ def get_config(cell=''):
   config.model = ml_collections.ConfigDict({'name': 'wide_resnet', 'depth': 10, 'width': 1})
   config.evals = {}
   return config
-''')
+""")
   done = nfnets_am_command(installed, 'train', '--config=mine.py', '--workdir=runs/mine')
   assert done.returncode == 0, done.stderr
   status = json.loads((installed / 'runs' / 'mine' / 'status.json').read_text())
