@@ -21,7 +21,8 @@ def test_the_head_is_the_last_linear(name):
 
 
 @pytest.mark.parametrize('name', [
-    'inception_v3', 'nf_resnet50', 'nfnet_f0', 'preact_resnet_18', 'resnet_tiny', 'wide_resnet'])
+    'alexnet', 'darts', 'densenet_bc', 'inception_v3', 'mobilenet_v1', 'nf_resnet50', 'nfnet_f0',
+    'preact_resnet_18', 'resnet50', 'resnet_cifar', 'resnet_tiny', 'vgg16', 'wide_resnet'])
 def test_outputs_are_logits_and_features(name):
   model = models.create_model(name, 7)
   images = jax.ShapeDtypeStruct((1, model.test_size, model.test_size, 3), jnp.float32)
