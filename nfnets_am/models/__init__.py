@@ -4,22 +4,36 @@ import functools
 from typing import Any
 
 from nfnets_am.core import registry
+from nfnets_am.models import alexnet
+from nfnets_am.models import densenet
 from nfnets_am.models import inception_v3
+from nfnets_am.models import mobilenet
 from nfnets_am.models import nf_resnet
 from nfnets_am.models import nfnet
 from nfnets_am.models import preact_resnet
+from nfnets_am.models import resnet
 from nfnets_am.models import resnet_tiny
+from nfnets_am.models import searched_cells
+from nfnets_am.models import vgg
 from nfnets_am.models import wide_resnet
 from nfnets_am.models.model import Model
 
 MODELS = registry.Registry('model', {
+    'alexnet': alexnet.create,
+    'densenet_bc': densenet.create,
     'inception_v3': inception_v3.create,
+    'mobilenet_v1': mobilenet.create,
     'preact_resnet_18': preact_resnet.create,
+    'resnet_cifar': resnet.create_cifar,
     'resnet_tiny': resnet_tiny.create,
     'wide_resnet': wide_resnet.create,
+    'wide_resnet_postact': resnet.create_wide,
     'wide_resnet_tiny': wide_resnet.create_tiny,
     **{name: functools.partial(nf_resnet.create, name) for name in nf_resnet.VARIANTS},
     **{name: functools.partial(nfnet.create, name) for name in nfnet.VARIANTS},
+    **{name: functools.partial(resnet.create, name) for name in resnet.VARIANTS},
+    **{name: functools.partial(searched_cells.create, name) for name in searched_cells.VARIANTS},
+    **{name: functools.partial(vgg.create, name) for name in vgg.VARIANTS},
 })
 
 
