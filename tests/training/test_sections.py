@@ -81,7 +81,7 @@ def test_a_key_that_an_entry_lacks_is_refused_by_name(section, name):
     config.evals.test = ml_collections.ConfigDict(keys)
   else:
     config[section] = ml_collections.ConfigDict(keys)
-  allowed = ', '.join(sections.keys_of(section, name)) or 'none'
+  allowed = registry.listed('keyy', sections.keys_of(section, name))
   with pytest.raises(errors.ConfigError) as e:
     sections.complete(config)
   assert str(e.value).startswith(
