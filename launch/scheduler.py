@@ -19,6 +19,7 @@ from launch import equal_failures
 from launch import jobs as jobs_lib
 from launch import view as view_lib
 from nfnets_am.core import cli
+from nfnets_am.core import errors
 from nfnets_am.storage import leases
 
 _POLL_S = 0.2
@@ -97,6 +98,9 @@ class Scheduler:
 
     Returns:
       Exit status: 0 if all finished or diverged, 75 if a signal stopped it, else 1.
+
+    Raises:
+      UserError: it gave up, since its first runs failed alike.
     """
     interrupted = False
     with _terminate_like_ctrl_c():
@@ -114,8 +118,6 @@ class Scheduler:
             self._add(get_jobs())
           self._view.show(
               len(self._jobs), list(self._active), len(self._waiting), len(self._failed))
-        if self._alike.sentence:
-          self._view.say(self._alike.sentence)
       except KeyboardInterrupt:
         interrupted = True
         self._stop()
@@ -127,6 +129,8 @@ class Scheduler:
     view_lib.print_table(jobs)
     if interrupted:
       return cli.EXIT_STOPPED
+    if self._alike.sentence:
+      raise errors.UserError(self._alike.sentence)
     return 1 if jobs_lib.unfinished(jobs) else 0
 
   def _add(self, jobs: Sequence[jobs_lib.Job]) -> None:
