@@ -4,10 +4,8 @@ An experiment says what it sets. `complete` gives the rest its default and refus
 entry does not take, so that every key can be shown, overridden and compared.
 """
 
-import ast
 from collections.abc import Mapping
 import functools
-import re
 from typing import Any
 
 import ml_collections
@@ -17,7 +15,7 @@ from nfnets_am import models
 from nfnets_am import objectives
 from nfnets_am.config import identity
 from nfnets_am.config import schema
-from nfnets_am.core import durations
+from nfnets_am.config import values
 from nfnets_am.core import errors
 from nfnets_am.core import registry
 from nfnets_am.data import inputs
@@ -42,8 +40,6 @@ SECTIONS = {
 
 # Keys that every entry of a section has beside its own.
 _COMMON = {'schedule': {'peak': 0.1}}
-# Sections whose numbers may be said as durations, '5 epochs'.
-_DURATIONS = ('schedule', 'optimizer')
 
 
 def keys_of(section: str, name: str) -> dict[str, Any]:
@@ -89,7 +85,7 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
               f'{section}.{key} is missing; the {_registry(section).what} {name!r} needs it')
         part[key] = default
       elif type(said[key]) is not type(default):
-        value = _fitting(f'{section}.{key}', _like(section, name, key), said[key])
+        value = values.fitting(f'{section}.{key}', _like(section, name, key), said[key])
         if type(value) is not type(said[key]):
           with part.ignore_type():
             part[key] = value
@@ -234,8 +230,8 @@ def _change(config: ml_collections.ConfigDict, dotted: str, value: Any) -> None:
     _set(config, dotted, None)
     return
   if isinstance(value, str):
-    value = _read_as(dotted, like, value)
-  _set(config, dotted, _fitting(dotted, like, value))
+    value = values.read_as(dotted, like, value)
+  _set(config, dotted, values.fitting(dotted, like, value))
 
 
 def _like(section: str, name: str, key: str) -> Any:
@@ -267,40 +263,3 @@ def _set(config: ml_collections.ConfigDict, dotted: str, value: Any) -> None:
       config[last] = value
   except (KeyError, AttributeError):
     raise errors.ConfigError(f'the config has no key {dotted!r}') from None
-
-
-def _read_as(key: str, default: Any, text: str) -> Any:
-  """Reads a text of the command line as the type of a default."""
-  if isinstance(default, str) or _is_duration(key, default, text):
-    return text
-  try:
-    if isinstance(default, float):
-      return float(text)
-    return ast.literal_eval({'true': 'True', 'false': 'False'}.get(text, text))
-  except (SyntaxError, ValueError):
-    raise errors.ConfigError(f'{key}={text!r}; allowed: {_kind(default)}') from None
-
-
-def _fitting(key: str, default: Any, value: Any) -> Any:
-  """Returns a value as the type of its default, if it is one."""
-  if type(value) is type(default) or _is_duration(key, default, value):
-    return value
-  if isinstance(default, float) and (type(value) is int or value in ('inf', '-inf')):
-    return float(value)  # The latter as JSON keeps it, see identity.as_json.
-  if isinstance(default, tuple) and isinstance(value, list):
-    return tuple(value)
-  raise errors.ConfigError(f'{key}={value!r}; allowed: {_kind(default)}')
-
-
-def _is_duration(key: str, default: Any, value: Any) -> bool:
-  if key.partition('.')[0] not in _DURATIONS or type(default) not in (int, float):
-    return False
-  if not (isinstance(value, str) and re.match(r'[0-9.]+ *[a-df-z]|[0-9.e+-]+ +[a-z]', value)):
-    return False
-  durations.parse(key, value)
-  return True
-
-
-def _kind(default: Any) -> str:
-  return {bool: 'True or False', int: 'a whole number', float: 'a number', str: 'a text',
-          tuple: 'a tuple, such as (1, 2)'}[type(default)]
