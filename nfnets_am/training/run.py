@@ -134,6 +134,7 @@ def build(config: ml_collections.ConfigDict, *, begins: bool = True,
       plan=dataset.plan(
           ordering, unique=derived.unique, multiplicity=derived.multiplicity,
           neighbouring=derived.scheme == 'neighbouring', shuffle_seed=seeds.shuffle,
+          # Of hosts that are elsewhere the first one's part is looked at.
           host=jax.process_index() if hosts == jax.process_count() else 0, hosts=hosts),
       seeds=seeds,
       evaluations=evaluations,

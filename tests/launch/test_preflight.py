@@ -97,6 +97,7 @@ def test_data_are_opened_once_and_only_where_they_can_be_seen(tmp_path, monkeypa
 def test_too_few_images_for_the_devices_of_a_slice_are_seen_here(tmp_path):
   jobs = _jobs(tmp_path, 'unique=64', experiment='tests/tiny.py')
   preflight.configs(jobs, devices=64, hosts=8)
+  preflight.data(jobs, devices=64, hosts=8)
   with pytest.raises(errors.ConfigError, match='64 unique.*128 devices'):
     preflight.configs(jobs, devices=128, hosts=16)
 
