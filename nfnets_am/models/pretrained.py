@@ -4,7 +4,8 @@ A file is a pickle, in spite of its name `F0_haiku.npz`, of {module path: {name:
 {'NFNet/~/linear': {'w': ..., 'b': ...}}. Nothing in it is run (models/unpickling.py). A model that
 keeps averages, such as the moving statistics of its norms, has them there too, under the path of
 their module with 'averages:' in front; their counts are int32. A file of a model without averages
-is of the released layout, byte for byte.
+is of the released layout, byte for byte. An npz of arrays that are called MODULE/NAME is read too,
+whatever the file is called (models/npz.py).
 """
 
 from collections.abc import Mapping
@@ -16,12 +17,14 @@ from typing import Any
 import numpy as np
 
 from nfnets_am.core import errors
-from nfnets_am.models import unpickling
+from nfnets_am.models import formats
+from nfnets_am.models import stored_arrays
 
 # {module: {name: array}}; parameters are float32, averages may have int32 too.
 Weights = Mapping[str, Mapping[str, Any]]
 
-_LAYOUT = 'a pickle of {module: {name: array of float16, float32 or float64}}'
+_LAYOUT = ('a pickle of {module: {name: array of float16, float32 or float64}}, or an npz of such '
+           'arrays called MODULE/NAME')
 _AVERAGES = 'averages:'
 # Entries that a sentence names of each kind.
 _NAMED = 3
@@ -50,25 +53,27 @@ def load(path: str | os.PathLike) -> tuple[Weights, Weights]:
     UserError: the file is missing, damaged, or holds something else.
   """
   try:
-    found = unpickling.read(path)
+    found = formats.read(path)
   except OSError as e:
     raise errors.UserError(f'the weights file {path} cannot be read: {e.strerror}') from None
   except Exception as e:  # Damaged bytes raise nearly anything, MemoryError among it.
     raise errors.UserError(
         f'the weights file {path} cannot be read ({_first_line(e)}); allowed: {_LAYOUT}') from None
-  if not (_is_dict_of_names(found) and all(map(_is_dict_of_names, found.values()))):
+  if not (_is_dict_of_names(found) and all(map(_is_dict_of_names, found.values()))
+          # One dict under a thousand names would be as many.
+          and len({id(weights) for weights in found.values()}) == len(found)):
     raise errors.UserError(
         f'the weights file {path} does not hold modules with weights; allowed: {_LAYOUT}')
   params: dict[str, dict[str, np.ndarray]] = {}
   averages: dict[str, dict[str, np.ndarray]] = {}
   for module, weights in found.items():
-    kind, codes = params, unpickling.FLOATS
+    kind, codes = params, stored_arrays.FLOATS
     if module.startswith(_AVERAGES):
-      kind, codes = averages, unpickling.FLOATS + unpickling.COUNTS
+      kind, codes = averages, stored_arrays.FLOATS + stored_arrays.COUNTS
     arrays = kind[module.removeprefix(_AVERAGES)] = {}
     for name, stored in weights.items():
       try:
-        arrays[name] = unpickling.to_array(stored, codes)
+        arrays[name] = stored_arrays.to_array(stored, codes)
       except (TypeError, ValueError) as e:
         raise errors.UserError(
             f'the weights file {path} holds at {module}/{name} {_first_line(e)}; allowed: '
