@@ -1,4 +1,4 @@
-"""The lengths that a TFRecord file gives of its records, held against the file before they are read.
+"""The lengths of a TFRecord file's records, held against the file before they are read.
 
 A record is its length (uint64), a checksum of that, its bytes, and a checksum of those
 (https://www.tensorflow.org/tutorials/load_data/tfrecord). TensorFlow allocates a length before it
@@ -76,8 +76,8 @@ class _Walk:
     if checksum != _masked_crc(header[:8]):
       self.fault = f'{where} has a length, {length} bytes, that does not fit its checksum'
     elif length > most:
-      self.fault = (f'{where} has {length} bytes by its header; allowed: at most {most}, to the end '
-                    f'of the file of {self.size}')
+      self.fault = (f'{where} has {length} bytes by its header; allowed: at most {most}, to the '
+                    f'end of the file of {self.size}')
     else:
       self.records += 1
       self.offset += _HEADER.size + length + _FOOTER

@@ -3,6 +3,8 @@
 import functools
 from typing import Any
 
+from nfnets_am.core import calls
+from nfnets_am.core import errors
 from nfnets_am.core import registry
 from nfnets_am.models import inception_v3
 from nfnets_am.models import nf_resnet
@@ -21,6 +23,31 @@ MODELS = registry.Registry('model', {
     **{name: functools.partial(nf_resnet.create, name) for name in nf_resnet.VARIANTS},
     **{name: functools.partial(nfnet.create, name) for name in nfnet.VARIANTS},
 })
+
+
+_LANGUAGE = calls.Language('model', 'a model', 'wide_resnet(depth=28, width=10)')
+
+
+def parse(text: str) -> tuple[str, dict[str, Any]]:
+  """Returns name and arguments of a model as a command line says it.
+
+  Args:
+    text: a name, or a call such as "resnet_tiny(norm='group()')".
+
+  Raises:
+    ConfigError: it cannot be read, or the name or an argument is unknown.
+  """
+  if text in MODELS:
+    return text, {}
+  if '(' not in text:
+    MODELS[text]  # Says which names there are.
+  found = calls.calls(text, _LANGUAGE, keys_of=lambda name: MODELS.keys_of(name))
+  if len(found) != 1:
+    raise errors.ConfigError(
+        f'the model {text!r} is {len(found)} calls; allowed: one, such as {_LANGUAGE.example!r}')
+  name, kwargs = found[0]
+  registry.check_kwargs(f'model {name!r}', MODELS[name], kwargs)
+  return name, kwargs
 
 
 def create_model(name: str, num_classes: int, **kwargs: Any) -> Model:

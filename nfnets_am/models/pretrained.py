@@ -9,6 +9,7 @@ whatever the file is called (models/npz.py).
 """
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 import os
 import pathlib
 import pickle
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from nfnets_am.core import differences
 from nfnets_am.core import errors
 from nfnets_am.models import formats
 from nfnets_am.models import stored_arrays
@@ -26,8 +28,6 @@ Weights = Mapping[str, Mapping[str, Any]]
 _LAYOUT = ('a pickle of {module: {name: array of float16, float32 or float64}}, or an npz of such '
            'arrays called MODULE/NAME')
 _AVERAGES = 'averages:'
-# Entries that a sentence names of each kind.
-_NAMED = 3
 
 
 class _Pickler(pickle.Pickler):
@@ -126,38 +126,30 @@ def check(params: Weights, averages: Weights, expected_params: Weights, expected
     UserError: it counts the missing, extra and differently shaped entries, and names the first.
   """
   found, wanted = _shapes(params, averages), _shapes(expected_params, expected_averages)
-  faults = []
-  for what, keys in (('missing', wanted.keys() - found.keys()),
-                     ('extra', found.keys() - wanted.keys())):
-    if keys:
-      faults.append(f'{len(keys)} {what} ({_first(sorted(keys))})')
-  differing = sorted(key for key in found.keys() & wanted.keys() if found[key] != wanted[key])
-  if differing:
-    shapes = [f'{key} {found[key]} instead of {wanted[key]}' for key in differing]
-    faults.append(f'{len(differing)} of another shape ({_first(shapes)})')
+  faults = differences.tell(found, wanted)
   if faults:
-    raise errors.UserError(
-        f'{source} does not fit the model of {len(wanted)} entries: {"; ".join(faults)}')
+    raise errors.UserError(f'{source} does not fit the model of {len(wanted)} entries: {faults}')
 
 
 def adapt(params: Weights, averages: Weights, fresh_params: Weights, fresh_averages: Weights, *,
-          head: str, source: str = 'the file') -> tuple[Weights, Weights]:
-  """Returns weights to fine-tune from: the given ones, but a new head for other classes.
+          heads: Sequence[str], source: str = 'the file') -> tuple[Weights, Weights]:
+  """Returns weights to fine-tune from: the given ones, but new heads for other classes.
 
   Args:
     params, averages: {module: {name: array}}, of the same model with any number of classes.
     fresh_params, fresh_averages: newly initialised ones of the model, or their shapes.
-    head: the model's, see model.Model.
+    heads: the model's, see model.Model.
     source: what a sentence calls the weights.
 
   Returns:
-    `params` and `averages`; the head is that of `fresh_params` if the number of classes differs.
+    `params` and `averages`; a head is that of `fresh_params` if the number of classes differs.
 
   Raises:
     UserError: see `check`.
   """
-  if head in params and _only_classes_differ(params[head], fresh_params.get(head, {})):
-    params = {**params, head: fresh_params[head]}
+  renewed = {head: fresh_params[head] for head in heads if head in params
+             and _only_classes_differ(params[head], fresh_params.get(head, {}))}
+  params = {**params, **renewed}
   check(params, averages, fresh_params, fresh_averages, source)
   return params, averages
 
@@ -182,10 +174,6 @@ def _shapes(params: Weights, averages: Weights) -> dict[str, str]:
   return {f'{prefix}{module}/{name}': ('int32 ' if _counts(w) else '') + str(tuple(w.shape))
           for prefix, kind in (('', params), (_AVERAGES, averages))
           for module, weights in kind.items() for name, w in weights.items()}
-
-
-def _first(texts: list[str]) -> str:
-  return ', '.join(texts[:_NAMED]) + (', ...' if len(texts) > _NAMED else '')
 
 
 def _first_line(error: Exception) -> str:

@@ -260,7 +260,7 @@ def test_check_counts_and_names_what_differs():
 
 def test_adapt_takes_a_new_final_linear_for_other_classes_and_nothing_else():
   params, fresh = _params(), _params(scale=2.0)
-  adapt = lambda: pretrained.adapt(params, {}, fresh, {}, head='NFNet/~/linear')[0]
+  adapt = lambda: pretrained.adapt(params, {}, fresh, {}, heads=('NFNet/~/linear',))[0]
   _assert_same(params, adapt())
   fresh['NFNet/~/linear'] = {'w': np.ones((6, 7), np.float32), 'b': np.ones(7, np.float32)}
   adapted = adapt()
@@ -277,7 +277,7 @@ def test_adapt_takes_a_new_final_linear_for_other_classes_and_nothing_else():
 def test_adapt_refuses_another_model(module, shapes):
   fresh = {**_params(), module: {name: np.zeros(shape) for name, shape in shapes.items()}}
   with pytest.raises(errors.UserError, match=f'{module}/'):
-    pretrained.adapt(_params(), {}, fresh, {}, head='NFNet/~/linear')
+    pretrained.adapt(_params(), {}, fresh, {}, heads=('NFNet/~/linear',))
 
 
 @pytest.mark.parametrize('name', ['nfnet_tiny', 'nfnet_f0', 'nf_resnet50', 'wide_resnet'])
@@ -288,7 +288,7 @@ def test_every_family_can_be_fine_tuned_to_other_classes(name):
 
   published, fresh = shapes(1000), shapes(10)
   head = models.create_model(name, 10).head
-  adapted, _ = pretrained.adapt(published, {}, fresh, {}, head=head)
+  adapted, _ = pretrained.adapt(published, {}, fresh, {}, heads=(head,))
   (final,) = [module for module in fresh if adapted[module] is fresh[module]]
   assert final == head
   assert fresh[final]['b'].shape == (10,) and published[final]['b'].shape == (1000,)

@@ -100,7 +100,8 @@ def cached(path: Any, folder: str) -> Any:
   # A graph of its own: called outside of one, TensorFlow hands over an array in place of bytes.
   @tf.function
   def local():
-    return tf.numpy_function(lambda path: local_copy(path.decode(), folder).encode(), [path], tf.string)
+    return tf.numpy_function(
+        lambda path: local_copy(path.decode(), folder).encode(), [path], tf.string)
 
   return tf.ensure_shape(local(), [])
 
