@@ -114,7 +114,8 @@ def test_statistics_are_never_dropped_or_begun_again(files, norm, words):
      ['10 missing (averages/resnet_tiny/block0_norm0/variance', '20 extra']),
     (_MODEL, {'optimizer.name': 'adam'}, ['missing (opt_state/']),
     (_MODEL, {'ema': 0.0}, ['extra (ema/averages/resnet_tiny']),
-    ({'name': 'wide_resnet_tiny'}, {}, ['missing (', 'extra (averages/resnet_tiny/block0_norm0/deviation']),
+    ({'name': 'wide_resnet_tiny'}, {},
+     ['missing (', 'extra (averages/resnet_tiny/block0_norm0/deviation']),
 ])
 def test_another_runs_state_that_does_not_fit_is_named(trained, model, changes, words):
   start = {'start.name': 'run', 'start.workdir': str(trained), 'budget': '6 updates'}
