@@ -32,13 +32,17 @@ def _norms():
     yield 'resnet_tiny', {'norm': f'{norm}({", ".join(f"{key}=1" for key in needed)})'}
 
 
+def _shapes(name, classes, **kwargs):
+  model = models.create_model(name, classes, **kwargs)
+  images = jnp.zeros((1, model.train_size, model.train_size, 3))
+  params, state = jax.eval_shape(
+      lambda: model.init(jax.random.key(0), images, model_lib.TRAINING))
+  return model, params, state
+
+
 def _weights(name, classes=7, **kwargs):
   """Returns a model and weights like its own, of shapes in which no axis is over 3."""
-  model = models.create_model(name, classes, **kwargs)
-  size = max(32, 0 if name != 'inception_v3' else 75)
-  shapes = jax.eval_shape(
-      lambda: model.init(jax.random.key(0), jnp.zeros((1, size, size, 3)), model_lib.TRAINING))
-  params, state = shapes
+  model, params, state = _shapes(name, classes, **kwargs)
   draw = np.random.default_rng(0)
   small = lambda x: np.asarray(draw.integers(1, 99, [min(d, 3) for d in x.shape]), x.dtype)
   return model, jax.tree.map(small, params), jax.tree.map(small, state.averages)
@@ -74,6 +78,15 @@ def test_what_a_model_holds_comes_back_and_nothing_else_fits(tmp_path, name, kwa
         with pytest.raises(errors.UserError) as e:
           pretrained.adapt(*spoilt, params, averages, heads=model.heads, source='mine.npz')
         assert f'1 {what} ({"averages:" * kind}{module}/{key}' in str(e.value)
+
+
+@pytest.mark.parametrize('name, kwargs', [*((name, {}) for name in _SHALLOW), *_ARGUMENTS])
+def test_heads_are_all_that_depends_on_the_number_of_classes(name, kwargs):
+  model, a, of_a = _shapes(name, 7, **kwargs)
+  _, b, of_b = _shapes(name, 11, **kwargs)
+  assert {module for module in a if jax.tree.leaves(a[module]) != jax.tree.leaves(b[module])} == (
+      set(model.heads))
+  assert of_a == of_b
 
 
 @pytest.mark.parametrize('name, kwargs, count', [
