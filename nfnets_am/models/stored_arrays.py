@@ -49,6 +49,12 @@ def to_array(stored: Any, codes: tuple[str, ...] = FLOATS) -> np.ndarray:
   return stored.made
 
 
+def size_of(made: Any) -> int:
+  """Returns the bytes of what a call has made: of an array's data, if it is there, or of bytes."""
+  data = made.parts[3] if isinstance(made, Array) and made.parts else made
+  return len(data) if isinstance(data, (bytes, bytearray)) else 0
+
+
 def _told(value: Any) -> str:
   """Returns a short string or number as it is, else the name of its type."""
   short = isinstance(value, str) and len(value) < 100

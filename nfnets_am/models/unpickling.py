@@ -30,8 +30,9 @@ def read(f: BinaryIO) -> Any:
   Raises:
     Exception: nearly any: the bytes are damaged or ask for something else.
   """
-  machine = _Machine()
-  for number, (opcode, argument, _) in enumerate(pickletools.genops(bounded.Bounded(f))):
+  file = bounded.Bounded(f)
+  machine = _Machine(file.size)
+  for number, (opcode, argument, _) in enumerate(pickletools.genops(file)):
     if number == _MOST_INSTRUCTIONS:
       raise pickle.UnpicklingError(f'it has over {_MOST_INSTRUCTIONS} instructions')
     machine.step(opcode.name, argument)
@@ -41,7 +42,11 @@ def read(f: BinaryIO) -> Any:
 class _Machine:
   """A stack, the places of its marks, and a memo."""
 
-  def __init__(self):
+  def __init__(self, size: int):
+    """Makes it for a file of so many bytes."""
+    # A file may make its only bytes again and again. Where each array has its own they are made
+    # twice at most: of text, in protocols below 3, and as an array.
+    self._size, self._left = size, 2 * size
     self._stack: list[Any] = []
     self._marks: list[int] = []
     self._memo: dict[int, Any] = {}
@@ -97,11 +102,20 @@ class _Machine:
     function, arguments = self._take(2)
     if not isinstance(arguments, tuple) or not isinstance(function, type):
       raise pickle.UnpicklingError('it calls what cannot be called')
-    self._stack.append(function(*arguments))
+    made = function(*arguments)
+    self._count(made)
+    self._stack.append(made)
 
   def build(self, _: Any) -> None:
     state = self.pop()
-    self._top(stored_arrays.Record).set_state(state)
+    record = self._top(stored_arrays.Record)
+    record.set_state(state)
+    self._count(record)
+
+  def _count(self, made: Any) -> None:
+    self._left -= stored_arrays.size_of(made)
+    if self._left < 0:
+      raise pickle.UnpicklingError(f'it makes arrays of more than its {self._size} bytes')
 
   def _top(self, kind: type) -> Any:
     top = self.pop()

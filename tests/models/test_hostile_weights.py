@@ -109,6 +109,23 @@ def test_one_array_under_many_names_is_one_array(tmp_path):
   assert 'does not hold modules' in sentence and memory < 4 * _MEGABYTE
 
 
+_STATE = b'(K\x01K\xfa\x85' + _DTYPE + b'\x89'
+
+
+@pytest.mark.parametrize('again', [
+    # Text of latin1 into bytes; a list of them grows.
+    b'c_codecs\nencode\n\x94' + _text('a' * 100_000) + b'\x94)\x94]\x94('
+    + b'h\x00h\x01\x85R' * 20_000 + b'e',
+    # The state of an array, which holds its bytes, to one new array after the other.
+    _ARRAY[:-2] + b'\x94)\x94' + _STATE + b'B' + (100_000).to_bytes(4, 'little')
+    + bytes(100_000) + b't\x94]\x94(' + b'h\x00h\x01Rh\x02b' * 20_000 + b'e',
+])
+def test_what_is_made_again_and_again_is_counted(tmp_path, again):
+  data = _file(again)
+  sentence, memory, _ = _refuse(tmp_path / 'weights', data)
+  assert f'arrays of more than its {len(data)} bytes' in sentence and memory < 8 * len(data)
+
+
 def test_instructions_are_counted(tmp_path, monkeypatch):
   monkeypatch.setattr(unpickling, '_MOST_INSTRUCTIONS', 10_000)
   sentence, memory, _ = _refuse(tmp_path / 'weights', b'\x80\x04' + b'N' * 1_500_000)
