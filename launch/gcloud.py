@@ -20,6 +20,7 @@ import time
 from typing import Any
 
 from launch import chips
+from launch import deaths
 from launch import dry_run
 from launch import hosts
 from launch import jobs as jobs_lib
@@ -261,7 +262,8 @@ class Resource:
       if self._job.done:
         return jobs_lib.Ending(jobs_lib.End.DONE)
       if code == cli.EXIT_STOPPED or code > 128:
-        return jobs_lib.Ending(jobs_lib.End.AGAIN, f'ended with exit status {code}')
+        return jobs_lib.Ending(
+            jobs_lib.End.AGAIN, f'ended with exit status {code}', deaths.of_status(code))
       return jobs_lib.Ending(
           jobs_lib.End.FAILED, f'{jobs_lib.last_error(text)} (exit status {code})')
     if state in _GONE:

@@ -64,9 +64,10 @@ class Job:
         outcomes.read_run(self.folder, {}), self.until)
 
   def record(self) -> dict[str, Any]:
-    """Returns what launchers noted: 'starts', 'interruptions', 'error', 'dropped'."""
-    found = run_folder.RunFolder(self.folder).record(_RECORD) or {}
-    return {'starts': 0, 'interruptions': 0, 'error': '', 'dropped': '', **found}
+    """Returns what launchers noted: 'starts', 'interruptions', 'error', 'dropped', 'deaths'."""
+    found = run_folder.RunFolder(self.folder).record(_RECORD)
+    found = found if isinstance(found, dict) else {}
+    return {'starts': 0, 'interruptions': 0, 'error': '', 'dropped': '', 'deaths': {}, **found}
 
   def note(self, **changes: Any) -> None:
     """Changes what launchers noted; the one that holds the lease calls it."""
@@ -116,10 +117,18 @@ class End(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Ending:
-  """How one start of a run ended, and why."""
+  """How one start of a run ended.
+
+  Attributes:
+    end: what follows from it.
+    reason: why, for whoever reads it.
+    death: what killed it, such as 'SIGSEGV', if the run may have done so itself; '' if it was told
+      to stop or lost its machine. See deaths.py.
+  """
 
   end: End
   reason: str = ''
+  death: str = ''
 
 
 def last_error(text: str) -> str:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+from launch import deaths
 from launch import dry_run
 from launch import jobs as jobs_lib
 from launch import scheduler
@@ -116,7 +117,8 @@ class LocalRun:
     killed = {signal.Signals(-code) for code in codes if code < 0}
     if killed:
       names = ', '.join(sorted(kind.name for kind in killed - {signal.SIGABRT} or killed))
-      return jobs_lib.Ending(jobs_lib.End.AGAIN, f'killed by {names}')
+      return jobs_lib.Ending(
+          jobs_lib.End.AGAIN, f'killed by {names}', '' if self._asked else deaths.of(names))
     if cli.EXIT_STOPPED in codes:
       return jobs_lib.Ending(jobs_lib.End.AGAIN, 'stopped by a signal')
     text = self._tail(next(i for i, code in enumerate(codes) if code or i == len(codes) - 1))

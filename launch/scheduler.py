@@ -15,6 +15,7 @@ import threading
 import time
 from typing import Protocol
 
+from launch import deaths
 from launch import equal_failures
 from launch import jobs as jobs_lib
 from launch import view as view_lib
@@ -25,6 +26,10 @@ from nfnets_am.storage import leases
 _POLL_S = 0.2
 # Between two looks at a run that another launcher works on, on a disk and in a bucket.
 _LOOK_S = {True: 1.0, False: 20.0}
+# While there is no room: looks of one pass, a few ms on a disk and a second in a bucket, and
+# seconds between two at the same run.
+_WATCHES = 20
+_WATCH_S = leases.STALE_S / 8
 
 
 class Handle(Protocol):
@@ -85,6 +90,7 @@ class Scheduler:
     # Leases of runs that others hold: they remember how long a heartbeat has stood still.
     self._watched: dict[jobs_lib.Job, leases.Lease] = {}
     self._look_again: dict[jobs_lib.Job, float] = {}
+    self._watch_again: dict[jobs_lib.Job, float] = {}
     self._restarted: dict[jobs_lib.Job, int] = {}
     self._failed: set[jobs_lib.Job] = set()
     self._alike = equal_failures.Failures(give_up)
@@ -110,6 +116,7 @@ class Scheduler:
         self._view.say(f'{len(self._jobs)} runs, {done} of them done before')
         while self._waiting or self._active:
           self._start_some()
+          self._watch()
           time.sleep(_POLL_S)
           ended = self._collect()
           if self._alike.sentence:
@@ -160,8 +167,7 @@ class Scheduler:
         continue
       self._look_again[job] = time.monotonic() + _LOOK_S[leases.is_local(job.folder)]
       job.folder.mkdir(parents=True, exist_ok=True)
-      lease = self._watched.setdefault(job, leases.Lease(
-          os.path.join(job.folder, 'launcher.lease')))
+      lease = self._lease_of(job)
       if not lease.acquire():
         if job.done:
           self._waiting.remove(job)
@@ -175,6 +181,25 @@ class Scheduler:
       else:
         self._waiting.remove(job)
         self._begin(job, lease)
+
+  def _watch(self) -> None:
+    """Looks at the leases of waiting runs while there is no room for one of them.
+
+    So that a heartbeat which stood still in this time has done so for us too when there is room.
+    """
+    if len(self._active) < self._at_once:
+      return
+    now = time.monotonic()
+    due = [job for job in self._waiting if now >= self._watch_again.get(job, 0)]
+    # The longest unseen first: each gets its turn, however many there are.
+    for job in sorted(due, key=lambda job: self._watch_again.get(job, 0))[:_WATCHES]:
+      self._watch_again[job] = now + _WATCH_S
+      self._lease_of(job).watch()
+
+  def _lease_of(self, job: jobs_lib.Job) -> leases.Lease:
+    if job not in self._watched:
+      self._watched[job] = leases.Lease(os.path.join(job.folder, 'launcher.lease'))
+    return self._watched[job]
 
   def _begin(self, job: jobs_lib.Job, lease: leases.Lease) -> None:
     job.note(starts=job.record()['starts'] + 1, error='', dropped='')
@@ -205,17 +230,19 @@ class Scheduler:
     return ended
 
   def _end(self, job: jobs_lib.Job, lease: leases.Lease, ending: jobs_lib.Ending) -> None:
+    hopeless = deaths.count(job, ending)
     if ending.end is jobs_lib.End.AGAIN:
       self._restarted[job] = self._restarted.get(job, 0) + 1
       job.note(interruptions=job.record()['interruptions'] + 1)
-      if self._restarted[job] <= self._restarts:
+      if self._restarted[job] <= self._restarts and not hopeless:
         self._view.say(f'{job.name}: {ending.reason}; it goes on')
         self._waiting.insert(0, job)
         self._look_again.pop(job, None)
         lease.release()
         return
       ending = jobs_lib.Ending(
-          jobs_lib.End.FAILED, f'interrupted {self._restarted[job]} times, {ending.reason}')
+          jobs_lib.End.FAILED,
+          hopeless or f'interrupted {self._restarted[job]} times, {ending.reason}')
     if ending.end is jobs_lib.End.FAILED:
       self._failed.add(job)
       self._alike.note(job, ending.reason)
