@@ -231,7 +231,7 @@ def make_experiment(
 
   rows = sam.RowsOfDevice(
       derived.views_per_device, derived.copies_per_host, config.data.get('layout', 'image_major'),
-      derived.accumulate)
+      derived.accumulate, carry=bool(jax.eval_shape(lambda: model.init_carry(1))))
   gradient = gradient_lib.of(
       loss, accumulate=derived.accumulate, ascent=sam.ASCENTS.build(config.ascent, rows))
   clip = clips.CLIPS.build(config.clip, model.head)

@@ -161,13 +161,15 @@ def test_nf_resnets_on_imagenet(cell, unique, views, warmup, updates):
 def test_the_recipe_of_sam_and_of_each_variant():
   f5 = _config('table2', 'model=nfnet_f5,updates=168900')
   assert f5.ascent.to_dict() == {
-      'name': 'sam', 'rho': 0.05, 'synchronised': False, 'fraction': 1.0}
+      'name': 'sam', 'rho': 0.05, 'synchronised': False, 'fraction': 1.0, 'part': 'images'}
   assert (f5.multiplicity, f5.schedule.peak) == (16, 0.8)
   assert (ops.parse(f5.data.augment).crop, f5.data.eval_size, f5.model.dropout) == (416, 544, 0.5)
   assert 'magnitude=15' in f5.data.augment and f5.ema == 0.99999
   f2 = _config('table1', 'model=nfnet_f2')
   assert (ops.parse(f2.data.augment).crop, f2.data.eval_size, f2.model.dropout) == (256, 352, 0.4)
   assert 'magnitude=10' in f2.data.augment and f2.ascent.name == 'none'
+  for config in (f2, f5):
+    assert "contrast='as_published', solarize='as_published')" in config.data.augment
   assert _derive(f5).epochs == pytest.approx(33.749, abs=1e-3)
 
 
