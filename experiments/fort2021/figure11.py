@@ -20,6 +20,8 @@ from nfnets_am.reporting import claims
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import paper
 
+_NAMES = {'neighbouring': {0: 'within an update', 1: 'neighbouring updates'}}
+
 
 def get_config(cell: str = '') -> ml_collections.ConfigDict:
   """Returns the config of a cell such as 'neighbouring=1,multiplicity=4,epochs=128'."""
@@ -38,9 +40,10 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
           *grids.grid('wide_resnet', 'large', scale, multiplicities=several, neighbouring=True))),
       others=('train/loss',),
       panels=(
-          paper.Panel('(a) Test accuracy by epoch budget', 'epochs', dashed='neighbouring'),
+          paper.Panel('(a) Test accuracy by epoch budget', 'epochs', dashed='neighbouring',
+                      names=_NAMES),
           paper.Panel('(b) Training loss by epoch budget', 'epochs', 'train/loss',
-                      dashed='neighbouring', log_y=True)),
+                      dashed='neighbouring', log_y=True, names=_NAMES)),
       claims=(
           paper.Claim('Neighbouring also helps at moderate multiplicities (n = 4).',
                       'Figure 11(a)',

@@ -37,6 +37,8 @@ _DROPOUT = 0.4
 _DEFAULTS = {'unique': 64, 'masks': 1}
 # Accuracies that differ by less than this are called alike.
 _ALIKE = 0.003
+_NAMES = {'masks': {0: 'no dropout', 1: '1 mask',
+                    **{masks: f'{masks} masks' for masks in (2, 4, 8, 16)}}}
 
 
 def get_config(cell: str = '') -> ml_collections.ConfigDict:
@@ -61,11 +63,11 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
       cells=tuple({**cell, 'masks': m} for m in masks for cell in grid),
       others=('train/loss',),
       panels=(
-          paper.Panel('(a) Test accuracy by epoch budget', 'epochs', line='masks'),
+          paper.Panel('(a) Test accuracy by epoch budget', 'epochs', line='masks', names=_NAMES),
           paper.Panel('(b) Training loss by epoch budget', 'epochs', 'train/loss', line='masks',
-                      log_y=True),
+                      log_y=True, names=_NAMES),
           paper.Panel(f'(c) Test accuracy by learning rate, {longest} epochs', 'peak', tuned=False,
-                      line='masks', where={'epochs': longest})),
+                      line='masks', where={'epochs': longest}, names=_NAMES)),
       claims=(
           paper.Claim('Dropout raises the test accuracy.', 'Figures 12(a) and 5(a)',
                       claims.better(one, none)),

@@ -45,7 +45,7 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
           grids.grid('wide_resnet', 'large', scale, multiplicities=(4,), budgets=(2048,)),
           grids.grid('wide_resnet', 'large', scale, multiplicities=(1,), budgets=(8192,)),
           grids.grid('nf_resnet50', 'large', scale)),
-      panels=layouts.by_epochs_and_updates(),
+      panels=layouts.by_epochs_and_updates(scale),
       numbers=grids.numbers('figure4', scale),
       claims=(
           *layouts.fixed_batch_claims(scale, '78.6 at 128 epochs over 77.3 at 512'),

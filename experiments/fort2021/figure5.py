@@ -34,7 +34,7 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
       title='Figure 5: fixed batch, small (64 on CIFAR-100, 256 on ImageNet)',
       cells=grids.merge(*(grids.grid(model, 'small', scale)
                           for model in ('wide_resnet', 'nf_resnet50'))),
-      panels=layouts.by_epochs_and_updates(),
+      panels=layouts.by_epochs_and_updates(scale),
       claims=(
           *layouts.fixed_batch_claims(scale, 'Figure 5(c)'),
           paper.Claim('On CIFAR-100 the benefit saturates from n = 4.', 'Figure 5(a)',

@@ -5,13 +5,14 @@
 
 The runs of tables 1 and 2, which are shared in a common workdir: (a) accuracy by epochs, without
 SAM; (b) the runs with n = 16, with and without SAM, beside the original F0 to F6 (black: 83.6 to
-86.0%, F6 with SAM 86.5%), which are not run here. The x axis of (b) is not said in the text; here
-it is the model [C].
+86.0%, F6 with SAM 86.5%), which are not run here. The x axis of (b) is the model, as
+its caption says ("Performance across models").
 """
 
 import ml_collections
 
 from experiments.fort2021 import grids
+from experiments.fort2021 import layouts
 from experiments.fort2021 import recipes
 from experiments.fort2021 import table1
 from experiments.fort2021 import table2
@@ -35,10 +36,12 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
       metric='test/ema_top1',
       panels=(
           paper.Panel('(a) Top-1 accuracy by epochs, without SAM', 'epochs', 'test/ema_top1',
-                      where={'rho': 0.0}, dashed='model'),
-          paper.Panel('(b) Multiplicity 16 and 1, with and without SAM', 'model',
-                      'test/ema_top1', line='rho', dashed='multiplicity', log_x=False,
-                      where={'multiplicity': (1, 16)})),
+                      where={'rho': 0.0}, dashed='model', names={'model': layouts.NFNETS}),
+          # Circles are with SAM and triangles without, as in the paper.
+          paper.Panel('(b) Performance across models', 'model', 'test/ema_top1', dashed='rho',
+                      log_x=False, where={'multiplicity': (1, 16)},
+                      names={'model': layouts.NFNETS,
+                             'rho': {0.0: 'without SAM', recipes.SAM_RHO: 'with SAM'}})),
       numbers=grids.numbers('figure8', scale),
       claims=(
           paper.Claim('Large multiplicities reach higher accuracy in far fewer epochs (F2).',

@@ -78,7 +78,8 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
                   for scheme in _SCHEMES for n in multiplicities for seed in seeds),
       metric=_METRIC,
       panels=(paper.Panel('Mean variance of the gradient, by multiplicity', 'multiplicity', _METRIC,
-                          line='scheme', tuned=False),),
+                          line='scheme', tuned=False, names={'scheme': {
+                              scheme: f'{scheme} batch' for scheme in _SCHEMES}}),),
       claims=(
           paper.Claim('With a fixed batch the variance rises with the multiplicity.', 'Figure 9',
                       claims.rises('multiplicity', multiplicities, {'scheme': 'fixed'})),

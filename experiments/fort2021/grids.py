@@ -48,7 +48,8 @@ def numbers(experiment: str, scale: str) -> tuple[paper.Number, ...]:
   found = paper.read_numbers(pathlib.Path(__file__).with_name('paper.json'), experiment)
   if scale != 'smoke':
     return found
-  return tuple(dataclasses.replace(number, cell=_smoke_cell(number.cell)) for number in found)
+  return tuple(dataclasses.replace(number, cell=_smoke_cell(number.cell), at={})
+               for number in found)
 
 
 def _smoke_cell(cell: Mapping[str, Any]) -> Cell:
@@ -112,6 +113,12 @@ def rows(model: str, regime: str, scale: str) -> dict[str, int]:
 def epochs(budget: int, scale: str) -> int:
   """Returns what a budget that the paper names is at a scale."""
   return _SMOKE_EPOCHS[budget] if scale == 'smoke' else budget
+
+
+def budgets_of(model: str, scale: str) -> tuple[int, ...]:
+  """Returns the budgets of a model's grid, in epochs at a scale."""
+  return tuple(epochs(budget, scale)
+               for budget in (_SMOKE_BUDGETS if scale == 'smoke' else _BUDGETS[model]))
 
 
 def multiplicities_of(model: str, scale: str) -> tuple[int, ...]:

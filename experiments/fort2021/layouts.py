@@ -11,15 +11,27 @@ _DATA = {'wide_resnet': 'CIFAR-100', 'nf_resnet50': 'ImageNet'}
 Shown = tuple[str, str, int]
 
 
-def by_epochs_and_updates() -> tuple[paper.Panel, ...]:
-  """Returns the four plots of figures 4 and 5."""
+def by_epochs_and_updates(scale: str) -> tuple[paper.Panel, ...]:
+  """Returns the four plots of figures 4 and 5; those by epochs have the common budgets alone."""
   return tuple(
-      paper.Panel(f'({letter}) {_DATA[model]}: test accuracy by {what}', x, where={'model': model})
+      paper.Panel(f'({letter}) {_DATA[model]}: test accuracy by {what}', x,
+                  where={'model': model, **({'epochs': grids.budgets_of(model, scale)}
+                                            if x == 'epochs' else {})})
       for letter, model, what, x in (
           ('a', 'wide_resnet', 'epoch budget', 'epochs'),
           ('b', 'wide_resnet', 'updates', 'updates'),
           ('c', 'nf_resnet50', 'epoch budget', 'epochs'),
           ('d', 'nf_resnet50', 'updates', 'updates')))
+
+
+def by_multiplicity(title: str) -> paper.Panel:
+  """Returns a table of NFNets as a plot: a line for each model and number of updates."""
+  return paper.Panel(title, 'multiplicity', 'test/ema_top1', line='model', dashed='updates',
+                     names={'model': NFNETS})
+
+
+# The NFNets as the paper calls them, in order.
+NFNETS = {f'nfnet_f{i}': f'F{i}' for i in range(7)}
 
 
 def by_temperature(scale: str, shown: Sequence[Shown]) -> tuple[paper.Panel, ...]:

@@ -36,9 +36,9 @@ NFNets (section 5, 'for all other details' Brock et al. 2021b):
     test holds ours against it: all values are inverted at magnitude 10 (F1, F2), those from 128 on
     at 15 (F3 and up). Sharpness and Color are PIL's and differ from it by 1 or 2 of 255.
   - SAM [C]: rho 0.05 (Foret et al. 2021), on the whole batch of a device, since the paper says that
-    it doubles the cost; each device has its own ascent (the section `ascent`). Brock et al. climb on
-    a fifth of the batch: --config.ascent.fraction=0.2 --config.ascent.part=views, as 32 views a
-    core are 2 images at n = 16.
+    it doubles the cost; each device has its own ascent (the section `ascent`). Brock et al. climb
+    on a fifth of the batch: --config.ascent.fraction=0.2 --config.ascent.part=views, as 32 views
+    a core are 2 images at n = 16.
   - bfloat16 images and activations, float32 weights [R]; 1 run each [C].
 
 Held-out images: at the scale 'validation' learning rates are chosen on training images that are not

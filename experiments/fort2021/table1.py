@@ -18,6 +18,7 @@ recipes.py.
 import ml_collections
 
 from experiments.fort2021 import grids
+from experiments.fort2021 import layouts
 from experiments.fort2021 import recipes
 from nfnets_am.reporting import claims
 from nfnets_am.sweeps import experiment_file
@@ -41,6 +42,7 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
           ('nfnet_f3', 1, 112_600), ('nfnet_f3', 16, 225_200))),
       metric='test/ema_top1',
       others=('test/top1',),
+      panels=(layouts.by_multiplicity('Top-1 accuracy by multiplicity, without SAM'),),
       numbers=grids.numbers('table1', scale),
       claims=(
           paper.Claim('Larger multiplicities are better after the same 112,600 updates (F2).',

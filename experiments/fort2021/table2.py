@@ -16,6 +16,7 @@ leaves open: recipes.py.
 import ml_collections
 
 from experiments.fort2021 import grids
+from experiments.fort2021 import layouts
 from experiments.fort2021 import recipes
 from nfnets_am.reporting import claims
 from nfnets_am.sweeps import experiment_file
@@ -37,6 +38,8 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
                   ('nfnet_f5', 16, 112_600), ('nfnet_f5', 16, 168_900)), recipes.SAM_RHO),
       metric='test/ema_top1',
       others=('test/top1',),
+      panels=(paper.Panel('Top-1 accuracy by updates, multiplicity 16, with SAM', 'updates',
+                          'test/ema_top1', line='model', names={'model': layouts.NFNETS}),),
       numbers=grids.numbers('table2', scale),
       claims=(
           paper.Claim('NFNet-F5 with SAM and n = 16 reaches 86.8% after 34 epochs (168,900 '

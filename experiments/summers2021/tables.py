@@ -131,6 +131,10 @@ def sweep(table: str, title: str, methods: Sequence[str], scale: str, *, copies:
                   for method in methods for seed in range(copies)),
       at=at,
       stages=kept,
+      panels=(paper.Panel('Test accuracy of each way to mix', 'method', line='', log_x=False,
+                          names={'method': {
+                              method: 'no mixing' if method == recipes.BASELINE
+                              else recipes.title(method) for method in methods}}),),
       numbers=_numbers(table),
       claims=tuple(found),
       note=_SMOKE_NOTE if smoke else '')

@@ -132,16 +132,17 @@ def _number(value, reading='both', cell=None, note='', uncertainty=None):
 
 def test_numbers_beside_the_paper(tmp_path):
   sweep = _sweep(numbers=(
-      _number(75.5, uncertainty=0.1), _number(84.53, '001', _ONE, 'doubtful'),
-      _number(None, '000', _ONE, 'empty'), _number(86.0, 'others', {'multiplicity': 99})))
+      _number(75.5, uncertainty=0.1), _number(84.53, 'second', _ONE, 'doubtful'),
+      _number(None, 'first', _ONE, 'empty'), _number(86.0, 'others', {'multiplicity': 99})))
   rows = comparison.number_rows(_results(sweep, tmp_path))
   assert rows[0] == ('multiplicity 4, epochs 16', 'Table 1', '75.5 ± 0.1',
                      '76.00 ± 1.00 (peak 0.1)', '+0.50', '2/2')
-  assert rows[1][2] == 'readings disagree: 84.53 (001); none (000)' and rows[1][4] == '-13.53'
+  assert rows[1][2] == 'readings disagree: 84.53 (second); not in this transcription (first)'
+  assert rows[1][4] == '-13.53'
   assert rows[2][2:] == ('86 (others)', 'not run here', '', '')
   assert len(rows) == 3
-  assert comparison.doubts(sweep) == ['doubtful (multiplicity 1 (001))',
-                                      'empty (multiplicity 1 (000))']
+  assert comparison.doubts(sweep) == ['doubtful (multiplicity 1 (second))',
+                                      'empty (multiplicity 1 (first))']
   (row, *_) = comparison.number_rows(_results(sweep, tmp_path / '..', without=(1, 4)))
   assert row[3:] == ('no run', '', '0/4')
 

@@ -25,7 +25,7 @@ def test_all_experiments_on_one_page_before_anything_has_run(tmp_path):
     assert f'[{name}]({name}.md)' in page
     assert (tmp_path / 'report' / f'{name}.png').exists()
   # The disagreement of the two readings of Table 1 is on the page.
-  assert 'readings disagree: 84.53 (001); none (000)' in page
+  assert 'readings disagree: 84.53 (second); not in this transcription (first)' in page
   assert '86.78' in page and '| no run |' in page
   assert 'runs are done | not run |' in page
 
