@@ -20,6 +20,7 @@ from nfnets_am.analysis import gradient_variance
 from nfnets_am.core import cli
 from nfnets_am.core import quantities
 from nfnets_am.reporting import figures
+from nfnets_am.reporting import forgotten
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
@@ -38,6 +39,8 @@ _CHANCE = 0.15
 
 def main() -> None:
   workdir, variance, out = map(pathlib.Path, (_WORKDIR.value, _VARIANCE.value, _OUT.value))
+  for folder in (workdir, variance):
+    forgotten.folder(folder)
   path = _FOLDER / 'small.py'
   sweep = experiment_file.get_sweep(path, _SCALE.value)
   results = reduction.reduce(

@@ -18,6 +18,7 @@ from experiments.summers2021 import small_claims
 from nfnets_am.core import cli
 from nfnets_am.core import quantities
 from nfnets_am.reporting import figures
+from nfnets_am.reporting import forgotten
 from nfnets_am.reporting import panels
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
@@ -33,7 +34,7 @@ _METRICS = (small_claims.ACCURACY, small_claims.VALIDATION, small_claims.LOSS)
 
 
 def main() -> None:
-  workdir, out = pathlib.Path(_WORKDIR.value), pathlib.Path(_OUT.value)
+  workdir, out = pathlib.Path(forgotten.folder(_WORKDIR.value)), pathlib.Path(_OUT.value)
   path = _FOLDER / 'small.py'
   sweep = experiment_file.get_sweep(path, _SCALE.value)
   results = reduction.reduce(

@@ -52,7 +52,8 @@ def number_rows(results: reduction.Results) -> list[tuple[str, ...]]:
     differences = [f'{mean - value:+{quantity.digits}}' for value in known]
     at = {key: value for key, value in best.key.items()
           if key not in first.cell and key in (sweep.tune, sweep.peak_over)}
-    measured = (f'{mean:{quantity.digits}} ± {deviation:{quantity.digits}}'
+    spread = f' ± {deviation:{quantity.digits}}' if summary.runs > 1 else ''
+    measured = (f'{mean:{quantity.digits}}{spread}'
                 + (f' ({claims.name_of(at)})' if at else ''))
     rows.append((name, first.where, text, measured, ', '.join(differences),
                  f'{summary.runs}/{best.counted}'))
@@ -96,7 +97,7 @@ def peak_rows(results: reduction.Results) -> tuple[list[str], list[list[str]]]:
                  ', '.join(f'{key} {best.key[key]:g}' for key in over if key) + ')')
     runs = [run for cell in group for run in cell.runs]
     rows.append([*row, f'{sum(run.done for run in runs)}/{len(runs)}'])
-  return [*keys, *(f'peak {metric}' for metric in metrics), 'runs done'], rows
+  return [*keys, *(f'best {metric}' for metric in metrics), 'runs done'], rows
 
 
 def keys_of(results: reduction.Results) -> list[str]:

@@ -4,6 +4,10 @@ from collections.abc import Sequence
 import os
 from typing import Any
 
+from absl import logging
+import numpy as np
+
+from nfnets_am.core import errors
 from nfnets_am.core import quantities
 from nfnets_am.reporting import legends
 from nfnets_am.reporting import panels
@@ -40,12 +44,12 @@ def _curves_and_ends(metrics: Sequence[str], cells: Sequence[Sequence[reduction.
     scale = quantities.of(metric).scale
     for i, cell in enumerate(shown):
       colour, marker = _style(i)
-      updates, mean, deviation = cell.history(metric)
+      updates, mean, deviation = _history(cell, metric)
       curves.plot(updates, scale * mean, color=colour, marker=marker, markersize=3, linewidth=1.2)
       curves.fill_between(updates, scale * (mean - deviation), scale * (mean + deviation),
                           color=colour, alpha=0.2, linewidth=0)
       _end(ends, cell, metric, i, False)
-    known = {update for cell in shown for update in cell.history(metric)[0]}
+    known = {update for cell in shown for update in _history(cell, metric)[0]}
     if known:
       ticks.put(curves, known, inches=3.6, log=False)
     curves.set_xlabel('updates', fontsize=8)
@@ -96,6 +100,15 @@ def _end(axis: Any, cell: reduction.Cell, metric: str, place: int, below: bool) 
     axis.errorbar(mean, place, xerr=deviation, **style)
   else:
     axis.errorbar(place, mean, deviation, **style)
+
+
+def _history(cell: reduction.Cell, metric: str) -> tuple[Any, Any, Any]:
+  """As Cell.history; no curve of a cell whose lines cannot be read."""
+  try:
+    return cell.history(metric)
+  except errors.UserError as e:
+    logging.warning('no curve of it is drawn: %s', e)
+    return (), np.zeros(0), np.zeros(0)
 
 
 def _labels(cells: Sequence[reduction.Cell], tuned: str) -> list[str]:

@@ -33,9 +33,10 @@ class Summary:
   runs: int
 
   def text(self, metric: str) -> str:
-    """Returns '74.30% ± 0.10%', as the metric is read."""
+    """Returns '74.30% ± 0.10%', as the metric is read; a single run has no deviation."""
     quantity = quantities.of(metric)
-    return f'{quantity.text(self.mean)} ± {quantity.text(self.deviation)}'
+    spread = f' ± {quantity.text(self.deviation)}' if self.runs > 1 else ''
+    return quantity.text(self.mean) + spread
 
 
 @dataclasses.dataclass(frozen=True)

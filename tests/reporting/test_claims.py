@@ -69,7 +69,7 @@ def test_the_peak_is_over_budgets_at_the_best_learning_rate(tmp_path):
   assert (best.key['epochs'], best.key['peak']) == (16, 0.1)
   assert best.summaries['test/top1'].mean == pytest.approx(0.76)
   header, rows = comparison.peak_rows(results)
-  assert header == ['multiplicity', 'peak test/top1', 'peak train/loss', 'runs done']
+  assert header == ['multiplicity', 'best test/top1', 'best train/loss', 'runs done']
   assert rows[0][:2] == ['1', '71.00% ± 1.00% (epochs 32, peak 0.1)'] and rows[0][-1] == '8/8'
 
 
