@@ -1,6 +1,7 @@
 """Results to a table, a file of all runs and a page."""
 
 import collections
+from collections.abc import Mapping
 from collections.abc import Sequence
 import csv
 import io
@@ -80,22 +81,24 @@ def is_smoke(results: reduction.Results) -> bool:
 
 def number_table(results: reduction.Results) -> tuple[Sequence[str], list[Sequence[str]]]:
   """Returns the paper's numbers and ours, a header and rows; of smoke runs no difference."""
-  return comparison.NUMBER_HEADER, _without(
-      results, 'difference', '', comparison.NUMBER_HEADER, comparison.number_rows(results))
+  return comparison.NUMBER_HEADER, _judged(
+      results, {'difference': '', 'verdict': _NO_VERDICT}, comparison.NUMBER_HEADER,
+      comparison.number_rows(results))
 
 
 def claim_table(results: reduction.Results) -> tuple[Sequence[str], list[Sequence[str]]]:
   """Returns the claims, a header and rows; of smoke runs no verdict."""
-  return comparison.CLAIM_HEADER, _without(
-      results, 'verdict', _NO_VERDICT, comparison.CLAIM_HEADER, comparison.claim_rows(results))
+  return comparison.CLAIM_HEADER, _judged(
+      results, {'verdict': _NO_VERDICT}, comparison.CLAIM_HEADER, comparison.claim_rows(results))
 
 
-def _without(results: reduction.Results, column: str, text: str, header: Sequence[str],
-             rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+def _judged(results: reduction.Results, instead: Mapping[str, str], header: Sequence[str],
+            rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+  """The rows of a table; of smoke runs with other texts in the columns that judge."""
   if not is_smoke(results):
     return list(rows)
-  place = header.index(column)
-  return [(*row[:place], text, *row[place + 1:]) for row in rows]
+  return [tuple(instead.get(column, text) for column, text in zip(header, row, strict=True))
+          for row in rows]
 
 
 def selected(results: reduction.Results) -> list[str]:
