@@ -116,11 +116,14 @@ def _folders(tmp_path, scale='smoke'):
 
 
 def test_the_report_says_what_was_run_and_what_was_not(tmp_path):
-  workdir, out = tmp_path / 'runs', tmp_path / 'out'
+  workdir, none, out = (tmp_path / name for name in ('runs', 'none', 'out'))
   workdir.mkdir()
   _folders(workdir)
-  done = commands.run('experiments.fort2021.small_report', f'--workdir={workdir}',
-                      f'--variance={tmp_path / "none"}', f'--out={out}', '--scale=smoke')
+  flags = (f'--workdir={workdir}', f'--variance={none}', f'--out={out}', '--scale=smoke')
+  refused = commands.run('experiments.fort2021.small_report', *flags)
+  assert refused.returncode == 1 and f'there is no folder {none}' in refused.stderr
+  none.mkdir()
+  done = commands.run('experiments.fort2021.small_report', *flags)
   assert done.returncode == 0, done.stderr
   page = (out / 'fashion_mnist_small.md').read_text()
   assert '`abcdef0123`' in page
