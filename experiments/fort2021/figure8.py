@@ -18,6 +18,12 @@ from nfnets_am.reporting import claims
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import paper
 
+# The rival of the headline, which the paper leaves out of its text.
+_F5 = paper.Number(
+    {'model': 'nfnet_f5', 'multiplicity': 1, 'rho': recipes.SAM_RHO}, 86.3, 'test/ema_top1', None,
+    'Brock et al. 2021b', 'Figure 8(b), black',
+    'Of Brock et al. 2021b, Table 3, with SAM; not run here.')
+
 
 def get_config(cell: str = '') -> ml_collections.ConfigDict:
   """Returns the config of a cell such as 'model=nfnet_f2,multiplicity=16,updates=112600'."""
@@ -41,7 +47,7 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
           paper.Panel('(b) Multiplicity 16 and 1, with and without SAM', 'model',
                       'test/ema_top1', line='rho', dashed='multiplicity', log_x=False,
                       where={'multiplicity': (1, 16)})),
-      numbers=grids.numbers('figure8', scale),
+      numbers=(*grids.numbers('figure8', scale), _F5),
       epsilons=(({}, 0.5),),
       claims=(
           paper.Claim('Large multiplicities (n = 16) have higher accuracy after the same updates '

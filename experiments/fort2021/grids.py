@@ -135,7 +135,7 @@ def epochs(budget: int, scale: str) -> int:
 
 
 def budgets_of(model: str, scale: str) -> tuple[int, ...]:
-  """Returns the budgets of a model's grid, in epochs."""
+  """Returns the budgets of a model's grid, in epochs at a scale."""
   return tuple(epochs(budget, scale)
                for budget in (_SMOKE_BUDGETS if scale == 'smoke' else _BUDGETS[model]))
 

@@ -64,8 +64,8 @@ def _measured(results: reduction.Results, matching: Sequence[reduction.Cell],
   found = [evidence.from_printed(best, number) for number in known.values()]
   at = {key: value for key, value in best.key.items()
         if key not in first.cell and key in (sweep.tune, sweep.peak_over)}
-  shown = (f'{quantity.scale * summary.mean:{quantity.digits}} ± '
-           f'{quantity.scale * summary.deviation:{quantity.digits}}'
+  spread = f' ± {quantity.scale * summary.deviation:{quantity.digits}}' if summary.runs > 1 else ''
+  shown = (f'{quantity.scale * summary.mean:{quantity.digits}}{spread}'
            + (f' ({claims.name_of(at)})' if at else ''))
   _, _, *errors = evidence.columns(found[0]) if found else [''] * len(evidence.HEADER)
   verdicts = [evidence.beside(one, epsilon) for one in found]
