@@ -21,8 +21,8 @@ def best_at(relation: str, x: str, a: judging.Where, b: judging.Where, metric: s
   beyond it: where that could turn the answer, it is open.
 
   Args:
-    relation: 'larger' is 'smaller' the other way round; 'same' holds if all places of both bests
-      lie within two steps of the grid, by factors of 2, and does not if no two lie within one.
+    relation: 'larger' is 'smaller' the other way round; 'same' does not hold if no two places of
+      the bests lie within a step of the grid, a factor of 2, and holds if all lie within two.
     x: a key of the cells ('epochs', 'peak') or a derived number ('temperature').
     a, b: the cells of a line each.
     metric: '' is the sweep's own.
@@ -87,9 +87,9 @@ def _smaller(a: _Best, b: _Best) -> str:
 
 def _same(a: _Best, b: _Best) -> str:
   ratios = [max(x, y) / min(x, y) for x in a.places for y in b.places]
-  if max(ratios) <= _STEP**2:
-    return paper.HOLDS
-  return paper.FAILS if min(ratios) > _STEP else paper.OPEN
+  if min(ratios) > _STEP:
+    return paper.FAILS
+  return paper.HOLDS if max(ratios) <= _STEP**2 else paper.OPEN
 
 
 def stable_to(relation: str, x: str, a: judging.Where, b: judging.Where) -> judging.Check:
