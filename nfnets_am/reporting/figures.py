@@ -12,6 +12,7 @@ from typing import Any
 from etils import epath
 
 from nfnets_am.reporting import comparison
+from nfnets_am.reporting import evidence
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import paper
@@ -137,13 +138,18 @@ def markdown(results: reduction.Results, command: str, picture_name: str = 'repo
   if is_smoke(results):
     lines += [f'**{_SMOKE_TEXT}**', '']
   if sweep.numbers:
-    lines += ['## The paper and here', '', 'Accuracies in percent, differences in points.', '']
+    lines += ['## The paper and here', '', 'Accuracies in percent, differences in points. '
+              + evidence.NUMBERS_RULE, '']
     if any(number.reading in paper.READINGS[1:] for number in sweep.numbers):
       lines += [_READINGS, '']
     lines += table_lines(*number_table(results))
     lines += [f'- {note}' for note in comparison.doubts(sweep)] + ['']
+  literature = comparison.literature_rows(results)
+  if literature:
+    lines += ['## Measured by others', '',
+              *table_lines(comparison.LITERATURE_HEADER, literature)]
   if sweep.claims:
-    lines += ['## Claims', '']
+    lines += ['## Claims', '', evidence.RULE, '']
     lines += table_lines(*claim_table(results))
   if sweep.peak_over:
     lines += [f'## The best over {sweep.peak_over}', '']

@@ -11,12 +11,14 @@ from etils import epath
 
 from nfnets_am.core import errors
 from nfnets_am.reporting import comparison
+from nfnets_am.reporting import evidence
 from nfnets_am.reporting import figures
 from nfnets_am.reporting import forgotten
 from nfnets_am.reporting import pictures
 from nfnets_am.storage import run_folder
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
+from nfnets_am.sweeps import paper
 from nfnets_am.sweeps import reduction
 from nfnets_am.sweeps import tuning
 
@@ -59,10 +61,6 @@ def write(results: reduction.Results, folder: str | os.PathLike, name: str, comm
   (folder / f'{name}.md').write_text(figures.markdown(results, command, f'{name}.png'))
   figures.write_csv(figures.csv_rows(results), folder / f'{name}.csv')
   pictures.draw(results, folder / f'{name}.png')
-
-
-# In this order, however many there are of each; others follow.
-_VERDICTS = ('holds', 'does not hold', 'not resolved', 'not run')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,13 +108,13 @@ def write_all(experiments: str | os.PathLike, workdir: str | os.PathLike, scale:
   place = 1 + comparison.CLAIM_HEADER.index('verdict')
   counted = collections.Counter(row[place] for row in claims)
   counts = ', '.join(
-      f'{counted[verdict]} {verdict}' for verdict in dict.fromkeys((*_VERDICTS, *counted)))
+      f'{counted[verdict]} {verdict}' for verdict in dict.fromkeys((*paper.VERDICTS, *counted)))
   lines = [f'# All experiments of {experiments}', '', f'Written by `{command}`.', '',
            f'## Claims: {counts}', '',
-           'A difference counts if it is over twice its standard error (0 for single runs).', '',
+           evidence.RULE, '',
            *figures.table_lines(('experiment', *comparison.CLAIM_HEADER), [
                (f'[{row[0]}]({row[0]}.md)', *row[1:]) for row in claims]),
-           '## Numbers', '',
+           '## Numbers', '', evidence.NUMBERS_RULE, '',
            *figures.table_lines(('experiment', *comparison.NUMBER_HEADER), numbers),
            '## Runs', '', *figures.table_lines(
                ('experiment', 'title', 'runs', 'finished', 'diverged'), states)]
