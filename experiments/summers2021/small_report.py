@@ -1,6 +1,7 @@
 """Writes summers2021_small.md, .csv and .png from the runs of small.py.
 
-    python -m experiments.summers2021.small_report --workdir=runs/small --out=docs/results
+    python -m experiments.summers2021.small_report --workdir=runs/summers2021_small \\
+        --out=docs/results
 
 Runs that are missing or not finished are named and never averaged.
 """

@@ -2,6 +2,7 @@
 
 import collections
 from collections.abc import Iterator
+import functools
 import json
 import os
 import pathlib
@@ -33,29 +34,41 @@ def folder(workdir: str | os.PathLike) -> epath.Path:
       'workdir of a sweep that launch.sweep has begun')
 
 
-def check(results: reduction.Results, path: str | os.PathLike, workdir: str | os.PathLike) -> None:
-  """Refuses a report none of whose runs is there, where others of the same experiment are.
+class Launched:
+  """What the runs of a folder were launched with; read once, and only if it is asked for."""
 
-  Args:
-    results: of what the report was asked for.
-    path: of the experiment's file.
-    workdir: of the sweep.
+  def __init__(self, workdir: str | os.PathLike):
+    self.workdir = workdir
 
-  Raises:
-    UserError: it says with which flags the runs that are there were launched.
-  """
-  if any(run.status != 'missing' for run in results.runs):
-    return
-  found = collections.Counter(_flags(path, workdir))
-  if found:
-    said = '; '.join(f'{count} with {flags}' for flags, count in found.most_common(3))
-    raise errors.UserError(
-        f'{workdir} holds none of the {len(results.runs)} runs of {path} as asked for, but '
-        f'{sum(found.values())} other runs of this experiment: {said}; say the same here')
+  @functools.cached_property
+  def _said(self) -> list[tuple[tuple[str, ...], str]]:
+    """The last parts of each run's experiment file, and its flags."""
+    return list(_flags(self.workdir))
+
+  def check(self, results: reduction.Results, path: str | os.PathLike) -> None:
+    """Refuses a report none of whose runs is there, where others of the same experiment are.
+
+    Args:
+      results: of what the report was asked for.
+      path: of the experiment's file.
+
+    Raises:
+      UserError: it says with which flags the runs that are there were launched.
+    """
+    if any(run.status != 'missing' for run in results.runs):
+      return
+    # Launched from another folder, or on another machine, a path has another beginning.
+    mine = pathlib.Path(path).parts[-2:]
+    found = collections.Counter(flags for parts, flags in self._said if parts == mine)
+    if found:
+      said = '; '.join(f'{count} with {flags}' for flags, count in found.most_common(3))
+      raise errors.UserError(
+          f'{self.workdir} holds none of the {len(results.runs)} runs of {path} as asked for, but '
+          f'{sum(found.values())} other runs of this experiment: {said}; say the same here')
 
 
-def _flags(path: str | os.PathLike, workdir: str | os.PathLike) -> Iterator[str]:
-  """What was said of each run of an experiment: '--scale=smoke', '--set=seed=1' or 'no flags'."""
+def _flags(workdir: str | os.PathLike) -> Iterator[tuple[tuple[str, ...], str]]:
+  """Of each run its file, and '--scale=smoke', '--set=seed=1' or 'no flags'."""
   for run in epath.Path(workdir).iterdir():
     try:
       record = json.loads((run / 'run.json').read_text())
@@ -65,11 +78,8 @@ def _flags(path: str | os.PathLike, workdir: str | os.PathLike) -> Iterator[str]
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
       continue
     file, _, cell = flags.pop('--config', '').partition(':')
-    # Launched from another folder, or on another machine, it has another beginning.
-    if pathlib.Path(file).parts[-2:] != pathlib.Path(path).parts[-2:]:
-      continue
     scale = _SCALE.search(cell)
-    yield ' '.join([
+    yield pathlib.Path(file).parts[-2:], ' '.join([
         *([f'--scale={scale[1]}'] if scale else []),
         *(shlex.quote(f'--set={key.removeprefix("--config.")}={value}')
           for key, value in sorted(flags.items()))]) or 'no flags'

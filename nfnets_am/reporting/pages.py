@@ -32,13 +32,14 @@ def read(path: str | os.PathLike, workdir: str | os.PathLike, scale: str = '',
       another scale or other overrides, and none that is asked for.
     ConfigError: an unknown experiment, scale or key.
   """
-  return _read(path, scale, outcomes.Reader(forgotten.folder(workdir)), workdir, overrides)
+  reader = outcomes.Reader(forgotten.folder(workdir))
+  return _read(path, scale, reader, forgotten.Launched(workdir), overrides)
 
 
-def _read(path: str | os.PathLike, scale: str, reader: outcomes.Reader, workdir: str | os.PathLike,
-          overrides: Mapping[str, Any] | None) -> reduction.Results:
+def _read(path: str | os.PathLike, scale: str, reader: outcomes.Reader,
+          launched: forgotten.Launched, overrides: Mapping[str, Any] | None) -> reduction.Results:
   results = tuning.results(path, scale, reader, overrides)
-  forgotten.check(results, path, workdir)
+  launched.check(results, path)
   return results
 
 
@@ -90,11 +91,11 @@ def write_all(experiments: str | os.PathLike, workdir: str | os.PathLike, scale:
     UserError: there is no such workdir.
   """
   folder = report_folder(workdir)
-  reader = outcomes.Reader(workdir)
+  reader, launched = outcomes.Reader(workdir), forgotten.Launched(workdir)
   numbers, claims, states = [], [], []
   for path in experiment_file.find(experiments):
     try:
-      results = _read(path, scale, reader, workdir, overrides)
+      results = _read(path, scale, reader, launched, overrides)
     except errors.UserError as e:
       states.append((path.stem, str(e), '', '', ''))
       continue

@@ -12,6 +12,7 @@ from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.data import known
 from nfnets_am.data import ops
+from nfnets_am.optim import sam
 from nfnets_am.optim import schedules
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import paper
@@ -171,6 +172,20 @@ def test_the_recipe_of_sam_and_of_each_variant():
   for config in (f2, f5):
     assert "contrast='as_published', solarize='as_published')" in config.data.augment
   assert _derive(f5).epochs == pytest.approx(33.749, abs=1e-3)
+
+
+def test_a_fifth_of_a_core_of_table_2_is_a_part_of_its_views():
+  config = experiment_file.get_config(
+      f'{_path("table2")}:model=nfnet_f5', {'ascent.fraction': 0.2, 'ascent.part': 'views'})
+  derived = derived_lib.derive(
+      sections.complete(config), train_images=known.training_set(config.data).train_images,
+      devices=128)
+  rows = sam.RowsOfDevice(derived.views_per_device, derived.copies_per_host, config.data.layout, 1)
+  assert rows[:2] == (32, 16)
+  sam.ASCENTS.build(config.ascent, rows)
+  config.ascent.part = 'images'
+  with pytest.raises(errors.ConfigError, match="0.4 images; .* or ascent.part='views'"):
+    sam.ASCENTS.build(config.ascent, rows)
 
 
 def test_learning_rates_are_tuned_for_each_cell_and_never_scaled_with_n():

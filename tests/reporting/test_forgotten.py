@@ -39,7 +39,7 @@ def test_runs_of_another_scale_and_other_overrides_are_counted_and_named(tmp_pat
   (tmp_path / 'other-name').rename(tmp_path / 'by-hand')
   (tmp_path / 'report').mkdir()
   with pytest.raises(errors.UserError) as raised:
-    forgotten.check(_results(tmp_path), f'elsewhere/{_FILE}', tmp_path)
+    forgotten.Launched(tmp_path).check(_results(tmp_path), f'elsewhere/{_FILE}')
   assert str(raised.value) == (
       f'{tmp_path} holds none of the 2 runs of elsewhere/{_FILE} as asked for, but 4 other runs of '
       "this experiment: 3 with --scale=smoke; 1 with '--set=budget=9 updates'; say the same here")
@@ -52,10 +52,10 @@ def test_runs_without_flags_are_found_where_flags_are_said(tmp_path):
 
 
 def test_a_sweep_that_has_begun_or_has_not_is_no_forgotten_flag(tmp_path):
-  forgotten.check(_results(tmp_path), _FILE, tmp_path)
+  forgotten.Launched(tmp_path).check(_results(tmp_path), _FILE)
   _launched(tmp_path, 'small', f'--config={_FILE}:scale=smoke')
   _launched(tmp_path, 'asked-0', f'--config={_FILE}', finished=True)
-  forgotten.check(_results(tmp_path), _FILE, tmp_path)
+  forgotten.Launched(tmp_path).check(_results(tmp_path), _FILE)
 
 
 def test_a_misspelt_workdir_is_refused_and_not_made(tmp_path):
