@@ -60,6 +60,9 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
                       'one of n = 1).', 'Figure 2(c)',
                       claims.over({**many, 'epochs': curve}, {**one, 'epochs': curve}, 'peak',
                                   beyond=True)),
+          paper.Claim('Large multiplicities are stable at larger learning rates.',
+                      'Section 4, on figure 2(c)', claims.stable_to(
+                          'larger', 'peak', {**many, 'epochs': curve}, {**one, 'epochs': curve})),
           statements.over_trained(many, one, budgets[-1], 'growing batch'),
           paper.Claim('Without augmentation the accuracy is substantially lower (by more than 5 '
                       'points).', '61.4', claims.better(one, {'multiplicity': 0}, by=5.0))),

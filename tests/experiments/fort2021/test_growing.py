@@ -39,6 +39,12 @@ def _large_rates(of_one, of_many):
   return worlds.accuracy(value)
 
 
+def _stable(one, many):
+  """Steps of the rate up to which n = 1 and 16 learn; the grid ends before 9."""
+  return worlds.accuracy(lambda c: worlds.hill(c, 74, steep=1.0) if worlds.rate(c) <= (
+      many if worlds.n(c) == 16 else one) else None)
+
+
 def _raw(raw):
   return worlds.accuracy(lambda c: worlds.hill(c, 74 if c['multiplicity'] else raw))
 
@@ -68,6 +74,8 @@ FIGURE2 = {
         _small_rates(0), _small_rates(1.5), _small_rates(0, spread=1.5)),
     'Large multiplicities are better at large learning rates': (
         _large_rates(None, 1), _large_rates(1, 5), _large_rates(1, 1)),
+    'Large multiplicities are stable at larger': (
+        _stable(1, 3), _stable(2, 2), _stable(9, 9)),
     'Large multiplicities have the lower test accuracy at a very large budget': (
         _at_the_end(73, 70), _at_the_end(70, 73), _at_the_end(73, 72.5)),
     'Without augmentation': (_raw(61.4), _raw(72), _raw(69)),
