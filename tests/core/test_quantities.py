@@ -82,7 +82,7 @@ def test_a_metric_that_is_added_to_the_table_is_judged_and_printed_everywhere(
   # Of two runs the better one counts; of three cells the best.
   assert results.best({}).key['peak'] == best
   assert results.best({}).summaries['test/oddness'].mean == best
-  text = f'{1000 * best:.1f} ± 0.0'
+  text = f'{1000 * best:.1f}'
   assert [row[-1] for row in comparison.claim_rows(results)] == ['holds', 'holds']
   assert text in comparison.claim_rows(results)[0][2]
   assert comparison.number_rows(results)[0][3:5] == (
