@@ -63,6 +63,7 @@ def main() -> None:
     return
   with tempfile.TemporaryDirectory() as name:
     empty, full = (pathlib.Path(name) / part for part in ('empty', 'full'))
+    empty.mkdir()
     runs = make(full, _RUNS.value)
     timings: dict[str, list[Seconds]] = {}
     for _ in range(_ROUNDS.value):

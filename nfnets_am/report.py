@@ -1,22 +1,23 @@
-"""Reads the runs of an experiment and writes report.md, report.csv and report.png.
+"""Reads the runs of an experiment NAME.py and writes NAME.md, .csv and .png into WORKDIR/report.
 
     python -m nfnets_am.report --experiment=experiments/quickstart.py --workdir=runs/quickstart
     python -m nfnets_am.report --all --experiments=experiments/fort2021 --workdir=runs/fort2021
 
-The second writes the same three for every experiment of a folder into WORKDIR/report, and one page
-with all numbers and claims, WORKDIR/report/index.md. Runs that are missing, diverged or not
-finished are named as such and never averaged.
+The second writes the same three for every experiment of a folder, and one page with all numbers and
+claims, WORKDIR/report/index.md. Runs that are missing, diverged or not finished are named as such
+and never averaged. --scale and --set are those that the sweep was launched with.
 """
 
+import pathlib
 import shlex
 
 from absl import flags
-from etils import epath
 from rich import table
 
 from nfnets_am.core import cli
 from nfnets_am.core import errors
 from nfnets_am.core import terminal
+from nfnets_am.reporting import comparison
 from nfnets_am.reporting import figures
 from nfnets_am.reporting import pages
 from nfnets_am.sweeps import experiment_file
@@ -36,10 +37,10 @@ def main() -> None:
   if _ALL.value:
     _report_all()
     return
-  workdir = epath.Path(_WORKDIR.value)
-  results = pages.read(
-      _EXPERIMENT.value, workdir, _SCALE.value, experiment_file.parse_overrides(_SET.value))
-  pages.write(results, workdir, 'report', _command(f'--experiment={_EXPERIMENT.value}'))
+  results = pages.read(_EXPERIMENT.value, _WORKDIR.value, _SCALE.value,
+                       experiment_file.parse_overrides(_SET.value))
+  folder, name = pages.report_folder(_WORKDIR.value), pathlib.Path(_EXPERIMENT.value).stem
+  pages.write(results, folder, name, _command(f'--experiment={_EXPERIMENT.value}'))
   header, rows = figures.table_of(results)
   caption = ' '.join([figures.caption(results.sweep), *figures.selected(results)])
   printed = table.Table(*header, title=results.sweep.title, caption=caption)
@@ -47,18 +48,19 @@ def main() -> None:
     printed.add_row(*row)
   out = terminal.Terminal(width=120)
   out.print(printed)
-  out.print(f'table {workdir / "report.md"}\ndata  {workdir / "report.csv"}')
-  out.print(f'picture {workdir / "report.png"}', soft_wrap=True)
+  for what, suffix in (('page', 'md'), ('data', 'csv'), ('picture', 'png')):
+    out.print(f'{what:7} {folder / f"{name}.{suffix}"}', soft_wrap=True)
 
 
 def _report_all() -> None:
   summary = pages.write_all(_EXPERIMENTS.value, _WORKDIR.value, _SCALE.value,
                             _command(f'--all --experiments={_EXPERIMENTS.value}'),
                             experiment_file.parse_overrides(_SET.value))
-  printed = table.Table('experiment', 'claim', 'ours', 'verdict',
-                        title=f'Claims: {summary.counts}')
-  for experiment, claim, _, ours, verdict in summary.claims:
-    printed.add_row(experiment, claim, ours, verdict)
+  shown = ('claim', 'ours', 'verdict')
+  printed = table.Table('experiment', *shown, title=f'Claims: {summary.counts}')
+  for experiment, *row in summary.claims:
+    claim = dict(zip(comparison.CLAIM_HEADER, row, strict=True))
+    printed.add_row(experiment, *(claim[key] for key in shown))
   out = terminal.Terminal(width=120)
   out.print(printed)
   out.print(f'page {summary.path}', soft_wrap=True)
@@ -68,7 +70,6 @@ def _command(what: str) -> str:
   scale = f' --scale={_SCALE.value}' if _SCALE.value else ''
   changes = ''.join(f' --set={shlex.quote(text)}' for text in _SET.value)
   return f'python -m nfnets_am.report {what} --workdir={_WORKDIR.value}{scale}{changes}'
-
 
 
 

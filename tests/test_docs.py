@@ -51,7 +51,7 @@ def test_one_of_each_in_one_file_and_one_line_each(tmp_path):
   assert sweep.returncode == 0, sweep.stderr + logs
   report = run('nfnets_am.report')
   assert report.returncode == 0, report.stderr
-  assert (tmp_path / 'runs' / 'report.md').read_text().count('finished |') == 3
+  assert (tmp_path / 'runs' / 'report' / 'stripes.md').read_text().count('finished |') == 3
   lines = [json.loads(line) for path in tmp_path.glob('runs/*/metrics.jsonl')
            for line in path.read_text().splitlines()]
   assert all(line['distance'] > 0 for line in lines if line['split'] == 'train_views')

@@ -56,6 +56,6 @@ def test_from_photographs_to_a_report(tmp_path):
       key: wanted[key] for key in ('update', 'images', 'loss', 'top1')}
   done = commands.run('nfnets_am.report', f'--experiment={file}', f'--workdir={workdir}')
   assert done.returncode == 0, done.stderr
-  assert (workdir / 'report.png').stat().st_size > 10_000
-  page = (workdir / 'report.md').read_text()
+  assert (workdir / 'report' / 'tiny.png').stat().st_size > 10_000
+  page = (workdir / 'report' / 'tiny.md').read_text()
   assert 'A tiny NFNet' in page and '0 missing' not in page

@@ -29,9 +29,16 @@ NFNets (section 5, 'for all other details' Brock et al. 2021b):
   - Warm-up [C]: 5 epochs at multiplicity 1, which is 1563.92 updates, at every multiplicity.
   - Partners of MixUp and CutMix [C]: each view has its own, of another unique image, from as many
     further images as the update has (partners='fresh', the published 2B images).
-  - RandAugment as published, its contrast quirk included [R].
+  - RandAugment as published [R], with its two quirks: contrast blends with a grey that follows from
+    the image's size, and solarize's threshold, 25.6 m, is compared as a byte. The public code says
+    `image < threshold` of uint8 images inside Dataset.map: a graph takes the number as the image's
+    type, modulo 256, without a word. That is the same in 2021's TensorFlow and in today's, where a
+    test holds ours against it: all values are inverted at magnitude 10 (F1, F2), those from 128 on
+    at 15 (F3 and up). Sharpness and Color are PIL's and differ from it by 1 or 2 of 255.
   - SAM [C]: rho 0.05 (Foret et al. 2021), on the whole batch of a device, since the paper says that
-    it doubles the cost; each device has its own ascent (the section `ascent`).
+    it doubles the cost; each device has its own ascent (the section `ascent`). Brock et al. climb
+    on a fifth of the batch: --config.ascent.fraction=0.2 --config.ascent.part=views, as 32 views
+    a core are 2 images at n = 16.
   - bfloat16 images and activations, float32 weights [R]; 1 run each [C].
 
 Held-out images: at the scale 'validation' learning rates are chosen on training images that are not
@@ -138,10 +145,11 @@ def nfnet(cell: str, **defaults: Any) -> ml_collections.ConfigDict:
   config.views = 32 if smoke else 4096
   config.budget = f'{cell["updates"]} updates'
   config.seed = cell['seed']
-  # MixUp and CutMix on half of the rows each, then RandAugment with its published contrast.
+  # MixUp and CutMix on half of the rows each, then RandAugment with its published quirks.
   mixed = (
       "mix('mixup(alpha=0.2) | cutmix()', partners='fresh') | "
-      f"randaugment(num_ops=4, magnitude={published.randaugment}, contrast='as_published')")
+      f"randaugment(num_ops=4, magnitude={published.randaugment}, contrast='as_published', "
+      "solarize='as_published')")
   _imagenet(config, augment=f'{_way(smoke, published.train_size)} | {mixed} | normalise()',
             eval_size=published.test_size, eval_crop='resize_crop_32')
   config.data.lanes = 32

@@ -1,4 +1,4 @@
-"""Fort et al. 2021, Figures 2, 4, 5, 7, 9 and 11 in miniature, on Fashion-MNIST and one CPU core.
+"""Fort et al. 2021, Figures 2, 4 to 7, 9 and 11 in miniature, on Fashion-MNIST and one CPU core.
 
     python -m launch.sweep --experiment=experiments/fort2021/small.py --workdir=runs/small
     python -m launch.sweep --experiment=experiments/fort2021/figure9.py \\

@@ -1,7 +1,9 @@
 """Summers 2021, Table 2.1 in miniature: all methods on Fashion-MNIST and one CPU core.
 
-    python -m launch.sweep --experiment=experiments/summers2021/small.py --workdir=runs/small
-    python -m experiments.summers2021.small_report --workdir=runs/small --out=docs/results
+    python -m launch.sweep --experiment=experiments/summers2021/small.py \\
+        --workdir=runs/summers2021_small
+    python -m experiments.summers2021.small_report --workdir=runs/summers2021_small \\
+        --out=docs/results
 
 Under an hour on an idle core; the same commands again go on. The learning rate of the baseline
 comes first, then all methods seed by seed, so that it can be stopped early. 'smoke' does all of it

@@ -1,6 +1,7 @@
 """Writes summers2021_small.md, .csv and .png from the runs of small.py.
 
-    python -m experiments.summers2021.small_report --workdir=runs/small --out=docs/results
+    python -m experiments.summers2021.small_report --workdir=runs/summers2021_small \\
+        --out=docs/results
 
 Runs that are missing or not finished are named and never averaged.
 """
@@ -18,6 +19,7 @@ from experiments.summers2021 import small_claims
 from nfnets_am.core import cli
 from nfnets_am.core import quantities
 from nfnets_am.reporting import figures
+from nfnets_am.reporting import forgotten
 from nfnets_am.reporting import panels
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
@@ -33,7 +35,7 @@ _METRICS = (small_claims.ACCURACY, small_claims.VALIDATION, small_claims.LOSS)
 
 
 def main() -> None:
-  workdir, out = pathlib.Path(_WORKDIR.value), pathlib.Path(_OUT.value)
+  workdir, out = pathlib.Path(forgotten.folder(_WORKDIR.value)), pathlib.Path(_OUT.value)
   path = _FOLDER / 'small.py'
   sweep = experiment_file.get_sweep(path, _SCALE.value)
   results = reduction.reduce(
@@ -66,11 +68,8 @@ def page(cells: Sequence[reduction.Cell], workdir: pathlib.Path) -> str:
       f'Every run is a line of [{_NAME}.csv]({_NAME}.csv).', '',
       f'![accuracy of all methods]({_NAME}.png)', '',
       '## Claims of section 2.4.2', '',
-      'Differences of test accuracy are paired by seed, with the standard error of their mean and '
-      'the number of seeds. With 3 seeds "holds" is more than 2 standard errors on the side that '
-      'the thesis says, "does not hold" as many on the other; with fewer the last column says only '
-      f'on which side all of them are. In all: {small_claims.counts(rows)}.', '']
-  lines += figures.table_lines(['claim', 'compared here', 'difference', 'here'], rows)
+      f'{miniature.RULE} In all: {small_claims.counts(rows)}.', '']
+  lines += figures.table_lines(['claim', 'compared here', *miniature.HEADER], rows)
   lines += ['## Methods', '',
             f'Mean ± standard deviation (ddof 0) of the finished runs at the rate {small.PEAK:g}, '
             'in the order of Table 2.1.', '']

@@ -34,12 +34,14 @@ class RowsOfDevice(NamedTuple):
     multiplicity: n, views per unique image; 0 (raw images) counts as 1.
     layout: key of `IMAGE_OF_ROW`.
     accumulate: micro-batches that `grad_fn` splits its rows into.
+    carry: whether rows hand a state on to the next update.
   """
 
   views_per_device: int
   multiplicity: int
   layout: str
   accumulate: int
+  carry: bool = False
 
 
 def none(rows: RowsOfDevice) -> Rule:
@@ -49,33 +51,41 @@ def none(rows: RowsOfDevice) -> Rule:
 
 
 def sam(rows: RowsOfDevice, *, rho: float, synchronised: bool = False,
-        fraction: float = 1.0) -> Rule:
+        fraction: float = 1.0, part: str = 'images') -> Rule:
   """Sharpness-aware minimisation; see `sam_gradient`, which the rule calls.
 
   Args:
     rows: of a device.
     rho: length of the step up, in the units of the parameters, over 0.
     synchronised: whether all devices climb the mean of their gradients, else each its own.
-    fraction: part of a device's unique images that the ascent's gradient is taken on, in (0, 1].
+    fraction: of a device's rows that the ascent's gradient is taken on, in (0, 1].
+    part: key of `PARTS`, what a fraction under 1 counts: 'images' takes some of the device's unique
+      images with all their views, 'views' all of its images with some of their views, which is what
+      a fraction can be where n is large and a device has few images.
 
   Returns:
     A rule, with the gradient not yet averaged over devices and the aux of the first pass.
 
   Raises:
-    ConfigError: a value out of range, a fraction that is no whole image, or one whose rows the
-      micro-batches do not divide.
+    ConfigError: an unknown part, a value out of range, a fraction that is less than one image or
+      view, one whose rows the micro-batches do not divide, or one of rows with a carry.
   """
   checks.number(f'ascent.rho={rho!r}', rho, 'a number over 0')
   checks.number(f'ascent.fraction={fraction!r}', fraction, 'more than 0 to 1')
-  part = None
+  PARTS.get(part)  # Refuses an unknown name at any fraction.
+  taken = None
   if fraction < 1:
-    part = ascent_rows(rows.views_per_device, rows.multiplicity, rows.layout, fraction)
-    if len(part) % rows.accumulate:
+    if rows.carry:
       raise errors.ConfigError(
-          f'accumulate={rows.accumulate} does not divide the {len(part)} views of '
+          f'ascent.fraction={fraction} with a model whose rows carry a state to the next update; '
+          'allowed: 1.0, as the ascent hands on the state of all rows')
+    taken = ascent_rows(rows.views_per_device, rows.multiplicity, rows.layout, fraction, part)
+    if len(taken) % rows.accumulate:
+      raise errors.ConfigError(
+          f'accumulate={rows.accumulate} does not divide the {len(taken)} views of '
           f'ascent.fraction={fraction}')
   return lambda grad_fn, params, batch, axis_name: sam_gradient(
-      grad_fn, params, batch, rho=rho, rows=part, axis_name=axis_name, synchronised=synchronised)
+      grad_fn, params, batch, rho=rho, rows=taken, axis_name=axis_name, synchronised=synchronised)
 
 
 def sam_gradient(
@@ -125,25 +135,28 @@ def climb(params: Any, gradient: Any, rho: float) -> Any:
 
 
 def ascent_rows(views_per_device: int, multiplicity: int, layout: str,
-                fraction: float) -> np.ndarray:
-  """Returns the rows of a device's batch that hold its first unique images.
+                fraction: float, part: str = 'images') -> np.ndarray:
+  """Returns the rows of a device's batch that the ascent takes.
 
   A fraction of the rows is not a fraction of the images: of 32 rows with 16 views each, the first
-  6 hold one image. So whole images are counted and all their views are taken.
+  6 hold one image. So whole images are counted, or the views of each of them.
 
   Args:
     views_per_device: B, rows of one device.
     multiplicity: n, views per unique image; 0 (raw images) counts as 1.
     layout: 'image_major' (views of an image side by side) or 'view_major' (all unique images
       of the device, then all again).
-    fraction: part of the device's U = B / n unique images, rounded up, with 1 <= fraction * U.
+    fraction: of the device's U = B / n unique images, or of an image's n views, rounded up; at
+      least one, at most all.
+    part: key of `PARTS`: 'images' are the first ones with all their views, 'views' the first views
+      of every image.
 
   Returns:
-    int array [n * ceil(fraction * U)] of row numbers, ascending.
+    int array of row numbers, ascending: [n * ceil(fraction * U)], or [U * ceil(fraction * n)].
 
   Raises:
-    ConfigError: unknown layout, rows that are not whole images, a fraction over 1, or one that is
-      less than one image.
+    ConfigError: unknown layout or part, rows that are not whole images, a fraction over 1, or one
+      that is less than one image or view.
   """
   views = max(multiplicity, 1)
   unique, rest = divmod(views_per_device, views)
@@ -151,21 +164,30 @@ def ascent_rows(views_per_device: int, multiplicity: int, layout: str,
     raise errors.ConfigError(
         f'SAM on a part of the batch needs whole images on a device: {views_per_device} rows per '
         f'device with multiplicity {multiplicity}; allowed: a multiple of {views} rows')
+  all_of, of_row, what = PARTS[part](views, unique)
   # As written in the config: the float 0.2 times 15 images would round up to 4.
-  wanted = fractions.Fraction(str(fraction)) * unique
-  if not 1 <= wanted <= unique:
+  wanted = fractions.Fraction(str(fraction)) * all_of
+  if not 1 <= wanted <= all_of:
+    other = next(name for name in PARTS if name != part)
     raise errors.ConfigError(
-        f'SAM on the fraction {fraction} of the {unique} unique images per device '
-        f'({views_per_device} rows, multiplicity {multiplicity}) is {float(wanted):g} images; '
-        f'allowed: {1 / unique:.4g} to 1')
-  image = IMAGE_OF_ROW[layout](np.arange(views_per_device), views, unique)
-  return np.flatnonzero(image < math.ceil(wanted))
+        f'SAM on the fraction {fraction} of the {all_of} {what} '
+        f'({views_per_device} rows, multiplicity {multiplicity}) is {float(wanted):g} {part}; '
+        f'allowed: {1 / all_of:.4g} to 1, or ascent.part={other!r}')
+  image, view = IMAGE_OF_ROW[layout](np.arange(views_per_device), views, unique)
+  return np.flatnonzero(of_row(image, view) < math.ceil(wanted))
 
 
-# (rows, n, U) -> number of the unique image, on its device, that each row is a view of.
+# (n, U) -> how many there are, which of (image, view) counts them, and what they are.
+PARTS = registry.Registry('part of the ascent', {
+    'images': lambda views, unique: (
+        unique, lambda image, view: image, 'unique images per device'),
+    'views': lambda views, unique: (views, lambda image, view: view, 'views of an image'),
+})
+
+# (rows, n, U) -> the unique image of its device that each row is a view of, and which view of it.
 IMAGE_OF_ROW = registry.Registry('layout', {
-    'image_major': lambda row, views, unique: row // views,
-    'view_major': lambda row, views, unique: row % unique,
+    'image_major': lambda row, views, unique: (row // views, row % views),
+    'view_major': lambda row, views, unique: (row % unique, row // unique),
 })
 
 # rows -> the rule that makes an update's gradient from a function that gives gradients.

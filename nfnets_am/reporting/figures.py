@@ -1,6 +1,7 @@
 """Results to a table, a file of all runs and a page."""
 
 import collections
+from collections.abc import Mapping
 from collections.abc import Sequence
 import csv
 import io
@@ -11,12 +12,21 @@ from typing import Any
 from etils import epath
 
 from nfnets_am.reporting import comparison
+from nfnets_am.reporting import evidence
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
+from nfnets_am.sweeps import paper
 from nfnets_am.sweeps import reduction
 
 # Runs or cells that a page names one by one.
 _NAMED = 40
+# The scale whose runs show that everything works, and nothing else.
+_SMOKE = 'smoke'
+_NO_VERDICT = 'smoke runs'
+_SMOKE_TEXT = ('These are smoke runs: they show the form of a page, and are no results. Nothing is '
+               "judged by them, nor set against the paper's numbers.")
+_READINGS = ("The paper's PDF was transcribed twice, independently: where the first and the second "
+             'transcription disagree, both are shown.')
 
 
 def table_of(results: reduction.Results) -> tuple[list[str], list[list[str]]]:
@@ -60,8 +70,36 @@ def caption(sweep: experiment_file.Sweep) -> str:
   if sweep.tune:
     tuned = (f' A row shows each metric at its own best {sweep.tune}; for {sweep.metric} it is '
              f'chosen by {sweep.selected_by(sweep.metric)}, a diverged run counting as the worst.')
-  return (f'Mean ± standard deviation (ddof 0) of {counted} finished runs of a cell{at}.{tuned} '
-          'Compute is the views trained on, against the least of the cells.')
+  return (f'Mean ± standard deviation (ddof 0) of {counted} finished runs of a cell{at}; a single '
+          f'run has no deviation.{tuned} Compute is the views trained on, against the least of the '
+          'cells.')
+
+
+def is_smoke(results: reduction.Results) -> bool:
+  """Whether the runs are of the scale 'smoke', which are no results."""
+  return any(cell.key.get('scale') == _SMOKE for cell in results.cells)
+
+
+def number_table(results: reduction.Results) -> tuple[Sequence[str], list[Sequence[str]]]:
+  """Returns the paper's numbers and ours, a header and rows; of smoke runs no difference."""
+  return comparison.NUMBER_HEADER, _judged(
+      results, {'difference': '', 'verdict': _NO_VERDICT}, comparison.NUMBER_HEADER,
+      comparison.number_rows(results))
+
+
+def claim_table(results: reduction.Results) -> tuple[Sequence[str], list[Sequence[str]]]:
+  """Returns the claims, a header and rows; of smoke runs no verdict."""
+  return comparison.CLAIM_HEADER, _judged(
+      results, {'verdict': _NO_VERDICT}, comparison.CLAIM_HEADER, comparison.claim_rows(results))
+
+
+def _judged(results: reduction.Results, instead: Mapping[str, str], header: Sequence[str],
+            rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+  """The rows of a table; of smoke runs with other texts in the columns that judge."""
+  if not is_smoke(results):
+    return list(rows)
+  return [tuple(instead.get(column, text) for column, text in zip(header, row, strict=True))
+          for row in rows]
 
 
 def selected(results: reduction.Results) -> list[str]:
@@ -94,16 +132,25 @@ def write_csv(rows: Sequence[Sequence[Any]], path: str | os.PathLike) -> None:
 
 
 def markdown(results: reduction.Results, command: str, picture_name: str = 'report.png') -> str:
-  """Returns the report's page."""
+  """Returns the report's page; the picture lies beside it."""
   sweep = results.sweep
   lines = [f'# {sweep.title}', '', f'Written by `{command}`.', '']
+  if is_smoke(results):
+    lines += [f'**{_SMOKE_TEXT}**', '']
   if sweep.numbers:
-    lines += ['## The paper and here', '', 'Accuracies in percent, differences in points.', '']
-    lines += table_lines(comparison.NUMBER_HEADER, comparison.number_rows(results))
+    lines += ['## The paper and here', '', 'Accuracies in percent, differences in points. '
+              + evidence.NUMBERS_RULE, '']
+    if any(number.reading in paper.READINGS[1:] for number in sweep.numbers):
+      lines += [_READINGS, '']
+    lines += table_lines(*number_table(results))
     lines += [f'- {note}' for note in comparison.doubts(sweep)] + ['']
+  literature = comparison.literature_rows(results)
+  if literature:
+    lines += ['## Measured by others', '',
+              *table_lines(comparison.LITERATURE_HEADER, literature)]
   if sweep.claims:
-    lines += ['## Claims', '']
-    lines += table_lines(comparison.CLAIM_HEADER, comparison.claim_rows(results))
+    lines += ['## Claims', '', evidence.RULE, '']
+    lines += table_lines(*claim_table(results))
   if sweep.peak_over:
     lines += [f'## The best over {sweep.peak_over}', '']
     lines += table_lines(*comparison.peak_rows(results))

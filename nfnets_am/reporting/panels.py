@@ -1,22 +1,28 @@
 """Draws the plots of a paper's figure: its axes, one line for each multiplicity, error bars."""
 
+from collections.abc import Sequence
 import io
 import math
 import os
+import textwrap
 from typing import Any
 
 from etils import epath
 
 from nfnets_am.core import quantities
+from nfnets_am.reporting import legends
+from nfnets_am.reporting import ticks
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import paper
 from nfnets_am.sweeps import reduction
 
-# Okabe and Ito's colours, told apart by readers with colour blindness; markers for print.
-COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
-MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X')
-_DASHES = ('-', '--', ':')
 Points = dict[tuple[Any, Any], list[tuple[Any, float, float]]]
+# As printed, two or three beside each other on a page; inches of a panel by the number of columns.
+_SIZES = {1: (4.2, 3.0), 2: (3.5, 2.6), 3: (2.6, 2.4)}
+# Letters of a title that an inch holds, of a panel and of a picture.
+_LETTERS, _TITLE_LETTERS = 15, 13
+# Names on an axis that stand beside each other; more of them stand one below the other.
+_BESIDE = 8
 
 
 def points(results: reduction.Results, panel: paper.Panel) -> Points:
@@ -36,17 +42,39 @@ def points(results: reduction.Results, panel: paper.Panel) -> Points:
   return {name: sorted(line) for name, line in sorted(lines.items())}
 
 
+def stars(sweep: experiment_file.Sweep, panel: paper.Panel) -> list[tuple[Any, paper.Number]]:
+  """Returns (x, number) of what the paper prints and a panel has a place for, each once."""
+  found = {}
+  for number in sweep.numbers:
+    x = number.cell.get(panel.x, number.at.get(panel.x))
+    if number.value is None or number.metric != panel.metric or x is None:
+      continue
+    if paper.matches(number.cell, {k: v for k, v in panel.where.items() if k in number.cell}):
+      name = (x, number.value, number.cell.get(panel.line), number.cell.get(panel.dashed))
+      found.setdefault(name, (x, number))
+  return list(found.values())
+
+
 def draw(results: reduction.Results, path: str | os.PathLike) -> None:
-  """Draws all panels of a sweep in one picture; a panel without runs says so."""
-  panels = results.sweep.panels
-  columns = 3 if len(panels) == 3 else min(len(panels), 2)
-  rows = math.ceil(len(panels) / columns)
-  fig, axes = new(rows, columns, (4.6 * columns, 3.6 * rows))
-  for axis, panel in zip(axes.flat, panels, strict=False):
-    _draw_panel(axis, results, panel)
-  for axis in axes.flat[len(panels):]:
-    axis.set_visible(False)
-  fig.suptitle(results.sweep.title, fontsize=11)
+  """Draws the panels of a sweep in one picture, those with a run or a printed number."""
+  shown = [panel for panel in results.sweep.panels
+           if points(results, panel) or stars(results.sweep, panel)]
+  # Of a sweep that has not begun the first panel says so.
+  shown = shown or list(results.sweep.panels[:1])
+  columns = 3 if len(shown) == 3 else min(len(shown), 2)
+  rows = math.ceil(len(shown) / columns)
+  width, height = _SIZES[columns]
+  tall = max(len(_names(results, panel)) for panel in shown)
+  height = max(height, 0.22 * tall if tall > _BESIDE else 0)
+  fig, axes = new(rows, columns, (width * columns, height * rows + 0.5))
+  listed = []
+  for axis, panel in zip(axes.flat, shown, strict=False):
+    entries = _draw_panel(axis, results, panel, width)
+    listed.append(entries)
+  for axis in axes.flat[len(shown):]:
+    axis.remove()
+  title(fig, results.sweep.title)
+  legends.put(fig, list(axes.flat[:len(shown)]), listed)
   save(fig, path)
 
 
@@ -54,8 +82,13 @@ def new(rows: int, columns: int, size: tuple[float, float], **options: Any) -> t
   """Returns a figure and its axes [rows, columns]; size in inches, options of its subplots."""
   # Only who draws pays for this import; without pyplot nothing looks for a screen.
   from matplotlib import figure
-  fig = figure.Figure(figsize=size, layout='constrained', dpi=150)
+  fig = figure.Figure(figsize=size, layout='constrained', dpi=180)
   return fig, fig.subplots(rows, columns, squeeze=False, **options)
+
+
+def title(fig: Any, text: str) -> None:
+  """Puts a title over a picture, in as many lines as it needs."""
+  fig.suptitle(textwrap.fill(text, int(_TITLE_LETTERS * fig.get_figwidth())), fontsize=9)
 
 
 def save(fig: Any, path: str | os.PathLike) -> None:
@@ -70,72 +103,80 @@ def save(fig: Any, path: str | os.PathLike) -> None:
   epath.Path(path).write_bytes(data.getvalue())
 
 
-def _draw_panel(axis: Any, results: reduction.Results, panel: paper.Panel) -> None:
-  lines = points(results, panel)
-  # Also those without a run, so that a multiplicity has the same colour in every panel.
-  shown = results.matching(panel.where)
-  values = sorted({cell.key.get(panel.line, 0) for cell in shown})
-  dashes = sorted({cell.key.get(panel.dashed, 0) for cell in shown})
-  printed = _printed(results.sweep, panel)
-  categories = sorted({x for x in (*(point[0] for line in lines.values() for point in line),
-                                   *(number.cell[panel.x] for number in printed))
-                       if isinstance(x, str)})
-  place = {name: i for i, name in enumerate(categories)}
-  for (value, dash), line in lines.items():
-    i = values.index(value)
-    xs, means, deviations = zip(*line, strict=True)
-    label = f'{_short(panel.line)} = {value:g}' if not isinstance(value, str) else value
-    if panel.dashed and len(dashes) > 1:
-      label += f', {panel.dashed} {dash}'
-    # Lines differ by their dashes; points without lines by being hollow or full.
-    hollow = categories and len(dashes) > 1 and dash == dashes[0]
-    axis.errorbar([place.get(x, x) for x in xs], means, deviations, label=label,
-                  color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)],
-                  linestyle='none' if categories else _DASHES[dashes.index(dash) % len(_DASHES)],
-                  markerfacecolor='white' if hollow else None, markersize=5, capsize=3,
-                  linewidth=1.4)
-  labels = set()
-  for number in printed:
-    x, own = number.cell[panel.x], number.reading in paper.READINGS
-    colour, label = 'black', 'paper' if own else number.reading
-    if own and number.cell.get(panel.line) in values:
-      colour = COLOURS[values.index(number.cell[panel.line]) % len(COLOURS)]
-    axis.plot([place.get(x, x)], [number.value], linestyle='none', marker='*', markersize=9,
-              markerfacecolor='none', color=colour, label='' if label in labels else label)
-    labels.add(label)
-  if not lines:
-    axis.text(0.5, 0.5, 'no run has finished', transform=axis.transAxes, ha='center', va='center')
-  if categories:
-    axis.set_xticks(range(len(categories)), categories, rotation=30)
-  elif panel.log_x and (lines or printed):
-    axis.set_xscale('log', base=2)
-    if panel.x == 'epochs':
-      axis.xaxis.set_major_formatter('{x:g}')
-  if panel.log_y and lines:
-    axis.set_yscale('log')
-  # Without a height it looks for ticks above the axes, in every pass.
-  axis.set_title(panel.title, fontsize=9, y=1.0)
-  axis.set_xlabel(quantities.label_of(panel.x))
-  axis.set_ylabel(axis_label(panel.metric))
-  axis.grid(alpha=0.3)
-  if lines or printed:
-    # It lies within the axes, so the layout need not look for its place.
-    axis.legend(frameon=False, fontsize=7).set_in_layout(False)
-
-
 def axis_label(metric: str) -> str:
   """Returns 'train/loss (nats)', or the name alone of what has no unit."""
   unit = quantities.of(metric).unit
   return f'{metric} ({unit})' if unit else metric
 
 
-def _printed(sweep: experiment_file.Sweep, panel: paper.Panel) -> list[paper.Number]:
-  """The paper's numbers that have a place on a panel."""
-  return [number for number in sweep.numbers
-          if number.value is not None and number.metric == panel.metric
-          and panel.x in number.cell and paper.matches(
-              number.cell, {k: v for k, v in panel.where.items() if k in number.cell})]
+def _names(results: reduction.Results, panel: paper.Panel) -> list[str]:
+  """The names that a panel's x axis has, in the order of `panel.names` or else sorted; [] of
+  numbers."""
+  found = {cell.key.get(panel.x) for cell in results.matching(panel.where)}
+  # What others have run has its place among ours.
+  found |= {x for x, _ in stars(results.sweep, panel)}
+  order = list(panel.names.get(panel.x, ()))
+  names = [name for name in found if isinstance(name, str)]
+  return sorted(names, key=lambda name: (order.index(name) if name in order else len(order), name))
 
 
-def _short(key: str) -> str:
-  return {'multiplicity': 'n'}.get(key, key)
+def _draw_panel(axis: Any, results: reduction.Results, panel: paper.Panel, inches: float
+                ) -> list[legends.Entry]:
+  lines, printed = points(results, panel), stars(results.sweep, panel)
+  # Also those without a run, so that a multiplicity has the same colour in every panel.
+  cells = results.matching(panel.where)
+  values = sorted({cell.key.get(panel.line, 0) for cell in cells})
+  dashes = sorted({cell.key.get(panel.dashed, 0) for cell in cells})
+  names = _names(results, panel)
+  style = legends.Style(panel, values, dashes, bool(names))
+  below = len(names) > _BESIDE
+  place = {name: (len(names) - 1 - i if below else i) for i, name in enumerate(names)}
+  for key, line in lines.items():
+    shift = style.shift(*key) if names else 0
+    xs = [place[x] + shift if names else x for x, *_ in line]
+    means, deviations = ([point[i] for point in line] for i in (1, 2))
+    # A single run has no deviation.
+    deviations = deviations if any(deviations) else None
+    if below:
+      axis.errorbar(means, xs, xerr=deviations, **style.of_line(*key))
+    else:
+      axis.errorbar(xs, means, deviations, **style.of_line(*key))
+  for x, number in printed:
+    key = number.cell.get(panel.line), number.cell.get(panel.dashed)
+    x = place[x] + (style.shift(*key) if names else 0) if names else x
+    axis.plot(*((number.value, x) if below else (x, number.value)), **style.of_star(number))
+  if not lines:
+    axis.text(0.5, 0.5, 'no run has finished', transform=axis.transAxes, ha='center', va='center',
+              fontsize=8)
+  _finish(axis, panel, names, place, below)
+  found = sorted({x for line in lines.values() for x, *_ in line} or {x for x, _ in printed})
+  if found and not names:
+    log = panel.log_x and found[0] > 0
+    if log:
+      axis.set_xscale('log', base=2)
+    ticks.put(axis, found, inches=inches - 0.7, log=log)
+  return style.entries([number for _, number in printed])
+
+
+def _finish(axis: Any, panel: paper.Panel, names: Sequence[str], place: dict[str, int],
+            below: bool) -> None:
+  said = [panel.names.get(panel.x, {}).get(name, name) for name in names]
+  labels = [quantities.label_of(panel.x), axis_label(panel.metric)]
+  if below:
+    axis.set_yticks([place[name] for name in names], said)
+    labels = [labels[1], '']
+    axis.locator_params(axis='x', nbins=6)
+  elif names:
+    axis.set_xticks([place[name] for name in names], said)
+    axis.set_xlim(-0.5, len(names) - 0.5)
+  if panel.log_y and not below:
+    axis.set_yscale('log')
+    ticks.log_y(axis)
+  # Without a height it looks for ticks above the axes, in every pass.
+  width = axis.figure.get_figwidth() / axis.get_subplotspec().get_gridspec().ncols
+  axis.set_title(textwrap.fill(panel.title, int(_LETTERS * width)), fontsize=8, y=1.0)
+  axis.set_xlabel(labels[0], fontsize=8)
+  axis.set_ylabel(labels[1], fontsize=8)
+  axis.tick_params(labelsize=7)
+  axis.tick_params(which='minor', labelsize=6)
+  axis.grid(alpha=0.3)

@@ -57,8 +57,11 @@ class RunResult:
   def history(self) -> History:
     """'split/key' -> [(update, value), ...]; read when it is asked for, as few reports draw it."""
     found: History = {}
-    for line in metrics.read(os.path.join(self.folder, 'metrics.jsonl')) if self.folder else ():
+    path = os.path.join(self.folder, 'metrics.jsonl')
+    for line in metrics.read(path) if self.folder else ():
       for key, value in _values_of(line).items():
+        if not isinstance(value, (int, float)):
+          raise errors.UserError(f'{path}: {key} of update {line["update"]} is no number')
         found.setdefault(key, []).append((line['update'], value))
     return found
 
@@ -66,9 +69,13 @@ class RunResult:
 def best(run: RunResult, metric: str) -> RunResult:
   """Returns a finished run with the numbers of the evaluation at which a metric was best.
 
-  Others, and those that did not measure it, are as they were.
+  Others, and those that did not measure it, are as they were; one whose lines cannot be read has
+  failed.
   """
-  values = run.history.get(metric, ()) if run.final else ()
+  try:
+    values = run.history.get(metric, ()) if run.final else ()
+  except errors.UserError as e:
+    return dataclasses.replace(run, status='failed', reason=str(e), final={})
   if not values:
     return run
   sign = quantities.judged(metric).sign
@@ -128,19 +135,25 @@ class _Folder:
 def _read_folder(path: str) -> _Folder:
   try:
     return _whole_folder(path)
-  except errors.UserError as e:
+  except (errors.UserError, OSError) as e:
     # One run's damage is one run's failure.
     return _Folder(path, None, {'status': 'failed', 'reason': str(e)}, {}, {})
 
 
 def _whole_folder(path: str) -> _Folder:
-  status = _json(os.path.join(path, 'status.json')) or {'status': 'missing'}
+  status = _record(path, 'status.json', {'status': str, 'update': int, 'updates': int,
+                                         'reason': str}) or {'status': 'missing'}
+  derived = _record(path, 'run.json', {'derived': dict}).get('derived', {})
+  if not {'views', 'updates'} <= derived.keys():
+    derived = {}
+  _check(os.path.join(path, 'run.json'), derived, {'views': int, 'updates': int})
   final: dict[str, float] = {}
   if status['status'] == 'finished':
-    for line in metrics.read_end(os.path.join(path, 'metrics.jsonl'), status['updates']):
+    file = os.path.join(path, 'metrics.jsonl')
+    for line in metrics.read_end(file, status.get('updates', 0)):
       final |= _values_of(line)
-  return _Folder(path, _json(os.path.join(path, 'config.json')), status,
-                 (_json(os.path.join(path, 'run.json')) or {}).get('derived', {}), final)
+    _check(file, final, dict.fromkeys(final, (int, float)))
+  return _Folder(path, _record(path, 'config.json', {}) or None, status, derived, final)
 
 
 def _result(folder: _Folder, cell: Mapping[str, Any], expected: Mapping[str, Any] | None
@@ -165,8 +178,36 @@ def _said(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _values_of(line: Mapping[str, Any]) -> dict[str, float]:
-  return {f'{line["split"]}/{key}': value for key, value in line.items()
+  split = line.get('split', '')
+  return {f'{split}/{key}': value for key, value in line.items()
           if key not in ('update', 'epochs', 'split')}
+
+
+def _record(folder: str, name: str, kinds: Mapping[str, type]) -> Mapping[str, Any]:
+  """Returns a file of a run as a mapping, {} if it is not there.
+
+  Args:
+    folder: of the run.
+    name: of the file.
+    kinds: key -> type of its value, where it has one.
+
+  Raises:
+    UserError: it is no JSON, no mapping, or one whose values are of other types.
+  """
+  path = os.path.join(folder, name)
+  found = _json(path)
+  if found is None:
+    return {}
+  if not isinstance(found, dict):
+    raise errors.UserError(f'{path} cannot be read: it holds no record, but {str(found)[:40]!r}')
+  _check(path, found, kinds)
+  return found
+
+
+def _check(path: str, record: Mapping[str, Any], kinds: Mapping[str, Any]) -> None:
+  for key, kind in kinds.items():
+    if key in record and not isinstance(record[key], kind):
+      raise errors.UserError(f'{path} cannot be read: {key} is {str(record[key])[:40]!r}')
 
 
 def _json(path: str) -> Any | None:

@@ -9,9 +9,13 @@ import pathlib
 from typing import Any
 
 from nfnets_am.core import errors
+from nfnets_am.sweeps import differences
 
-# Of the paper itself; any other reading is the source that a number is of.
-READINGS = ('both', '000', '001', '004')
+# Of the paper itself; any other reading is the source that a number is of. A PDF was transcribed
+# once or twice, independently: 'both' is what the first and the second agree on, or the only one.
+READINGS = ('both', 'first', 'second')
+# What a table has where nothing was run.
+DASH = '-'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,12 +24,15 @@ class Number:
 
   Attributes:
     cell: key -> value that tell the cells it belongs to; {} for none that is run here.
-    value: as printed; None for an entry that is empty in this reading.
+    value: the number; None for an entry without one.
     metric: as in metrics.jsonl ('test/top1').
     uncertainty: as printed, or None.
-    reading: which transcription of the paper has it ('both' is 000 and 001), or its source.
+    reading: which transcription of the paper has it (of READINGS), or its source.
     where: table, figure or section.
     note: what is doubtful about it, or ''.
+    printed: its text, with the digits that are printed; DASH for a dash of the paper, '' for an
+      entry that this transcription has lost. Left out, it is the shortest text of the value.
+    at: derived number -> value, where it lies on an axis that its cell does not name.
   """
 
   cell: Mapping[str, Any]
@@ -35,19 +42,23 @@ class Number:
   reading: str
   where: str
   note: str = ''
+  printed: str = ''
+  at: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
   def text(self) -> str:
     """Returns the number as printed."""
     if self.value is None:
-      return 'none'
-    return f'{self.value:g}' + ('' if self.uncertainty is None else f' ± {self.uncertainty:g}')
+      return self.printed or 'not in this transcription'
+    return (self.printed or f'{self.value:g}') + (
+        '' if self.uncertainty is None else f' ± {self.uncertainty:g}')
 
 
 def read_numbers(path: str | os.PathLike, experiment: str) -> tuple[Number, ...]:
   """Reads the numbers of one experiment from a file of a paper's numbers.
 
   Args:
-    path: JSON: {'source': ..., 'numbers': {experiment: [the attributes of Number]}}.
+    path: JSON: {'source': ..., 'numbers': {experiment: [the attributes of Number]}}; value and
+      uncertainty are the printed texts, null for an entry that a transcription has lost.
     experiment: such as 'table1'; one without numbers has none.
 
   Raises:
@@ -55,9 +66,17 @@ def read_numbers(path: str | os.PathLike, experiment: str) -> tuple[Number, ...]
   """
   try:
     entries = json.loads(pathlib.Path(path).read_text())['numbers'].get(experiment, [])
-    return tuple(Number(**entry) for entry in entries)
+    return tuple(map(_number, entries))
   except (OSError, ValueError, KeyError, TypeError) as e:
     raise errors.ConfigError(f"{path} is not a file of a paper's numbers: {e}") from None
+
+
+def _number(entry: Mapping[str, Any]) -> Number:
+  value, uncertainty = entry['value'], entry['uncertainty']
+  return Number(**{
+      **entry, 'printed': value if isinstance(value, str) else '',
+      'value': None if value in (None, DASH) else float(value),
+      'uncertainty': None if uncertainty is None else float(uncertainty)})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +90,10 @@ class Panel:
     where: key -> value or tuple of values that a cell must have to be shown.
     tuned: whether a point is the best value of `Sweep.tune`; False shows all of them.
     line: key of the cells, one line and colour for each value.
-    dashed: key of the cells whose values, in order, are solid, dashed and dotted; '' is all solid.
+    dashed: key of the cells whose values, in order, are solid, dashed and dotted, or markers where
+      x is a name; '' is all solid.
     log_x, log_y: logarithmic axes; x to base 2.
+    names: key of the cells -> value -> what the picture calls it.
   """
 
   title: str
@@ -84,6 +105,7 @@ class Panel:
   dashed: str = ''
   log_x: bool = True
   log_y: bool = False
+  names: Mapping[str, Mapping[Any, str]] = dataclasses.field(default_factory=dict)
 
 
 def matches(key: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
@@ -92,17 +114,27 @@ def matches(key: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
              for name, value in where.items())
 
 
+# What our runs say of a claim: NOT_RUN waits for runs of the plan, NOT_HERE for some that none has.
+HOLDS, FAILS, OPEN, NOT_RUN, NOT_HERE = (
+    'holds', 'does not hold', 'not resolved', 'not run', 'not run here')
+VERDICTS = (HOLDS, FAILS, OPEN, NOT_RUN, NOT_HERE)
+# What our number is beside the paper's: further off than its epsilon, or not.
+ABOVE, WITHIN, BELOW = 'above', 'within', 'below'
+
+
 @dataclasses.dataclass(frozen=True)
 class Verdict:
   """What our runs say of a claim.
 
   Attributes:
-    holds: None if runs that it needs are missing.
+    outcome: of VERDICTS.
     ours: the numbers that it rests on.
+    difference: of several, the one that decided; None where nothing was compared.
   """
 
-  holds: bool | None
+  outcome: str
   ours: str
+  difference: differences.Difference | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,9 +142,9 @@ class Claim:
   """A statement of the paper's text that runs can support or not.
 
   Attributes:
-    text: the statement.
+    text: the statement, with the allowance that its check makes, if any.
     evidence: the numbers that the paper gives for it, or where it shows it.
-    check: (reduction.Results) -> Verdict; see claims.py.
+    check: (reduction.Results) -> Verdict; see reporting/claims.
   """
 
   text: str

@@ -234,7 +234,8 @@ def make_experiment(
   if 'norm' in config.model:
     norms.check_images(config.model.norm, _images_of_rows(derived, layout))
   rows = sam.RowsOfDevice(
-      derived.views_per_device, derived.copies_per_host, layout, derived.accumulate)
+      derived.views_per_device, derived.copies_per_host, layout, derived.accumulate,
+      carry=bool(jax.eval_shape(lambda: model.init_carry(1))))
   gradient = gradient_lib.of(
       loss, accumulate=derived.accumulate, ascent=sam.ASCENTS.build(config.ascent, rows))
   clip = clips.CLIPS.build(config.clip, model.head)

@@ -12,7 +12,7 @@ _NAMES = {
     'quickstart.py:multiplicity=4': 'wide_resnet-n4-seed0-c74b2e6ff6',
     'fort2021/figure2.py': 'wide_resnet-n1-seed0-b87a2d0cbc',
     'fort2021/figure3.py': 'nf_resnet50-n1-seed0-ee5ae514ff',
-    'fort2021/table1.py': 'nfnet_f2-n1-seed0-975dc8900d',
+    'fort2021/table1.py': 'nfnet_f2-n1-seed0-a85aec3de2',
     'fort2021/small.py': 'wide_resnet-n1-seed0-cdf3b5b1ab',
 }
 

@@ -12,6 +12,7 @@ from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.data import known
 from nfnets_am.data import ops
+from nfnets_am.optim import sam
 from nfnets_am.optim import schedules
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import paper
@@ -161,14 +162,30 @@ def test_nf_resnets_on_imagenet(cell, unique, views, warmup, updates):
 def test_the_recipe_of_sam_and_of_each_variant():
   f5 = _config('table2', 'model=nfnet_f5,updates=168900')
   assert f5.ascent.to_dict() == {
-      'name': 'sam', 'rho': 0.05, 'synchronised': False, 'fraction': 1.0}
+      'name': 'sam', 'rho': 0.05, 'synchronised': False, 'fraction': 1.0, 'part': 'images'}
   assert (f5.multiplicity, f5.schedule.peak) == (16, 0.8)
   assert (ops.parse(f5.data.augment).crop, f5.data.eval_size, f5.model.dropout) == (416, 544, 0.5)
   assert 'magnitude=15' in f5.data.augment and f5.ema == 0.99999
   f2 = _config('table1', 'model=nfnet_f2')
   assert (ops.parse(f2.data.augment).crop, f2.data.eval_size, f2.model.dropout) == (256, 352, 0.4)
   assert 'magnitude=10' in f2.data.augment and f2.ascent.name == 'none'
+  for config in (f2, f5):
+    assert "contrast='as_published', solarize='as_published')" in config.data.augment
   assert _derive(f5).epochs == pytest.approx(33.749, abs=1e-3)
+
+
+def test_a_fifth_of_a_core_of_table_2_is_a_part_of_its_views():
+  config = experiment_file.get_config(
+      f'{_path("table2")}:model=nfnet_f5', {'ascent.fraction': 0.2, 'ascent.part': 'views'})
+  derived = derived_lib.derive(
+      sections.complete(config), train_images=known.training_set(config.data).train_images,
+      devices=128)
+  rows = sam.RowsOfDevice(derived.views_per_device, derived.copies_per_host, config.data.layout, 1)
+  assert rows[:2] == (32, 16)
+  sam.ASCENTS.build(config.ascent, rows)
+  config.ascent.part = 'images'
+  with pytest.raises(errors.ConfigError, match="0.4 images; .* or ascent.part='views'"):
+    sam.ASCENTS.build(config.ascent, rows)
 
 
 def test_learning_rates_are_tuned_for_each_cell_and_never_scaled_with_n():

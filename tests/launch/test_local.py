@@ -98,9 +98,10 @@ def test_every_cell_ends_in_its_state_and_the_report_says_so(tmp_path):
 
   report = commands.run('nfnets_am.report', *flags)
   assert report.returncode == 0, report.stderr
-  page = (workdir / 'report.md').read_text()
+  pages = workdir / 'report'
+  page = (pages / 'mixed ends.md').read_text()
   assert '1 diverged' in page and 'failed' in page and 'no run' in page
-  assert (workdir / 'report.csv').exists() and (workdir / 'report.png').exists()
+  assert (pages / 'mixed ends.csv').exists() and (pages / 'mixed ends.png').exists()
 
 
 @pytest.mark.slow

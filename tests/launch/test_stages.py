@@ -153,6 +153,6 @@ def test_one_of_two_copies_goes_on_though_the_launcher_is_killed(tmp_path):
   report = commands.run('nfnets_am.report', *flags)
   assert report.returncode == 0, report.stderr
   assert '1 of 2 kept by train_views/loss at 6 updates (1 cell).' in (
-      workdir / 'report.md').read_text()
-  with open(workdir / 'report.csv') as f:
+      workdir / 'report' / f'{path.stem}.md').read_text()
+  with open(workdir / 'report' / f'{path.stem}.csv') as f:
     assert sorted(row['status'] for row in csv.DictReader(f)) == ['finished', 'not selected']

@@ -176,8 +176,22 @@ def test_ascent_rows_are_all_views_of_whole_images(layout, rows, n, fraction, im
   assert len(got) == images * views
 
 
+@pytest.mark.parametrize('layout', ['image_major', 'view_major'])
+@pytest.mark.parametrize('rows, n, fraction, views', [
+    (32, 16, 0.2, 4), (32, 16, 0.25, 4), (32, 16, 1.0, 16), (32, 4, 0.5, 2), (30, 15, 0.2, 3)])
+def test_ascent_rows_by_views_are_the_first_views_of_every_image(layout, rows, n, fraction, views):
+  images = [list(range(i * n, i * n + n)) if layout == 'image_major' else
+            list(range(i, rows, rows // n)) for i in range(rows // n)]
+  got = sam.ascent_rows(rows, n, layout, fraction, 'views')
+  assert got.tolist() == sorted(row for image in images for row in image[:views])
+
+
 @pytest.mark.parametrize('args, sentence', [
-    ((32, 16, 'image_major', 0.2), 'fraction 0.2 of the 2 unique images.*0.4 images.*0.5 to 1'),
+    ((32, 16, 'image_major', 0.2),
+     r"fraction 0.2 of the 2 unique images.*0.4 images.*0.5 to 1, or ascent\.part='views'"),
+    ((32, 4, 'image_major', 0.2, 'views'),
+     r"0.2 of the 4 views of an image.*0.8 views.*0.25 to 1, or ascent\.part='images'"),
+    ((32, 16, 'image_major', 0.2, 'rows'), 'images, views'),
     ((32, 1, 'image_major', 1.1), '35.2 images'),
     ((32, 1, 'image_major', 0.0), '0 images'),
     ((32, 3, 'image_major', 0.5), '32 rows per device with multiplicity 3'),
@@ -207,8 +221,8 @@ def test_sam_agc_and_ema_compose_once_each_per_update():
   np.testing.assert_allclose(average['m']['w'], 0.1 + 0.9 * w, rtol=1e-6)
 
 
-def rows_of(rows=12, multiplicity=3, layout='view_major', accumulate=1):
-  return sam.RowsOfDevice(rows, multiplicity, layout, accumulate)
+def rows_of(rows=12, multiplicity=3, layout='view_major', accumulate=1, carry=False):
+  return sam.RowsOfDevice(rows, multiplicity, layout, accumulate, carry)
 
 
 def test_no_ascent_is_the_plain_gradient_bit_for_bit():
@@ -223,8 +237,8 @@ def test_the_rule_is_the_function_bit_for_bit(fraction):
   params, batch = net(rows=12)
   rule = sam.ASCENTS.make('sam', rows_of(), rho=RHO, fraction=fraction)
   got = jax.jit(lambda p, b: rule(net_grad_fn, p, b, None))(params, batch)
-  part = None if fraction == 1 else sam.ascent_rows(12, 3, 'view_major', fraction)
-  expected = jax.jit(functools.partial(sam.sam_gradient, net_grad_fn, rho=RHO, rows=part))(
+  rows = None if fraction == 1 else sam.ascent_rows(12, 3, 'view_major', fraction)
+  expected = jax.jit(functools.partial(sam.sam_gradient, net_grad_fn, rho=RHO, rows=rows))(
       params, batch)
   jax.tree.map(np.testing.assert_array_equal, got, expected)
 
@@ -252,3 +266,18 @@ def test_the_rule_shares_the_climb_over_the_axis_it_is_given():
 def test_ascents_refuse_with_the_numbers(kwargs, accumulate, sentence):
   with pytest.raises(errors.ConfigError, match=sentence):
     sam.ASCENTS.make('sam', rows_of(accumulate=accumulate), **kwargs)
+
+
+def test_a_fifth_of_a_core_of_table_2_climbs_by_views_where_it_has_two_images():
+  params, batch = net(rows=32)
+  rule = sam.ASCENTS.make('sam', rows_of(32, 16), rho=RHO, fraction=0.2, part='views')
+  # View-major: of two images the first four views are the first eight rows.
+  first, _ = net_grad_fn(params, jax.tree.map(lambda x: x[:8], batch))
+  expected, _ = net_grad_fn(sam.climb(params, first, RHO), batch)
+  close(rule(net_grad_fn, params, batch, None)[0], expected)
+
+
+def test_a_part_of_rows_that_carry_a_state_is_refused():
+  with pytest.raises(errors.ConfigError, match=r'ascent\.fraction=0.5 .* carry .* allowed: 1.0'):
+    sam.ASCENTS.make('sam', rows_of(carry=True), rho=RHO, fraction=0.5)
+  sam.ASCENTS.make('sam', rows_of(carry=True), rho=RHO)

@@ -17,17 +17,19 @@ def test_all_experiments_on_one_page_before_anything_has_run(tmp_path):
   for name in names:
     shutil.copy(pathlib.Path('experiments/fort2021') / f'{name}.py', folder)
   summary = pages.write_all(folder, tmp_path, 'smoke', 'the command')
-  # Of claims without runs nothing is said.
-  assert summary.counts == f'0 holds, 0 does not hold, {len(summary.claims)} not run'
+  # Smoke runs are no results, whether they have run or not.
+  assert summary.counts == (
+      f'0 holds, 0 does not hold, 0 not resolved, 0 not run, 0 not run here, '
+      f'{len(summary.claims)} smoke runs')
   page = summary.path.read_text()
   assert page.index('[figure2]') < page.index('[figure10]')
   for name in names:
     assert f'[{name}]({name}.md)' in page
     assert (tmp_path / 'report' / f'{name}.png').exists()
   # The disagreement of the two readings of Table 1 is on the page.
-  assert 'readings disagree: 84.53 (001); none (000)' in page
+  assert 'readings disagree: 84.53 (second); not in this transcription (first)' in page
   assert '86.78' in page and '| no run |' in page
-  assert 'runs are done | not run |' in page
+  assert '| smoke runs |' in page and '| not run |' not in page
 
 
 def test_an_experiment_that_does_not_know_the_scale_is_named(tmp_path):
@@ -52,6 +54,10 @@ def get_sweep(scale='full'):
     raise errors.ConfigError('not at this scale')
   return experiment_file.Sweep('Title of {name}', cells)
 """)
+  with pytest.raises(errors.UserError, match='there is no folder .*runs; allowed: the workdir'):
+    pages.write_all(tmp_path, tmp_path / 'runs', 'full', 'the command')
+  assert not (tmp_path / 'runs').exists()
+  (tmp_path / 'runs').mkdir()
   summary = pages.write_all(tmp_path, tmp_path / 'runs', 'full', 'the command')
   page = summary.path.read_text()
   assert '| [a](a.md) | Title of a | 1 | 0 | 0 |' in page and '| b | not at this scale |' in page

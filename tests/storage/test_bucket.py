@@ -168,9 +168,8 @@ def test_the_commands_read_and_write_it(store, tmp_path):
     assert done.returncode == 0, done.stderr
     if flags[0] == 'launch.status':
       assert '2 finished' in done.stdout
-  for name in ('report', 'report/tiny'):
-    written = tmp_path / 'bucket' / 'sweep' / name
-    assert '25.0' in written.with_suffix('.md').read_text()
-    assert written.with_suffix('.csv').read_bytes().count(b'\r\n') == 3
-    assert written.with_suffix('.png').read_bytes().startswith(b'\x89PNG')
+  written = tmp_path / 'bucket' / 'sweep' / 'report' / 'tiny'
+  assert '25.0' in written.with_suffix('.md').read_text()
+  assert written.with_suffix('.csv').read_bytes().count(b'\r\n') == 3
+  assert written.with_suffix('.png').read_bytes().startswith(b'\x89PNG')
   assert 'report/tiny.md' not in (tmp_path / 'bucket/sweep/report/index.md').read_text()

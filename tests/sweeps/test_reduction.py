@@ -93,8 +93,8 @@ def test_each_metric_has_its_own_best_learning_rate(tmp_path):
   assert best.key['peak'] == 0.2 and best.summaries['train/loss'].mean == pytest.approx(0.3)
   _, rows = figures.table_of(results)
   assert len(rows) == 2
-  assert rows[0][1] == '74.00% ± 0.00% (peak 0.1)'
-  assert rows[0][2] == '0.3000 ± 0.0000 (peak 0.2)'
+  assert rows[0][1] == '74.00% (peak 0.1)'
+  assert rows[0][2] == '0.3000 (peak 0.2)'
 
 
 def test_a_run_that_goes_on_is_not_averaged(tmp_path):

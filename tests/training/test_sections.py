@@ -146,7 +146,7 @@ def test_the_flag_takes_the_same_changes(tmp_path, monkeypatch):
                    ) == ['train', '--workdir=x']
   config = flag.value
   assert config.ascent.to_dict() == {
-      'name': 'sam', 'rho': 0.1, 'synchronised': False, 'fraction': 1.0}
+      'name': 'sam', 'rho': 0.1, 'synchronised': False, 'fraction': 1.0, 'part': 'images'}
   assert config.tensorboard is True
   assert config.penalty == "l2(coefficient=5e-4, mask='all')"
 

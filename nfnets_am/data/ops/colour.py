@@ -95,7 +95,11 @@ def solarize_add(xp: arrays.Namespace, image: Any, addition: int) -> Any:
 
 
 def color(xp: arrays.Namespace, image: Any, factor: float) -> Any:
-  """Blends with the grey image (ImageEnhance.Color); a grey image stays."""
+  """Blends with the grey image (ImageEnhance.Color); a grey image stays.
+
+  The grey is PIL's luma; that of the published code has the weights .2989, .587 and .114, and its
+  results differ by up to 2 of 255.
+  """
   if image.shape[-1] == 1:
     return image
   return _blend(xp, _grey(xp, image)[..., None], image, factor)

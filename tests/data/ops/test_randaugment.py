@@ -267,6 +267,29 @@ def test_solarize_in_two_forms():
   np.testing.assert_array_equal(apply(5, 'fixed'), apply(5, 'as_published'))
 
 
+@pytest.mark.parametrize('magnitude', [5, 10, 15])
+def test_a_published_threshold_is_what_a_graph_makes_of_it(magnitude):
+  image = IMAGES['noise']
+  op = randaugment.RandAugment(magnitude=magnitude, contrast='fixed', solarize='as_published')
+  found = op.apply_op(xp, tf.constant(image), tf.constant(randaugment.OPS.index('solarize')), 1, 0,
+                      0)
+  # The comparison of bytes with a Python number, as a graph of Dataset.map builds it.
+  threshold = int(magnitude / 10 * 256)
+  in_graph = tf.data.Dataset.from_tensors(image).map(
+      lambda x: tf.where(x < threshold, x, 255 - x))
+  np.testing.assert_array_equal(found, next(iter(in_graph)))
+
+
+def test_the_published_luma_is_within_two_of_pils():
+  image = tf.constant(IMAGES['noise'])
+  for factor in (1.9, 2.8):
+    grey = tf.cast(tf.image.rgb_to_grayscale(image), tf.float32)
+    published = tf.cast(tf.clip_by_value(
+        grey + factor * (tf.cast(image, tf.float32) - grey), 0, 255), tf.uint8)
+    difference = np.abs(published.numpy().astype(int) - colour.color(xp, image, factor))
+    assert 0 < (difference > 0).mean() < 0.6 and difference.max() <= 2
+
+
 @pytest.mark.parametrize('wrong', [{'num_ops': 0}, {'magnitude': 21}, {'magnitude': 2.5},
                                    {'contrast': 'pil'}, {'solarize': 'no'}])
 def test_refuses(wrong):
