@@ -57,10 +57,11 @@ def main() -> None:
       miniature.Recorded(_DATA.value, _TEST_IMAGES) if _DATA.value else
       outcomes.Reader(_WORKDIR.value)))
   cells = results.cells
-  measured = _measured_variance(variance)
+  measured, of_all = (_measured_variance(variance, metric) for metric in (
+      gradient_variance.METRIC, gradient_variance.OF_ALL))
   out.mkdir(parents=True, exist_ok=True)
   chosen = small_claims.choose(cells)
-  (out / f'{_NAME}.md').write_text(page(cells, chosen, measured))
+  (out / f'{_NAME}.md').write_text(page(cells, chosen, measured, of_all))
   with open(out / f'{_NAME}.csv', 'w', newline='') as f:
     csv.writer(f).writerows(figures.csv_rows(results, (small_claims.VALIDATION, _LOSS)))
   small_picture.draw(cells, chosen, measured, out / f'{_NAME}.png')
@@ -68,8 +69,8 @@ def main() -> None:
 
 
 def page(cells: Sequence[reduction.Cell], chosen: Sequence[reduction.Cell],
-         measured: Sequence[Sequence]) -> str:
-  """Returns the Markdown page."""
+         measured: Sequence[Sequence], of_all: Sequence[Sequence]) -> str:
+  """Returns the Markdown page; the variances are those of layers, and with the SkipInit scalars."""
   workdir = _WORKDIR.value or 'runs/small'
   source = f'--workdir={workdir}' if _WORKDIR.value else f'--data={_DATA.value}'
   trained = ', '.join(miniature.commits(pathlib.Path(workdir))) if _WORKDIR.value else ''
@@ -103,10 +104,10 @@ def page(cells: Sequence[reduction.Cell], chosen: Sequence[reduction.Cell],
   lines += figures.table_lines(
       ['scheme', 'U', 'n', 'epochs', 'learning rate', 'validation', 'test', 'runs',
        'never learned'], _peak_rows(cells))
-  if measured:
-    lines += ['## Variance between minibatch gradients at initialisation', '']
-    lines += figures.table_lines([str(x) for x in measured[0]], [
-        [f'{x:.3g}' if isinstance(x, float) else str(x) for x in row] for row in measured[1:]])
+  for rows, what in ((measured, ''), (of_all, ', SkipInit scalars as layers')):
+    lines += [f'## Variance between minibatch gradients at initialisation{what}', '']
+    lines += figures.table_lines([str(x) for x in rows[0]], [
+        [f'{x:.3g}' if isinstance(x, float) else str(x) for x in row] for row in rows[1:]])
   return '\n'.join(lines) + '\n'
 
 
@@ -147,12 +148,12 @@ def _dead(cell: reduction.Cell) -> int:
   return sum(run.final.get(_ACCURACY, 1.0) < _CHANCE for run in cell.runs)
 
 
-def _measured_variance(workdir: pathlib.Path) -> list[list]:
+def _measured_variance(workdir: pathlib.Path, metric: str) -> list[list]:
   path = _FOLDER / 'figure9.py'
   sweep = experiment_file.get_sweep(path, _SCALE.value)
   return gradient_variance.rows_of(
       reduction.reduce(sweep, experiment_file.get_runs(path, sweep),
-                       outcomes.Reader(workdir)).cells)
+                       outcomes.Reader(workdir)).cells, metric)
 
 
 if __name__ == '__main__':

@@ -22,8 +22,9 @@ from nfnets_am.training import feed
 from nfnets_am.training import run as run_lib
 from nfnets_am.training import step as step_lib
 
-# What a cell's folder calls its number, and where it has the mean of every layer.
+# What a cell's folder calls its number, that with the SkipInit scalars, and all layers' means.
 METRIC = 'init/variance'
+OF_ALL = 'init/variance_of_all'
 LAYERS = 'layers.json'
 
 
@@ -116,23 +117,23 @@ def layer_means(
   return layers
 
 
-def rows_of(cells: Sequence[reduction.Cell]) -> list[list[Any]]:
-  """Returns the table: a header, and for every cell its numbers over the seeds."""
+def rows_of(cells: Sequence[reduction.Cell], metric: str = METRIC) -> list[list[Any]]:
+  """Returns the table of one of both metrics: a header, and for every cell its numbers."""
   rows: list[list[Any]] = [['scheme', 'n', 'unique', 'views', 'minibatches', 'variance', '±',
                             'ratio', '±', 'seeds', 'state']]
   # Of every scheme and seed, the variance at the least n.
   least: dict[tuple[str, int], float] = {}
   for cell in sorted(cells, key=lambda cell: cell.key['multiplicity']):
-    for run in _measured(cell):
-      least.setdefault((run.derived['scheme'], run.cell['seed']), run.final[METRIC])
+    for run in _measured(cell, metric):
+      least.setdefault((run.derived['scheme'], run.cell['seed']), run.final[metric])
   for cell in cells:
-    runs = _measured(cell)
+    runs = _measured(cell, metric)
     if not runs:
       rows.append([cell.key['scheme'], cell.key['multiplicity'], '', '', '', 'no run', '', '', '',
                    0, cell.state])
       continue
     derived = runs[0].derived
-    values = np.array([run.final[METRIC] for run in runs])
+    values = np.array([run.final[metric] for run in runs])
     ratios = values / [least[run.derived['scheme'], run.cell['seed']] for run in runs]
     rows.append([
         *(derived[key] for key in ('scheme', 'multiplicity', 'unique', 'views', 'updates')),
@@ -141,5 +142,5 @@ def rows_of(cells: Sequence[reduction.Cell]) -> list[list[Any]]:
   return rows
 
 
-def _measured(cell: reduction.Cell) -> list[outcomes.RunResult]:
-  return [run for run in cell.runs if METRIC in run.final]
+def _measured(cell: reduction.Cell, metric: str) -> list[outcomes.RunResult]:
+  return [run for run in cell.runs if metric in run.final]

@@ -21,28 +21,24 @@ def number_rows(results: reduction.Results) -> list[tuple[str, ...]]:
   """Returns a row for each cell that the paper has a number of; its readings share the row.
 
   The difference is ours less the paper's, in points; where two readings have different numbers,
-  to each of them, and so is the verdict. What others have measured and is not run here stands in
-  `literature_rows`.
+  to each of them, and so is the verdict. What others have measured stands in `literature_rows`.
   """
   rows = []
   for readings in _groups(results.sweep):
     first = readings[0]
-    matching = results.matching(first.cell)
-    if not matching and first.reading not in paper.READINGS:
-      continue
     printed = list(dict.fromkeys(number.text() for number in readings))
-    source = '' if first.reading in paper.READINGS else f' ({first.reading})'
-    text = printed[0] + source if len(printed) == 1 else 'readings disagree: ' + '; '.join(
+    text = printed[0] if len(printed) == 1 else 'readings disagree: ' + '; '.join(
         f'{number.text()} ({number.reading})' for number in readings)
     rows.append((_cell_name(first), first.where, text,
-                 *_measured(results, matching, readings)))
+                 *_measured(results, results.matching(first.cell), readings)))
   return rows
 
 
 def _groups(sweep: experiment_file.Sweep) -> list[list[paper.Number]]:
   groups: dict[str, list[paper.Number]] = {}
   for number in sweep.numbers:
-    groups.setdefault(json.dumps([number.cell, number.metric], sort_keys=True), []).append(number)
+    if number.reading in paper.READINGS:
+      groups.setdefault(json.dumps([number.cell, number.metric], sort_keys=True), []).append(number)
   return list(groups.values())
 
 
@@ -77,10 +73,10 @@ def _measured(results: reduction.Results, matching: Sequence[reduction.Cell],
 
 
 def literature_rows(results: reduction.Results) -> list[tuple[str, ...]]:
-  """Returns a row for each number that others have measured and that no cell here repeats."""
+  """Returns a row for each number that others have measured, whether it is run here or not."""
   return [(_cell_name(number), number.where, number.text(), number.reading)
           for number in results.sweep.numbers
-          if number.reading not in paper.READINGS and not results.matching(number.cell)]
+          if number.reading not in paper.READINGS]
 
 
 def _cell_name(number: paper.Number) -> str:

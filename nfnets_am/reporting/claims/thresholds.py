@@ -128,9 +128,9 @@ def sooner(a: judging.Where, b: judging.Where, factor: float) -> judging.Check:
     early = [one for epochs, one in ours if factor * epochs <= latest]
     return paper.Verdict(
         outcome, f'{judging.name_of(b)} has its best, {judging.text_of(metric, rival, b)}, after '
-        f'{latest:g} epochs, and is level with it from {earliest:g} on; {judging.name_of(a)} '
-        + (f'is over it from {surely:g} epochs on' if surely < math.inf else
-           f'is level with it from {perhaps:g} epochs on' if perhaps < math.inf else
+        f'{latest:.4g} epochs, and is level with it from {earliest:.4g} on; {judging.name_of(a)} '
+        + (f'is over it from {surely:.4g} epochs on' if surely < math.inf else
+           f'is level with it from {perhaps:.4g} epochs on' if perhaps < math.inf else
            'does not reach it') + judging.so_far(results, a, b),
         max(early, key=lambda one: one.strength) if early else None)
 
