@@ -30,6 +30,7 @@ def run(main: Callable[[], int | None],
     logging.use_absl_handler()
     logging.set_verbosity(logging.INFO)
     logging.set_stderrthreshold('info')
+    logging.get_absl_handler().setFormatter(terminal.Formatter())
     # Orbax logs every file that it touches, and with a traceback what it also raises; asyncio, at
     # exit, each of its writes that failed with the first.
     logging.get_absl_handler().addFilter(

@@ -18,7 +18,6 @@ from nfnets_am.core import errors
 from nfnets_am.core import quantities
 from nfnets_am.sweeps import paper
 from nfnets_am.sweeps import stages as stages_lib
-from nfnets_am.training import sections
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,6 +179,9 @@ def get_runs(path: str | os.PathLike, sweep: Sweep,
   Raises:
     ConfigError: a cell or a key is unknown, or two cells are the same run.
   """
+  # Here, since it is JAX and all models: a second and a half that launch.status has no use for.
+  from nfnets_am.training import sections
+
   module = load(path)
   runs = {run.name: run for run in first}
   found = list(first)
@@ -202,6 +204,8 @@ def get_runs(path: str | os.PathLike, sweep: Sweep,
 
 def _complete(config: Any, overrides: Mapping[str, Any] | None, path: Any
               ) -> ml_collections.ConfigDict:
+  from nfnets_am.training import sections
+
   if not isinstance(config, ml_collections.ConfigDict):
     raise errors.ConfigError(
         f'get_config of {path} returns a {type(config).__name__}; allowed: the ConfigDict of '

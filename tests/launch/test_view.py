@@ -30,12 +30,13 @@ def _set(job, status, update):
 
 
 def test_watching_refreshes_and_ends_with_the_last_run(jobs, tmp_path):
-  shown = terminal.Terminal('launch.status', f'--workdir={tmp_path}', '--watch', '--every=0.5')
+  shown = terminal.Terminal('launch.status', f'--workdir={tmp_path}', '--watch', '--all',
+                            '--every=0.5')
   shown.read_until(r'held-1\s*│ queued\s*│ 3/8')
-  shown.read_until('1 finished, 1 queued')
+  shown.read_until('2 runs: 1 queued, 1 finished')
   _set(jobs[1], 'diverged', 5)
   assert shown.end() == 0
-  assert '1 finished, 1 diverged' in shown.text and '5/8' in shown.text
+  assert '1 diverged, 1 finished' in shown.text and '5/8' in shown.text
 
 
 def test_watching_ends_cleanly_with_ctrl_c(jobs, tmp_path):
