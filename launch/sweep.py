@@ -2,6 +2,7 @@
 
     python -m launch.sweep --experiment=experiments/quickstart.py --workdir=runs/quickstart --jobs=2
     python -m launch.sweep ... --workdir=gs://BUCKET/DIR --on=gcloud --tpu=v3-32 --zone=ZONE
+    python -m launch.sweep ... --on=gcloud --tpu=v5litepod-8 --zone=ZONE --devices_per_run=1
     python -m launch.sweep ... --workdir=gs://BUCKET/DIR --on=skypilot --tpu=v4-32
 
 A run is a folder of the workdir, and the folders are all the state there is. Several launchers may
@@ -11,15 +12,15 @@ the commands and files. See docs/launching.md.
 
 from absl import flags
 
-from launch import gcloud
 from launch import jobs as jobs_lib
 from launch import local
+from launch import shared
 from launch import skypilot
 from nfnets_am.core import cli
 from nfnets_am.core import registry
 
 PLACES = registry.Registry('place to run on', {
-    'gcloud': gcloud.launch,
+    'gcloud': shared.launch,
     'local': local.launch,
     'skypilot': skypilot.launch,
 })
@@ -38,6 +39,10 @@ _OPTIONS = [
     flags.DEFINE_integer('processes', 1, 'local: processes of each run.', lower_bound=1),
     flags.DEFINE_integer('devices', 0, 'local: CPU devices of each process; 0: as they are.',
                          lower_bound=0),
+    flags.DEFINE_integer(
+        'devices_per_run', 0, 'GPUs or TPU chips of each run: local, as many runs at a time as '
+        'have room; gcloud, the runs share --jobs slices. 0: all there are.',
+        lower_bound=0),
     flags.DEFINE_string('tpu', '', "Accelerator type, such as 'v3-32'."),
     flags.DEFINE_string('zone', '', 'Zone of Google Cloud.'),
     flags.DEFINE_string('project', '', "Project of Google Cloud; '' is gcloud's own."),
@@ -51,7 +56,11 @@ _OPTIONS = [
 
 def main() -> int:
   launch = PLACES[_ON.value]
-  options = jobs_lib.Options(**{flag.name: flag.value for flag in _OPTIONS})
+  # What a launcher elsewhere is told, to run the same sweep.
+  sweep = [f'--experiment={_EXPERIMENT.value}', *[f'--scale={_SCALE.value}'] * bool(_SCALE.value),
+           *(f'--set={text}' for text in _SET.value)]
+  options = jobs_lib.Options(
+      **{flag.name: flag.value for flag in _OPTIONS}, sweep=tuple(sweep))
   return launch(
       lambda: jobs_lib.jobs_of(_EXPERIMENT.value, _WORKDIR.value, _SCALE.value, _SET.value),
       options)
