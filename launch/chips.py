@@ -85,7 +85,7 @@ class Slice:
   """A number of chips of one generation.
 
   Attributes:
-    name: the accelerator type, 'v3-32'.
+    name: the accelerator type, 'v6e-32'.
     chip: its generation.
     chips, devices, hosts: how many; a device is what JAX calls one.
     cores: that the price is for: TensorCores, of which v5litepod and v6e have one in a chip.
@@ -105,13 +105,13 @@ class Slice:
 
 
 def parse(accelerator_type: str) -> Slice:
-  """Reads an accelerator type such as 'v3-32' or 'v5litepod-16'.
+  """Reads an accelerator type such as 'v6e-32' or 'v5litepod-16'.
 
   Raises:
     ConfigError: no such generation or size.
   """
   if not accelerator_type:
-    raise errors.ConfigError("no TPU is named; --tpu takes an accelerator type, such as 'v3-32'")
+    raise errors.ConfigError("no TPU is named; --tpu takes an accelerator type, such as 'v6e-32'")
   prefix, _, number = accelerator_type.partition('-')
   chip = CHIPS[{'v5e': 'v5litepod'}.get(prefix, prefix)]
   units = int(number) if number.isdigit() else 0

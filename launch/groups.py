@@ -32,6 +32,7 @@ class Row:
     images: of its training set, or None if the config is refused wherever it is to run.
     derived: their derived numbers, or None if they cannot run on this TPU.
     estimate: of an update on one device, or None.
+    program: that is compiled for an update; rows that say the same share it.
     cpu_ms: of one CPU core, for the input of an update.
     refusal: why they cannot run.
     stage: after which only some copies of a cell go on, or None.
@@ -43,6 +44,7 @@ class Row:
   images: known.Known | None = None
   derived: derived_lib.Derived | None = None
   estimate: costs.Estimate | None = None
+  program: str = ''
   cpu_ms: float = 0.0
   refusal: str = ''
   stage: stages.Selection | None = None
@@ -123,7 +125,8 @@ def _counted(row: Row, tpu: chips.Slice) -> Row:
   except errors.UserError as e:
     return dataclasses.replace(row, derived=None, estimate=None, refusal=str(e))
   cpu_ms = costs.input_ms(row.config.data, derived.unique, derived.views)
-  return dataclasses.replace(row, derived=derived, estimate=estimate, cpu_ms=cpu_ms, refusal='')
+  return dataclasses.replace(
+      row, derived=derived, estimate=estimate, program=str(step), cpu_ms=cpu_ms, refusal='')
 
 
 def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: bool, cache: str = '',
@@ -150,10 +153,10 @@ def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: boo
     if not row.refusal:
       row = _counted(row, tpu)
       if compile_ and not row.refusal:
-        step = _step(row.config, row.images, row.derived, tpu)
-        if str(step) not in compiled:
-          compiled[str(step)] = costs.compiled(step, tpu.chip, cache, floor_ms)
-        row = dataclasses.replace(row, estimate=compiled[str(step)])
+        if row.program not in compiled:
+          step = _step(row.config, row.images, row.derived, tpu)
+          compiled[row.program] = costs.compiled(step, tpu.chip, cache, floor_ms)
+        row = dataclasses.replace(row, estimate=compiled[row.program])
     rows.append(row)
   return rows
 

@@ -1,7 +1,7 @@
 """What a sweep costs on a TPU, before money is spent.
 
-    python -m launch.plan --experiment=FILE --tpu=v3-128 --price=0.5
-    python -m launch.plan --experiment=FILE --tpu=v3-128 --mode=compiled
+    python -m launch.plan --experiment=FILE --tpu=v5litepod-8 --price=1.2
+    python -m launch.plan --experiment=FILE --tpu=v6e-32 --mode=compiled
 
 `compiled` compiles each different step for the TPU on this machine (libtpu, the extra `plan`;
 minutes each, kept in --cache), `counted` counts operations; 'auto' is compiled where libtpu is.
@@ -30,7 +30,7 @@ from nfnets_am.costs import aot
 from nfnets_am.sweeps import experiment_file
 
 _EXPERIMENT = flags.DEFINE_string('experiment', None, 'Experiment file with a get_sweep().')
-_TPU = flags.DEFINE_string('tpu', None, "Accelerator type, such as 'v3-128'.")
+_TPU = flags.DEFINE_string('tpu', None, "Accelerator type, such as 'v5litepod-8'.")
 _SCALE = flags.DEFINE_string('scale', '', "A scale that the file knows, such as 'smoke'.")
 _SET = flags.DEFINE_multi_string('set', [], 'KEY=VALUE for the config of every run; repeatable.')
 _MODE = flags.DEFINE_enum('mode', 'auto', ['auto', 'counted', 'compiled'], 'How; see above.')
@@ -65,7 +65,8 @@ def table_of(rows: Sequence[groups.Row], tpu: chips.Slice, price: float, start: 
     shown.add_row(
         row.label, str(len(row.cells)), f'{row.updates:,}',
         f'{row.updates * row.derived.views:.3g}', f'{row.pflop(tpu):,.3g}', f'{estimate.ms:.3g}',
-        memory, estimate.fits(tpu.chip), _hours(row.core_hours(tpu)), _hours(hours),
+        memory, estimate.fits(tpu.chip), ways_lib.hours_text(row.core_hours(tpu)),
+        ways_lib.hours_text(hours),
         *([f'{hours * price:,.2f}'] if price else []),
         states.span(3600 * row.hours() + start.alone), f'{row.input_hosts(tpu):.2g}',
         estimate.how + ', floor' * (estimate.busy_ms < estimate.floor_ms))
@@ -77,13 +78,10 @@ def table_of(rows: Sequence[groups.Row], tpu: chips.Slice, price: float, start: 
       'total', str(sum(len(row.cells) for row in rows)),
       f'{sum(row.updates for row in good):,}',
       f'{sum(row.updates * row.derived.views for row in good):.3g}',
-      f'{sum(row.pflop(tpu) for row in good):,.3g}', '', '', '', _hours(alone), _hours(hours),
+      f'{sum(row.pflop(tpu) for row in good):,.3g}', '', '', '', ways_lib.hours_text(alone),
+      ways_lib.hours_text(hours),
       *([f'{hours * price:,.2f}'] if price else []), '', '', '')
   return shown
-
-
-def _hours(hours: float) -> str:
-  return f'{hours:,.0f}' if hours >= 100 else f'{hours:.3g}'
 
 
 def table_of_ways(found: Sequence[ways_lib.Way], price: float) -> table.Table:
@@ -98,7 +96,7 @@ def table_of_ways(found: Sequence[ways_lib.Way], price: float) -> table.Table:
                     *[''] * bool(price), '', way.refusal)
     else:
       shown.add_row(
-          way.tpu.name, ways_lib.NAMES[way.how], _hours(way.core_hours),
+          way.tpu.name, ways_lib.NAMES[way.how], ways_lib.hours_text(way.core_hours),
           *([f'{way.core_hours * price:,.2f}'] if price else []), states.span(3600 * way.hours),
           way.flags)
   return shown

@@ -1,7 +1,7 @@
 """Runs every cell of an experiment that is not finished; the same command again goes on.
 
     python -m launch.sweep --experiment=experiments/quickstart.py --workdir=runs/quickstart --jobs=2
-    python -m launch.sweep ... --workdir=gs://BUCKET/DIR --on=gcloud --tpu=v3-32 --zone=ZONE
+    python -m launch.sweep ... --workdir=gs://BUCKET/DIR --on=gcloud --tpu=v6e-32 --zone=ZONE
     python -m launch.sweep ... --on=gcloud --tpu=v5litepod-8 --zone=ZONE --devices_per_run=1
     python -m launch.sweep ... --workdir=gs://BUCKET/DIR --on=skypilot --tpu=v4-32
 
@@ -43,7 +43,7 @@ _OPTIONS = [
         'devices_per_run', 0, 'GPUs or TPU chips of each run: local, as many runs at a time as '
         'have room; gcloud, the runs share --jobs slices. 0: all there are.',
         lower_bound=0),
-    flags.DEFINE_string('tpu', '', "Accelerator type, such as 'v3-32'."),
+    flags.DEFINE_string('tpu', '', "Accelerator type, such as 'v6e-32'."),
     flags.DEFINE_string('zone', '', 'Zone of Google Cloud.'),
     flags.DEFINE_string('project', '', "Project of Google Cloud; '' is gcloud's own."),
     flags.DEFINE_string('runtime_version', '', "Of the TPU's machines; '' is the TPU's usual one."),

@@ -66,6 +66,8 @@ class Way:
     return f'--on=gcloud --tpu={self.tpu.name}{per_run}'
 
 
+# Ways that cost so little more than the cheapest are as good.
+_ABOUT = 1.02
 NAMES = {'each': 'a slice for each run', 'chips': 'one slice, a chip for each run',
          'turns': 'one slice, one run after the other'}
 
@@ -116,11 +118,13 @@ def _shared(rows: Sequence[groups.Row], tpu: chips.Slice, start: Start, how: str
     return Way(tpu, how, refusal=why)
   slots = tpu.chips if how == 'chips' else 1
   at_once = min(slots, sum(len(row.cells) for row in rows))
-  lengths = []
+  lengths, compiled = [], set()
   for row in rows:
-    # One that is compiled is kept; that two runs may compile the same at once is not counted.
+    # What is compiled is kept; that two runs may compile the same at once is not counted.
     whole = start.begin + _run_seconds(row, tpu, at_once)
-    lengths += [whole + start.compile] + [whole] * (len(row.cells) - 1)
+    lengths += [whole + start.compile * (row.program not in compiled)]
+    lengths += [whole] * (len(row.cells) - 1)
+    compiled.add(row.program)
   ends = [0.0] * slots
   for length in sorted(lengths, reverse=True):
     heapq.heappushpop(ends, ends[0] + length)
@@ -138,13 +142,27 @@ def _update_ms(row: groups.Row, tpu: chips.Slice, at_once: int) -> float:
   return max(row.estimate.ms, row.cpu_ms * at_once / (tpu.host_cpus * tpu.hosts))
 
 
+def best(found: Sequence[Way]) -> Way | None:
+  """Returns the quickest of the ways that cost about the least; None if there is none."""
+  can = [way for way in found if not way.refusal]
+  least = min((way.core_hours for way in can), default=0.0)
+  return min((way for way in can if way.core_hours <= _ABOUT * least), default=None,
+             key=lambda way: (way.hours, way.core_hours))
+
+
 def advice(found: Sequence[Way], tpu: chips.Slice) -> str:
   """Returns what to do, in a sentence; '' if no way is possible."""
-  best = found[0]
-  if best.refusal:
+  chosen = best(found)
+  if chosen is None:
     return ''
-  said = f'cheapest: {NAMES[best.how]}, {best.tpu.name}: {best.core_hours:,.1f} core-hours'
+  said = (f'cheapest: {NAMES[chosen.how]}, {chosen.tpu.name}: '
+          f'{hours_text(chosen.core_hours)} core-hours')
   asked = next(way for way in found if way.tpu == tpu and way.how == 'each')
-  if not asked.refusal and asked != best:
-    said += f', where {tpu.name} for each run takes {asked.core_hours:,.1f}'
-  return f'{said}. launch.sweep {best.flags}'
+  if not asked.refusal and asked != chosen:
+    said += f', where {tpu.name} for each run takes {hours_text(asked.core_hours)}'
+  return f'{said}. launch.sweep {chosen.flags}'
+
+
+def hours_text(hours: float) -> str:
+  """Returns hours with the digits that they are worth."""
+  return f'{hours:,.0f}' if hours >= 100 else f'{hours:.3g}'

@@ -29,6 +29,7 @@ class _Row:
   cpu_ms: float = 0.0
   estimate: costs.Estimate | None = None
   refusal: str = ''
+  program: str = 'one'
   label = 'n=1'
 
   @property
@@ -64,7 +65,7 @@ def test_a_slice_of_eight_is_not_as_cheap_as_one_chip_for_a_small_step():
 
 def test_a_shared_slice_starts_once_and_compiles_once_for_each_program():
   short, long = _Row(tuple('abc'), 1_000, busy_ms=2.0, least=8), _Row(
-      tuple('ab'), 10_000, busy_ms=4.0, least=8)
+      tuple('ab'), 10_000, busy_ms=4.0, least=8, program='other')
   found, _ = _ways(short, long)
   # On all chips both are at the floor.
   turns = 150 + 2 * 20 + 5 * 5 + 3 * 1.5 + 2 * 15
@@ -77,6 +78,9 @@ def test_a_shared_slice_starts_once_and_compiles_once_for_each_program():
   last = max(lengths[0], lengths[3] + lengths[4])
   assert found['v5litepod-4', 'chips'].hours == pytest.approx((150 + last) / 3600)
   assert ('v5litepod-1', 'chips') not in found
+  # Runs of two lengths that share a program.
+  found, _ = _ways(short, dataclasses.replace(long, program='one'))
+  assert found['v5litepod-8', 'turns'].hours == pytest.approx((turns - 20) / 3600)
 
 
 def test_runs_that_share_a_host_share_its_cpus():
@@ -95,9 +99,12 @@ def test_the_cheapest_is_named_with_its_flags_and_what_cannot_be_is_last():
   assert found['v5litepod-8', 'each'].refusal == 'n=1: too few for 8 devices'
   assert [bool(way.refusal) for way in order] == sorted(bool(way.refusal) for way in order)
   assert ways.advice(order, tpu).endswith('--on=gcloud --tpu=v5litepod-4 --devices_per_run=4')
-  _, order = _ways(_Row(tuple(range(64)), 12_500, busy_ms=2.1, least=8))
+  _, order = _ways(_Row(tuple(range(640)), 200_000, busy_ms=2.1, least=8))
   said = ways.advice(order, tpu)
   assert 'cheapest: ' in said and 'v5litepod-8 for each run takes' in said
+  # Turns on one chip cost a little less and take eight times as long.
+  assert order[0].tpu.name == 'v5litepod-1' and order[0].how == 'turns'
+  assert ways.best(order).how == 'chips' and ways.best(order).tpu.name == 'v5litepod-8'
   costs_ = [way.core_hours for way in order if not way.refusal]
   assert costs_ == sorted(costs_) and costs_[-1] > 5 * costs_[0]
   shown = plan.table_of_ways(order, 2.0)
