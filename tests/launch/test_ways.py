@@ -151,3 +151,22 @@ def test_a_plan_prints_starts_floors_and_ways():
                'a slice for each run', 'one slice, a chip for each run', 'cheapest: '):
     assert text in done.stdout, done.stdout
   assert '…' not in done.stdout
+
+
+@pytest.mark.slow
+def test_the_documents_table_is_what_the_plan_says():
+  path = commands.ROOT / 'experiments/fort2021/figure2.py'
+  sweep = experiment_file.get_sweep(path)
+  tpu = chips.parse('v5litepod-8')
+  rows = groups.plan(experiment_file.get_runs(path, sweep), tpu, compile_=False)
+  found = ways.ways(rows, tpu, ways.Start())
+  text = (commands.ROOT / 'docs/launching.md').read_text()
+  assert f'{sum(len(row.cells) for row in rows):,} runs of a WRN-16-4' in text
+  table = text.partition('| slice | the runs have | core-hours |\n|---|---|---|\n')[2]
+  said = {}
+  for line in table.partition('\n\n')[0].splitlines():
+    slice_, how, hours = (cell.strip() for cell in line.strip('|').split('|'))
+    said[slice_, how] = hours
+  assert len(said) == 5
+  by_name = {(way.tpu.name, ways.NAMES[way.how]): ways.hours_text(way.core_hours) for way in found}
+  assert said.items() <= by_name.items()
