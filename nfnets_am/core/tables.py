@@ -2,8 +2,9 @@
 
 What is too wide loses first what says nothing: columns that are the same in every row, and
 beginnings that all cells of a column share, which are then said once above the table. Prose is
-wrapped between words. What is still too wide for a terminal is printed as a block for each row; a
-pipe has no width, so there the table is as wide as it must be.
+wrapped between words. What is still too wide for a terminal becomes several tables with the first
+column in each, or, if that is too wide itself, a block for each row; a pipe has no width, so there
+the table is as wide as it must be.
 """
 
 from collections.abc import Callable
@@ -64,7 +65,7 @@ def fit(shown: table.Table, width: int, *, stretch: bool, clean: Callable[[str],
     clean: what becomes of the texts when they are printed.
 
   Returns:
-    Lines that say what all rows share, if any, and the table; or lines alone.
+    Lines that say what all rows share, if any, and the table or its parts; or lines alone.
   """
   if shown.box is None or not shown.columns or not shown.rows or not all(
       isinstance(cell, (str, rich_text.Text)) for column in shown.columns for cell in column.cells):
@@ -90,17 +91,32 @@ def fit(shown: table.Table, width: int, *, stretch: bool, clean: Callable[[str],
   if same and not said and _natural(columns) <= width:
     return [shown]
   lines = [rich_text.Text(f'in every row: {"; ".join(said)}')] if said else []
-  widths = _widths(columns, width)
-  if sum(widths) + _EDGE * len(widths) + 1 > width:
-    if not stretch:
-      return lines + _blocks(shown, columns)
-    widths = [max(found, min(column.natural, _PROSE))
-              for column, found in zip(columns, widths, strict=True)]
-  return [*lines, _rebuilt(shown, columns, widths)]
+  if stretch or _least(columns) <= width:
+    widths = _widths(columns, width)
+    if _total(widths) > width:
+      widths = [max(found, min(column.natural, _PROSE))
+                for column, found in zip(columns, widths, strict=True)]
+    return [*lines, _rebuilt(shown, columns, widths)]
+  parts = _parts(columns, width)
+  if not parts:
+    return lines + _blocks(shown, columns)
+  tables = [_rebuilt(shown, part, _widths(part, width)) for part in parts]
+  for before, after in zip(tables, tables[1:], strict=False):
+    before.caption = after.title = None
+  return lines + tables
+
+
+def _total(widths: Sequence[int]) -> int:
+  """Returns the width of a table with cells that are so wide."""
+  return sum(widths) + _EDGE * len(widths) + 1
 
 
 def _natural(columns: Sequence[_Column]) -> int:
-  return sum(column.natural for column in columns) + _EDGE * len(columns) + 1
+  return _total([column.natural for column in columns])
+
+
+def _least(columns: Sequence[_Column]) -> int:
+  return _total([column.least for column in columns])
 
 
 def _length(text: str) -> int:
@@ -141,7 +157,7 @@ def _widths(columns: Sequence[_Column], width: int) -> list[int]:
   """Returns widths of the cells: the widest is wrapped first, none to where it would be cut."""
   widths = [column.natural for column in columns]
   least = [column.least for column in columns]
-  over = sum(widths) + _EDGE * len(widths) + 1 - width
+  over = _total(widths) - width
   while over > 0:
     can = [i for i, found in enumerate(widths) if found > least[i]]
     if not can:
@@ -150,6 +166,19 @@ def _widths(columns: Sequence[_Column], width: int) -> list[int]:
     widths[widest] -= 1
     over -= 1
   return widths
+
+
+def _parts(columns: Sequence[_Column], width: int) -> list[list[_Column]]:
+  """Returns the columns of tables that fit, each with the first; none if a column does not."""
+  parts: list[list[_Column]] = []
+  for column in columns[1:]:
+    if parts and _least([*parts[-1], column]) <= width:
+      parts[-1].append(column)
+    elif _least([columns[0], column]) <= width:
+      parts.append([columns[0], column])
+    else:
+      return []
+  return parts
 
 
 def _rebuilt(shown: table.Table, columns: Sequence[_Column], widths: Sequence[int]) -> table.Table:

@@ -92,6 +92,13 @@ def test_a_screen_that_is_too_small_gets_a_block_for_each_row(monkeypatch):
   assert printed.startswith('in every row: how') and 'What it costs\n' in printed
 
 
+def test_a_screen_that_is_a_little_too_small_gets_several_tables(monkeypatch):
+  printed = _printed(_rows(count=4, name='n='), 40, False, monkeypatch)
+  assert printed.count('┃ cell ') == 2 and printed.count('│ n=8 ') == 2
+  first, second = printed.split('┃ cell ')[1:]
+  assert '4,938,268' in first and '395,061.00' in second and '395,061.00' not in first
+
+
 def test_colours_stay_and_what_a_terminal_obeys_does_not(monkeypatch):
   shown = table.Table('run', 'status')
   shown.add_row('a\x1b[2J' + 'b' * 60, text.Text('no\x1b[2J', style='red'))
