@@ -135,7 +135,7 @@ def table_of(found: Sequence[states.State], title: str = '') -> table.Table:
     rows.add_row(
         s.name, text.Text(s.status, style=COLOURS[s.status]),
         f'{s.update}/{s.updates}' if s.updates else '',
-        str(s.interruptions or ''), states.span(s.seconds_left), s.reason)
+        str(s.interruptions or ''), states.span(s.seconds_left), _without_self(s))
   return rows
 
 
