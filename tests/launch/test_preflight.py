@@ -1,7 +1,5 @@
 """What a sweep is asked before it starts anything, and when it stops by itself."""
 
-import pathlib
-
 import pytest
 
 from launch import equal_failures
@@ -202,8 +200,3 @@ def test_reasons_are_equal_where_only_the_run_differs():
   failures.note(jobs[3], f'{jobs[3].folder}/a is full (exit status 2, {jobs[3].folder}/log.txt)')
   assert failures.sentence.startswith('3 runs failed for the same reason')
   assert failures.sentence.endswith('n3-x/a is full')
-
-
-def test_the_page_on_data_says_what_the_refusal_points_to():
-  page = pathlib.Path(commands.ROOT / 'docs' / 'data.md').read_text()
-  assert '--set=data.data_dir=' in page and 'imagenet2012' in page and 'gs://' in page
