@@ -12,6 +12,7 @@ import sys
 import time
 
 from launch import devices as devices_lib
+from launch import dry_run
 from launch import jobs as jobs_lib
 from launch import scheduler
 from launch import states
@@ -44,11 +45,11 @@ def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Opt
     slots = tuple(devices_lib.slots(options.devices_per_run))
   here = Local(options.processes, options.devices, slots)
   if options.dry_run:
-    for job in get_jobs():
-      print('\n'.join(map(shlex.join, here.commands(job, 'PORT'))))
+    dry_run.show(get_jobs(), lambda job: '\n'.join(map(shlex.join, here.commands(job, 'PORT'))))
     return 0
   return scheduler.Scheduler(
-      here, at_once=len(slots) or options.jobs, restarts=options.restarts).run(get_jobs)
+      here, at_once=len(slots) or options.jobs, restarts=options.restarts,
+      give_up=options.give_up).run(get_jobs)
 
 
 @dataclasses.dataclass(frozen=True)

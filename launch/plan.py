@@ -12,7 +12,6 @@ those that go on.
 """
 
 from collections.abc import Sequence
-import math
 import pathlib
 
 from absl import flags
@@ -22,6 +21,7 @@ from rich import text
 from launch import chips
 from launch import costs
 from launch import groups
+from launch import room
 from launch import states
 from launch import ways as ways_lib
 from nfnets_am.core import cli
@@ -154,23 +154,9 @@ def advice(rows: Sequence[groups.Row], tpu: chips.Slice) -> dict[str, list[str]]
   """Returns what there is to say about rows: sentence -> their labels."""
   found: dict[str, list[str]] = {}
   for row in rows:
-    if sentence := row.refusal or _advice(row.estimate, tpu):
+    if sentence := row.refusal or room.advice(row.estimate, tpu, rows):
       found.setdefault(sentence, []).append(row.label)
   return found
-
-
-def _advice(estimate: costs.Estimate, tpu: chips.Slice) -> str:
-  room = tpu.chip.device_gib * costs.USABLE
-  fits = estimate.fits(tpu.chip)
-  if fits == 'yes':
-    return estimate.note
-  if fits == 'tight':
-    return (f'needs up to {estimate.most_gib:.1f} GiB of {room:.1f} unless XLA recomputes; '
-            f'{estimate.note or "--mode=compiled says whether it does"}, and model.remat or '
-            'accumulate make room')
-  parts = max(2, math.ceil(estimate.most_gib / room))
-  return (f'does not fit; {estimate.note or "more devices"}, accumulate={parts} or model.remat '
-          'make room')
 
 
 if __name__ == '__main__':

@@ -15,9 +15,11 @@ import threading
 import time
 from typing import Protocol
 
+from launch import equal_failures
 from launch import jobs as jobs_lib
 from launch import view as view_lib
 from nfnets_am.core import cli
+from nfnets_am.core import errors
 from nfnets_am.storage import leases
 
 _POLL_S = 0.2
@@ -64,13 +66,15 @@ class _Active:
 class Scheduler:
   """The queue of one launcher."""
 
-  def __init__(self, backend: Backend, *, at_once: int, restarts: int):
+  def __init__(self, backend: Backend, *, at_once: int, restarts: int, give_up: int = 3):
     """Makes an empty queue.
 
     Args:
       backend: starts the runs.
       at_once: runs at a time.
       restarts: how often an interrupted run is started again by this launcher.
+      give_up: different runs that fail alike before any ends well, until no more are started; 0
+        starts all.
     """
     self._backend, self._at_once, self._restarts = backend, at_once, restarts
     self._view = view_lib.make_view()
@@ -83,6 +87,7 @@ class Scheduler:
     self._look_again: dict[jobs_lib.Job, float] = {}
     self._restarted: dict[jobs_lib.Job, int] = {}
     self._failed: set[jobs_lib.Job] = set()
+    self._alike = equal_failures.Failures(give_up)
 
   def run(self, get_jobs: Callable[[], Sequence[jobs_lib.Job]]) -> int:
     """Runs what is not done, until a call of `get_jobs` brings nothing new.
@@ -93,6 +98,9 @@ class Scheduler:
 
     Returns:
       Exit status: 0 if all finished or diverged, 75 if a signal stopped it, else 1.
+
+    Raises:
+      UserError: it gave up, since its first runs failed alike.
     """
     interrupted = False
     with _terminate_like_ctrl_c():
@@ -104,7 +112,9 @@ class Scheduler:
           self._start_some()
           time.sleep(_POLL_S)
           ended = self._collect()
-          if not self._waiting and (ended or not self._active):
+          if self._alike.sentence:
+            self._waiting.clear()
+          elif not self._waiting and (ended or not self._active):
             self._add(get_jobs())
           self._view.show(
               len(self._jobs), list(self._active), len(self._waiting), len(self._failed))
@@ -119,6 +129,8 @@ class Scheduler:
     view_lib.print_table(jobs)
     if interrupted:
       return cli.EXIT_STOPPED
+    if self._alike.sentence:
+      raise errors.UserError(self._alike.sentence)
     return 1 if jobs_lib.unfinished(jobs) else 0
 
   def _add(self, jobs: Sequence[jobs_lib.Job]) -> None:
@@ -142,7 +154,7 @@ class Scheduler:
   def _start_some(self) -> None:
     """Starts waiting runs while there is room; those in other hands stay in the queue."""
     for job in list(self._waiting):
-      if len(self._active) >= self._at_once:
+      if len(self._active) >= self._at_once or self._alike.sentence:
         return
       if time.monotonic() < self._look_again.get(job, 0):
         continue
@@ -206,9 +218,11 @@ class Scheduler:
           jobs_lib.End.FAILED, f'interrupted {self._restarted[job]} times, {ending.reason}')
     if ending.end is jobs_lib.End.FAILED:
       self._failed.add(job)
+      self._alike.note(job, ending.reason)
       job.note(error=ending.reason)
       self._view.say(f'{job.name}: failed: {ending.reason}')
     else:
+      self._alike.ended_well()
       status = job.status()
       self._view.say(f'{job.name}: {status["status"]} at update {status.get("update", "?")}')
     lease.release()

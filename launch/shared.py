@@ -45,6 +45,7 @@ def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Opt
     return 0
   status = 0
   if slices:
+    backend.check()
     for job in slices:
       _forget_end(job)
     status = scheduler.Scheduler(

@@ -177,7 +177,7 @@ def _check(experiment: step_lib.Experiment, seed: int, module: str) -> None:
     if module not in known:
       raise errors.ConfigError(
           f'start.bit_change_in={module!r}{registry.did_you_mean(module, known)}; allowed: '
-          f'{", ".join(known)}')
+          f'{registry.listed(module, known)}')
 
 
 STARTS = registry.Registry('start', {'fresh': fresh, 'run': run, 'weights': weights})

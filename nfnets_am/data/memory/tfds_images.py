@@ -65,10 +65,14 @@ def prepare(builder: Any, download: bool) -> None:
   if builder.info.splits:
     return
   name = builder.info.name
+  if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and not download:
+    raise errors.UserError(
+        f'the data set {name!r} is not prepared in {builder.data_path}, and its files are to be '
+        'fetched by hand (docs/data.md); set data.data_dir to the folder that holds it prepared')
   if not download:
     raise errors.UserError(
         f'the data set {name!r} is not prepared in {builder.data_path}; set data.download=True '
-        'to fetch it, or data.data_dir to the folder that holds it')
+        'to fetch it, or data.data_dir to the folder that holds it (docs/data.md)')
   try:
     builder.download_and_prepare()
   except Exception as e:  # Whatever the set's own code raises.
