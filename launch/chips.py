@@ -132,7 +132,8 @@ def of_one_host(chip: Chip) -> list[Slice]:
   return [tpu for tpu in found if tpu.hosts == 1]
 
 
-def one_chip(chip: Chip) -> Slice:
-  """Returns what a run has that has one chip of a host to itself."""
-  return Slice(name=f'a chip of {chip.prefix}', chip=chip, chips=1, devices=chip.devices, hosts=1,
-               cores=chip.units)
+def part_of(tpu: Slice, count: int) -> Slice:
+  """Returns what a run has that has so many chips of one host of a slice to itself."""
+  chip = tpu.chip
+  return Slice(name=f'{count} of {tpu.chips} chips of {tpu.name}', chip=chip, chips=count,
+               devices=count * chip.devices, hosts=1, cores=count * chip.units)

@@ -81,7 +81,7 @@ def ways(rows: Sequence[groups.Row], tpu: chips.Slice, start: Start) -> list[Way
     start: of a run.
   """
   found = []
-  alone = [row.on(chips.one_chip(tpu.chip)) for row in rows]
+  alone = [row.on(chips.part_of(tpu, 1)) for row in rows]
   small = chips.of_one_host(tpu.chip)
   for other in [*small, *[tpu] * (tpu not in small)]:
     there = rows if other == tpu else [row.on(other) for row in rows]

@@ -170,3 +170,9 @@ def test_the_documents_table_is_what_the_plan_says():
   assert len(said) == 5
   by_name = {(way.tpu.name, ways.NAMES[way.how]): ways.hours_text(way.core_hours) for way in found}
   assert said.items() <= by_name.items()
+
+
+def test_a_part_of_a_slice_is_one_host_with_as_many_devices_as_its_chips_have():
+  part = chips.part_of(chips.parse('v3-8'), 2)
+  assert (part.chips, part.devices, part.hosts, part.cores) == (2, 4, 1, 4)
+  assert chips.part_of(chips.parse('v5litepod-8'), 8).devices == 8
