@@ -56,6 +56,11 @@ def _calls(service):
   return [call for call in service.read()['calls'] if call[0] in ('create', 'delete')]
 
 
+def _calls(service):
+  """Returns what the service was asked to change."""
+  return [call for call in service.read()['calls'] if call[0] in ('create', 'delete')]
+
+
 def test_slices_are_asked_for_and_not_runs(service, tmp_path, capsys):
   service.begin({'0': [['ACTIVE', 'SUSPENDED'], ['ACTIVE', 'exit 0 all done']],
                  '1': [['WAITING_FOR_RESOURCES', 'ACTIVE', 'exit 0 all done']]})
