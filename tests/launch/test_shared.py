@@ -11,7 +11,6 @@ from launch import gcloud
 from launch import jobs as jobs_lib
 from launch import shared
 from launch import skypilot
-from launch import sweep
 from nfnets_am.core import errors
 from tests import commands
 from tests.launch import test_gcloud
@@ -108,7 +107,7 @@ def test_skypilot_shares_nothing_and_gcloud_without_the_flag_is_as_it_was(tmp_pa
   with pytest.raises(errors.ConfigError, match='--on=skypilot'):
     skypilot.launch(list, _options(tpu='v4-8'))
   monkeypatch.setattr(gcloud, 'launch', lambda get_jobs, options: 'each')
-  assert sweep.PLACES['gcloud'](list, _options(devices_per_run=0)) == 'each'
+  assert shared.launch(list, _options(devices_per_run=0)) == 'each'
 
 
 def test_the_dry_run_shows_the_launcher_of_a_slice(tmp_path, capsys):
