@@ -3,6 +3,11 @@
 Sources: docs.cloud.google.com/tpu/docs, the page of each version (peak, memory, links, hosts) and
 "Runtimes"; the links of v2 and v3 from Jouppi et al. 2020, "A Domain-Specific Supercomputer for
 Training Deep Neural Networks". This API does not serve newer chips; see docs/launching.md.
+
+The floor of an update is assumed, not measured: nothing of this project has run on a TPU. An
+update that does nothing but one all-reduce takes 0.6 ms on v3-32 (jax issue 18224, by a
+maintainer); a real one is a program of some hundreds of operations, at a few microseconds each.
+launch.plan takes a measured one (--floor_ms).
 """
 
 import dataclasses
@@ -29,6 +34,7 @@ class Chip:
     host_cpus: virtual CPUs of a host in a slice of several hosts.
     runtime: software version of its machines.
     topology: of one host, as libtpu names it.
+    floor_ms: that an update takes however little it computes; assumed, see above.
     sizes: units of the types there are; empty where any multiple of 8 is one.
   """
 
@@ -44,6 +50,7 @@ class Chip:
   host_cpus: int
   runtime: str
   topology: str
+  floor_ms: float
   sizes: tuple[int, ...] = ()
 
   @property
@@ -58,15 +65,17 @@ class Chip:
 
 
 CHIPS = registry.Registry('TPU generation', {
-    'v2': Chip('v2', 2, 2, 45, 16, 700, 248, 4, 4, 96, 'tpu-ubuntu2204-base', 'v2:2x2x1',
+    'v2': Chip('v2', 2, 2, 45, 16, 700, 248, 4, 4, 96, 'tpu-ubuntu2204-base', 'v2:2x2x1', 2.0,
                (8, 32, 128, 256, 512)),
-    'v3': Chip('v3', 2, 2, 123, 32, 900, 328, 4, 4, 96, 'tpu-ubuntu2204-base', 'v3:2x2x1',
+    'v3': Chip('v3', 2, 2, 123, 32, 900, 328, 4, 4, 96, 'tpu-ubuntu2204-base', 'v3:2x2x1', 2.0,
                (8, 32, 64, 128, 256, 512, 1024, 2048)),
-    'v4': Chip('v4', 2, 1, 275, 32, 1228, 300, 4, 4, 240, 'tpu-ubuntu2204-base', 'v4:2x2x1'),
+    'v4': Chip('v4', 2, 1, 275, 32, 1228, 300, 4, 4, 240, 'tpu-ubuntu2204-base', 'v4:2x2x1',
+               1.5),
     'v5litepod': Chip('v5litepod', 1, 1, 197, 16, 819, 200, 4, 8, 112, 'v2-alpha-tpuv5-lite',
-                      'v5e:2x2x1', (1, 4, 8, 16, 32, 64, 128, 256)),
-    'v5p': Chip('v5p', 2, 1, 459, 95, 2765, 600, 4, 4, 208, 'v2-alpha-tpuv5', 'v5p:2x2x1'),
-    'v6e': Chip('v6e', 1, 1, 918, 32, 1640, 448, 4, 8, 180, 'v2-alpha-tpuv6e', 'v6e:2x2x1',
+                      'v5e:2x2x1', 1.5, (1, 4, 8, 16, 32, 64, 128, 256)),
+    'v5p': Chip('v5p', 2, 1, 459, 95, 2765, 600, 4, 4, 208, 'v2-alpha-tpuv5', 'v5p:2x2x1',
+                1.5),
+    'v6e': Chip('v6e', 1, 1, 918, 32, 1640, 448, 4, 8, 180, 'v2-alpha-tpuv6e', 'v6e:2x2x1', 1.5,
                 (1, 4, 8, 16, 32, 64, 128, 256)),
 })
 
@@ -76,7 +85,7 @@ class Slice:
   """A number of chips of one generation.
 
   Attributes:
-    name: the accelerator type, 'v3-32'.
+    name: the accelerator type, 'v6e-32'.
     chip: its generation.
     chips, devices, hosts: how many; a device is what JAX calls one.
     cores: that the price is for: TensorCores, of which v5litepod and v6e have one in a chip.
@@ -89,15 +98,20 @@ class Slice:
   hosts: int
   cores: int
 
+  @property
+  def host_cpus(self) -> float:
+    """Virtual CPUs of a host; one with fewer chips than others has its share of them."""
+    return self.chip.host_cpus * min(1.0, self.chips / self.chip.host_chips)
+
 
 def parse(accelerator_type: str) -> Slice:
-  """Reads an accelerator type such as 'v3-32' or 'v5litepod-16'.
+  """Reads an accelerator type such as 'v6e-32' or 'v5litepod-16'.
 
   Raises:
     ConfigError: no such generation or size.
   """
   if not accelerator_type:
-    raise errors.ConfigError("no TPU is named; --tpu takes an accelerator type, such as 'v3-32'")
+    raise errors.ConfigError("no TPU is named; --tpu takes an accelerator type, such as 'v6e-32'")
   prefix, _, number = accelerator_type.partition('-')
   chip = CHIPS[{'v5e': 'v5litepod'}.get(prefix, prefix)]
   units = int(number) if number.isdigit() else 0
@@ -109,3 +123,17 @@ def parse(accelerator_type: str) -> Slice:
   hosts = 1 if chips <= chip.one_host else math.ceil(chips / chip.host_chips)
   return Slice(name=f'{chip.prefix}-{units}', chip=chip, chips=chips,
                devices=chips * chip.devices, hosts=hosts, cores=units)
+
+
+def of_one_host(chip: Chip) -> list[Slice]:
+  """Returns the slices of a generation that one host has, the smallest first."""
+  sizes = chip.sizes or (8,)
+  found = (parse(f'{chip.prefix}-{size}') for size in sizes)
+  return [tpu for tpu in found if tpu.hosts == 1]
+
+
+def part_of(tpu: Slice, count: int) -> Slice:
+  """Returns what a run has that has so many chips of one host of a slice to itself."""
+  chip = tpu.chip
+  return Slice(name=f'{count} of {tpu.chips} chips of {tpu.name}', chip=chip, chips=count,
+               devices=count * chip.devices, hosts=1, cores=count * chip.units)

@@ -2,7 +2,8 @@
 
 Counted: operations of the program over the published peak, times the share of the peak that
 DeepMind's published step times reach. Compiled: XLA's own bound (nfnets_am/aot.py), times what
-those steps took beyond it. Both are estimates of the step alone.
+those steps took beyond it. Both are estimates of the step alone, and no step takes less than a
+floor (chips.py).
 """
 
 import dataclasses
@@ -43,7 +44,8 @@ class Estimate:
 
   Attributes:
     how: 'counted' or 'compiled'.
-    ms: expected time, calibrated.
+    busy_ms: expected time of the work, calibrated.
+    floor_ms: that an update takes however little work it is.
     tflop: 10^12 operations.
     least_gib, most_gib: memory; one number when compiled. Counted, `most` keeps all that the
       backward pass reads, `least` only the inputs of the blocks: XLA is somewhere between.
@@ -51,11 +53,17 @@ class Estimate:
   """
 
   how: str
-  ms: float
+  busy_ms: float
+  floor_ms: float
   tflop: float
   least_gib: float
   most_gib: float
   note: str = ''
+
+  @property
+  def ms(self) -> float:
+    """Expected time of an update."""
+    return max(self.busy_ms, self.floor_ms)
 
   def fits(self, chip: chips.Chip) -> str:
     """Returns 'yes', 'tight' (only if the compiler recomputes, so compile it) or 'no'."""
@@ -82,28 +90,35 @@ def mean(shares: dict[str, float]) -> float:
   return sum(shares.values()) / len(shares)
 
 
-def counted(step: aot.Step, chip: chips.Chip) -> Estimate:
+def counted(step: aot.Step, chip: chips.Chip, floor_ms: float | None = None) -> Estimate:
   """Estimates a step without compiling it.
+
+  Args:
+    step: of one device.
+    chip: of which that is one.
+    floor_ms: that an update takes at least; None is the chip's.
 
   Raises:
     ConfigError: no such model or argument.
   """
-  macs, state_bytes, kept, kept_least = _counts(json.dumps(dataclasses.asdict(step)))
+  macs, state_bytes, kept, kept_least = _counts_of(step)
   passes = 1 + _BACKWARD + _REMAT * bool(step.sections.get('model.remat'))
   passes *= 1 + step.sections.get('ascent.fraction', 0)
   tflop = 2 * passes * macs * step.per_device / 1e12
   rows = step.per_device / step.sections.get('accumulate', 1)
   width = 2 if step.sections.get('dtype') == 'float32' else 1
   # However small the batch, the update itself reads and writes the state.
-  floor_ms = 2e-6 * state_bytes / (chip.memory_gbs / chip.devices)
-  ms = max(floor_ms, 1e3 * tflop / (chip.device_tflops * mean(share_of_peak())))
+  state_ms = 2e-6 * state_bytes / (chip.memory_gbs / chip.devices)
   return Estimate(
-      how='counted', ms=ms, tflop=tflop,
+      how='counted', tflop=tflop,
+      busy_ms=max(state_ms, 1e3 * tflop / (chip.device_tflops * mean(share_of_peak()))),
+      floor_ms=chip.floor_ms if floor_ms is None else floor_ms,
       least_gib=(state_bytes + kept_least * rows * width) / 2**30,
       most_gib=(state_bytes + kept * rows * width) / 2**30)
 
 
-def compiled(step: aot.Step, chip: chips.Chip, cache: str) -> Estimate:
+def compiled(step: aot.Step, chip: chips.Chip, cache: str, floor_ms: float | None = None
+             ) -> Estimate:
   """Estimates a step by compiling it; one that has no room keeps its counted time.
 
   One that cannot be compiled here is counted: the rest of a sweep is not lost for it.
@@ -117,11 +132,13 @@ def compiled(step: aot.Step, chip: chips.Chip, cache: str) -> Estimate:
     if not aot.is_available():
       raise
     if aot.NO_ROOM not in str(e):
-      return dataclasses.replace(counted(step, chip), note=f'counted; {e}')
+      return dataclasses.replace(counted(step, chip, floor_ms), note=f'counted; {e}')
     room = chip.device_gib
     return dataclasses.replace(
-        counted(step, chip), how='compiled', least_gib=room, most_gib=room, note=str(e)[:120])
-  return Estimate(how='compiled', ms=cost.ms / mean(share_of_bound()), tflop=cost.tflop,
+        counted(step, chip, floor_ms), how='compiled', least_gib=room, most_gib=room,
+        note=str(e)[:120])
+  return Estimate(how='compiled', busy_ms=cost.ms / mean(share_of_bound()),
+                  floor_ms=chip.floor_ms if floor_ms is None else floor_ms, tflop=cost.tflop,
                   least_gib=cost.peak_gib, most_gib=cost.peak_gib)
 
 
@@ -141,6 +158,16 @@ def input_ms(data: Any, unique: int, views: int) -> float:
   augmented = any(isinstance(op, ops.RandAugment) for op in way.ops.values())
   return (decoded * _DECODE_MS + made * _RESIZE_MS
           + views * _RANDAUGMENT_MS * (augmented and data.apply == 'host'))
+
+
+def _counts_of(step: aot.Step) -> tuple[int, int, int, int]:
+  """Returns what `_counts` does, traced once: what a row costs is the same on all slices."""
+  whole = dataclasses.replace(step, topology='')
+  one = dataclasses.replace(whole, per_device=step.sections.get('accumulate', 1))
+  try:
+    return _counts(json.dumps(dataclasses.asdict(one)))
+  except errors.ConfigError:  # A part of a device's rows, say, of which there is but one now.
+    return _counts(json.dumps(dataclasses.asdict(whole)))
 
 
 @functools.cache

@@ -151,11 +151,16 @@ class QueuedResources:
     return ['gcloud', 'compute', 'tpus', 'queued-resources', 'delete', name, '--force', '--async',
             *self._where()]
 
+  def command(self, job: jobs_lib.Job) -> list[str]:
+    """Returns what each host of a slice runs, without the interpreter."""
+    return hosts.command_of(job)
+
   def describe(self, job: jobs_lib.Job) -> str:
     """Returns what would be done, for --dry_run: a command and the script that it takes."""
     name = self.name(job, 1)
     script = hosts.startup_script(
-        job, job.folder.parent / 'source-DIGEST.tar.gz', self.delete_command(name))
+        job, job.folder.parent / 'source-DIGEST.tar.gz', self.delete_command(name),
+        self.command(job))
     return f'{shlex.join(self.create_command(name, "startup.sh"))}\n# startup.sh:\n{script}'
 
   def look(self, name: str) -> tuple[str, str]:
@@ -199,7 +204,7 @@ class QueuedResources:
 
   def _script(self, job: jobs_lib.Job, name: str) -> str:
     source = hosts.pack(job.folder.parent)
-    return hosts.startup_script(job, source, self.delete_command(name))
+    return hosts.startup_script(job, source, self.delete_command(name), self.command(job))
 
   def _list_command(self) -> list[str]:
     return ['gcloud', 'compute', 'tpus', 'queued-resources', 'list', *self._where()]

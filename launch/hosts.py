@@ -3,6 +3,7 @@
 The scripts quote every word that comes from outside; tests run them through bash.
 """
 
+from collections.abc import Sequence
 import gzip
 import hashlib
 import io
@@ -118,22 +119,26 @@ def flags_of(job: jobs_lib.Job, root: pathlib.Path = ROOT) -> list[str]:
   """
   flags = []
   for flag in job.flags:
-    if flag.startswith('--config='):
-      path, colon, cell = flag.removeprefix('--config=').partition(':')
+    name, _, value = flag.partition('=')
+    if name in ('--config', '--experiment'):
+      path, colon, cell = value.partition(':')
       resolved = pathlib.Path(path).resolve()
       if not resolved.is_relative_to(root):
         raise errors.UserError(
             f'the experiment {path} is not under {root}, whose files are sent to the hosts')
-      flag = f'--config={resolved.relative_to(root)}{colon}{cell}'
+      flag = f'{name}={resolved.relative_to(root)}{colon}{cell}'
     flags.append(flag)
   return flags
 
 
-def attempts(job: jobs_lib.Job) -> str:
-  """Returns shell that runs a run's command until it has ended, and sets `code`."""
-  # Without its first word: the script finds or makes an interpreter.
-  command = [*job.program[1:], *flags_of(job), f'--workdir={os.fspath(job.folder)}',
-             '--coordinator=auto']
+def command_of(job: jobs_lib.Job) -> list[str]:
+  """Returns a run's command without its first word: the script finds or makes an interpreter."""
+  return [*job.program[1:], *flags_of(job), f'--workdir={os.fspath(job.folder)}',
+          '--coordinator=auto']
+
+
+def attempts(command: Sequence[str]) -> str:
+  """Returns shell that runs a command (of `command_of`) until it has ended, and sets `code`."""
   return _ATTEMPTS.format(command=shlex.join(command)).strip()
 
 
@@ -142,14 +147,16 @@ def setup() -> str:
   return _SETUP.format(python=_PYTHON).strip()
 
 
-def startup_script(job: jobs_lib.Job, source: epath.Path, delete: list[str]) -> str:
+def startup_script(job: jobs_lib.Job, source: epath.Path, delete: list[str],
+                   command: Sequence[str] = ()) -> str:
   """Returns the start-up script of a host.
 
   Args:
-    job: the run.
+    job: the run, or whatever has the folder in which the script notes how it ended.
     source: what `pack` returned.
     delete: command by which the slice ends itself when the run has ended.
+    command: what the host runs, by default the run's own.
   """
   return _STARTUP.format(
       folder=shlex.quote(os.fspath(job.folder)), source=shlex.quote(os.fspath(source)),
-      setup=setup(), attempts=attempts(job), delete=shlex.join(delete))
+      setup=setup(), attempts=attempts(command or command_of(job)), delete=shlex.join(delete))

@@ -90,6 +90,8 @@ class Options:
     spot: whether the TPU may be taken away, at a lower price.
     service_account: of the virtual machines; '' is the project's default.
     network, subnetwork: of the virtual machines; '' is 'default'.
+    devices_per_run: GPUs or TPU chips that each of several runs has to itself; 0 is all there are.
+    sweep: flags of launch.sweep that say which sweep it is, but for the workdir.
   """
 
   jobs: int = 1
@@ -106,6 +108,8 @@ class Options:
   service_account: str = ''
   network: str = ''
   subnetwork: str = ''
+  devices_per_run: int = 0
+  sweep: tuple[str, ...] = ()
 
 
 class End(enum.Enum):

@@ -12,11 +12,13 @@ import sys
 import time
 
 from launch import deaths
+from launch import devices as devices_lib
 from launch import dry_run
 from launch import jobs as jobs_lib
 from launch import scheduler
 from launch import states
 from nfnets_am.core import cli
+from nfnets_am.core import errors
 from nfnets_am.storage import leases
 
 # When one process of a run is gone, the others notice within this time by themselves
@@ -30,13 +32,25 @@ _LEASH = (
 
 
 def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Options) -> int:
-  """Runs a sweep on this machine; see scheduler.Scheduler.run."""
-  here = Local(options.processes, options.devices)
+  """Runs a sweep on this machine; see scheduler.Scheduler.run.
+
+  Raises:
+    ConfigError: a run cannot have so many devices of this machine.
+  """
+  slots = ()
+  if options.devices_per_run:
+    if options.processes > 1 or options.devices:
+      raise errors.ConfigError(
+          '--devices_per_run with --processes or --devices, which are of all devices; allowed: one '
+          'of them')
+    slots = tuple(devices_lib.slots(options.devices_per_run))
+  here = Local(options.processes, options.devices, slots)
   if options.dry_run:
     dry_run.show(get_jobs(), lambda job: '\n'.join(map(shlex.join, here.commands(job, 'PORT'))))
     return 0
-  return scheduler.Scheduler(here, at_once=options.jobs, restarts=options.restarts,
-                             give_up=options.give_up).run(get_jobs)
+  return scheduler.Scheduler(
+      here, at_once=len(slots) or options.jobs, restarts=options.restarts,
+      give_up=options.give_up).run(get_jobs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +60,16 @@ class Local:
   Attributes:
     processes: of each run; they work on it together, as the hosts of a slice do.
     devices: CPU devices of each process; 0 leaves the environment as it is.
+    slots: environments of the runs that have devices of their own; as many run at a time.
     on_stop: see scheduler.Backend.
   """
 
   processes: int = 1
   devices: int = 0
+  slots: tuple[dict[str, str], ...] = ()
   on_stop: str = 'stopping: the runs save their last update'
+  # Who has which slot, or had it last.
+  _taken: dict[int, 'LocalRun'] = dataclasses.field(default_factory=dict, compare=False)
 
   def start(self, job: jobs_lib.Job) -> 'LocalRun':
     """Starts the processes of a run; their output goes to log.txt in its folder."""
@@ -65,6 +83,10 @@ class Local:
           'JAX_PLATFORMS': 'cpu', 'NPROC': '16',
           'XLA_FLAGS': f'{os.environ.get("XLA_FLAGS", "")} '
                        f'--xla_force_host_platform_device_count={self.devices}'}
+    slot = next((i for i in range(len(self.slots))
+                 if i not in self._taken or self._taken[i].stopped()), None)
+    if self.slots:
+      environment |= self.slots[slot]
     folder = job.folder if leases.is_local(job.folder) else _log_folder(job)
     os.makedirs(folder, exist_ok=True)
     logs = [os.path.join(folder, f'log{i or ""}.txt') for i in range(self.processes)]
@@ -76,7 +98,10 @@ class Local:
             env=environment,
             # A session of its own: Ctrl-C in the terminal reaches the launcher alone.
             start_new_session=True))
-    return LocalRun(job, processes, logs)
+    run = LocalRun(job, processes, logs)
+    if self.slots:
+      self._taken[slot] = run
+    return run
 
   def busy(self, job: jobs_lib.Job) -> bool:
     """Whether a training process holds the folder, such as one that outlives its launcher."""

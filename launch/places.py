@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from launch import chips
-from launch import gcloud
 from launch import jobs as jobs_lib
 from launch import local
 from launch import preflight
+from launch import shared
 from launch import skypilot
 from nfnets_am.core import errors
 from nfnets_am.core import registry
@@ -14,7 +14,7 @@ from nfnets_am.storage import leases
 
 # (function that returns the jobs by now, options) -> exit status.
 PLACES = registry.Registry('place to run on', {
-    'gcloud': gcloud.launch,
+    'gcloud': shared.launch,
     'local': local.launch,
     'skypilot': skypilot.launch,
 })
@@ -43,6 +43,8 @@ def run(on: str, options: jobs_lib.Options, *, experiment: str, workdir: str, sc
   here, in_bucket = on == 'local', not leases.is_local(workdir)
   tpu = None if here else chips.parse(options.tpu)
   # How many devices this machine has, only a run may ask: whoever asks takes them.
+  if options.devices_per_run and tpu:
+    tpu = chips.part_of(tpu, options.devices_per_run)
   size = {'devices': tpu.devices if tpu else options.processes * max(1, options.devices),
           'hosts': tpu.hosts if tpu else options.processes}
 

@@ -18,7 +18,7 @@ def advice(estimate: costs.Estimate, tpu: chips.Slice, rows: Sequence[Any]) -> s
   Args:
     estimate: of theirs.
     tpu: to run on.
-    rows: of the whole plan, see plan.Row.
+    rows: of the whole plan, see groups.Row.
   """
   room = tpu.chip.device_gib * costs.USABLE
   fits = estimate.fits(tpu.chip)

@@ -54,6 +54,9 @@ def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Opt
     ConfigError: no such TPU, or a sweep with stages.
   """
   chips.parse(options.tpu)
+  if options.devices_per_run:
+    raise errors.ConfigError(
+        '--devices_per_run with --on=skypilot; allowed with --on=local and --on=gcloud')
   jobs = list(get_jobs())
   if any(job.until or job.dropped for job in jobs):
     raise errors.ConfigError(
@@ -101,7 +104,7 @@ def task(job: jobs_lib.Job, options: jobs_lib.Options) -> dict[str, Any]:
       },
       'num_nodes': 1,
       'setup': _SETUP.format(setup=hosts.setup()),
-      'run': _RUN.format(attempts=hosts.attempts(job)),
+      'run': _RUN.format(attempts=hosts.attempts(hosts.command_of(job))),
   }
 
 

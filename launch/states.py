@@ -1,5 +1,6 @@
 """How the runs of a sweep stand, read from their folders alone."""
 
+from collections.abc import Mapping
 import dataclasses
 import fcntl
 import json
@@ -14,13 +15,17 @@ from nfnets_am.storage import leases
 from nfnets_am.storage import run_folder
 from nfnets_am.sweeps import outcomes
 
-# The statuses that do not stay by themselves.
+# The statuses, those that are looked for first before the others.
+STATUSES = ('failed', 'running', 'diverged', 'queued', 'finished', outcomes.NOT_SELECTED)
+# Those that do not stay by themselves.
 TO_COME = ('queued', 'running')
 # A heartbeat that is this old by this machine's clock is somebody's who is gone; generous, since
 # the clock that wrote it may be another one.
 _OLD_S = 2 * leases.STALE_S + 60
 # A line of metrics is a few hundred bytes; the last one is in the last part of the file.
 _TAIL = 4096
+# What may hold the output of a run, in its folder: on this machine, and of a slice that has ended.
+_LOGS = ('log.txt', 'exit.txt')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +41,7 @@ class State:
     reason: why it failed, diverged or stopped.
     interruptions: how often it was killed or preempted, as far as launchers saw it.
     seconds_left: at the speed of its present start; None if that is not known.
+    folder: of the run.
   """
 
   name: str
@@ -45,31 +51,47 @@ class State:
   reason: str = ''
   interruptions: int = 0
   seconds_left: float | None = None
+  folder: str = ''
+
+  @property
+  def log(self) -> str:
+    """Where its output is, a whole path; its folder if it is not in there."""
+    if not leases.is_local(self.folder):
+      return os.path.join(self.folder, 'exit.txt')
+    folder = os.path.abspath(self.folder)
+    found = (os.path.join(folder, name) for name in _LOGS)
+    return next((path for path in found if os.path.exists(path)), folder)
 
 
 def state_of(job: jobs_lib.Job) -> State:
-  """Reads how a run stands."""
+  """Reads how a run stands, each of its files once."""
   status, record = job.status(), job.record()
-  update, wrote = progress(job.folder)
-  update = max(update, status.get('update', 0))
-  updates = status.get('updates', 0)
-  reason = status.get('reason', '')
-  kind = status['status']
+  kind, reason = status['status'], str(status.get('reason', ''))
+  update, updates = _count(status, 'update'), _count(status, 'updates')
   left = None
+  # What has ended has its last update in its status.
   if kind not in run_folder.DONE:
+    line, wrote = progress(job.folder)
+    update = max(update, line)
     if at_work(job):
       kind, reason, left = 'running', '', _seconds_left(job, update, updates, wrote)
     elif job.dropped or (not job.flags and record['dropped']):
       # Without an experiment it is as the launcher has last noted it.
       kind, reason = outcomes.NOT_SELECTED, job.dropped or record['dropped']
     elif record['error']:
-      kind, reason = 'failed', record['error']
+      kind, reason = 'failed', str(record['error'])
     elif kind != 'failed':
       reason = f'{kind} before' if kind in ('running', 'stopped') else ''
       if job.until and job.done:
         reason = f'waits at {job.until} for the other copies'
       kind = 'queued'
-  return State(job.name, kind, update, updates, reason, record['interruptions'], left)
+  return State(job.name, kind, update, updates, reason, record['interruptions'], left,
+               os.fspath(job.folder))
+
+
+def _count(status: Mapping[str, Any], key: str) -> int:
+  found = status.get(key, 0)
+  return found if isinstance(found, int) else 0
 
 
 def at_work(job: jobs_lib.Job) -> bool:
@@ -99,15 +121,16 @@ def locked(folder: str | os.PathLike) -> bool:
 
 def progress(folder: str | os.PathLike) -> tuple[int, float]:
   """Returns the update of the last whole line of metrics, and when it was written; 0, 0 without."""
-  path = epath.Path(folder) / 'metrics.jsonl'
+  path = os.path.join(folder, 'metrics.jsonl')
   try:
-    wrote = path.stat().mtime or 0.0
     if leases.is_local(folder):
       with open(path, 'rb') as f:
-        f.seek(max(0, os.path.getsize(path) - _TAIL))
-        tail = f.read()
+        found = os.fstat(f.fileno())
+        f.seek(max(0, found.st_size - _TAIL))
+        tail, wrote = f.read(), found.st_mtime
     else:
-      tail = path.read_bytes()
+      # A bucket gives the whole object.
+      wrote, tail = epath.Path(path).stat().mtime or 0.0, epath.Path(path).read_bytes()
   except FileNotFoundError:
     return 0, 0.0
   for line in reversed(tail.split(b'\n')[:-1]):

@@ -1,21 +1,25 @@
-"""Shows how the runs of a sweep stand.
+"""Shows how the runs of a sweep stand: a summary, then what is running and what failed.
 
     python -m launch.status --workdir=runs/quickstart
+    python -m launch.status --workdir=runs/quickstart --failed
     python -m launch.status --workdir=gs://BUCKET/DIR --experiment=FILE --watch
 
-Without --experiment it lists the folders that there are; with it also the runs that have none yet.
---watch refreshes until every run has ended, or Ctrl-C.
+--failed, --running and --all list every such run. Without --experiment the folders that there are
+count; with it also the runs that have none yet. --watch refreshes until every run has ended, or
+Ctrl-C.
 """
 
 import time
 
 from absl import flags
 from etils import epath
+from rich import console
 from rich import live
+from rich import table
 
 from launch import jobs as jobs_lib
 from launch import states
-from launch import view
+from launch import summary
 from nfnets_am.core import cli
 from nfnets_am.core import errors
 from nfnets_am.core import terminal
@@ -24,6 +28,11 @@ _WORKDIR = flags.DEFINE_string('workdir', None, "The sweep's folder or gs:// add
 _EXPERIMENT = flags.DEFINE_string('experiment', '', 'Also list the runs of this file to come.')
 _SCALE = flags.DEFINE_string('scale', '', "A scale that the file knows, such as 'smoke'.")
 _SET = flags.DEFINE_multi_string('set', [], 'KEY=VALUE, as launch.sweep was given them.')
+_LISTS = {
+    'failed': flags.DEFINE_bool('failed', False, 'List every run that failed, with its log.'),
+    'running': flags.DEFINE_bool('running', False, 'List every run that is running.'),
+    'all': flags.DEFINE_bool('all', False, 'List every run.'),
+}
 _WATCH = flags.DEFINE_bool('watch', False, 'Refresh until every run has ended.')
 _EVERY = flags.DEFINE_float('every', 5.0, 'With --watch: seconds.', lower_bound=0.5)
 
@@ -33,25 +42,49 @@ def read() -> list[states.State]:
   if _EXPERIMENT.value:
     jobs = jobs_lib.jobs_of(_EXPERIMENT.value, _WORKDIR.value, _SCALE.value, _SET.value)
   else:
-    workdir = epath.Path(_WORKDIR.value)
-    if not workdir.is_dir():
-      raise errors.UserError(f'there is no folder {workdir}')
-    jobs = [jobs_lib.Job(folder.name, folder, ()) for folder in sorted(workdir.iterdir())
-            if any((folder / name).exists() for name in ('status.json', 'launch.json'))]
+    jobs = folders_of(_WORKDIR.value)
   return [states.state_of(job) for job in jobs]
 
 
+def folders_of(workdir: str) -> list[jobs_lib.Job]:
+  """Returns the runs whose folders are in a workdir.
+
+  Raises:
+    UserError: there is no such folder.
+  """
+  path = epath.Path(workdir)
+  if not path.is_dir():
+    raise errors.UserError(f'there is no folder {workdir}')
+  return [jobs_lib.Job(folder.name, folder, ()) for folder in sorted(path.iterdir())
+          if any((folder / name).exists() for name in ('status.json', 'launch.json'))]
+
+
+def shown(found: list[states.State], most: int) -> list[console.RenderableType]:
+  """Returns what the flags ask for, without them at most so many runs of a status."""
+  for kind, flag in _LISTS.items():
+    if flag.value:
+      return summary.every(found, kind, _WORKDIR.value)
+  return summary.overview(found, _WORKDIR.value, most=most)
+
+
 def main() -> None:
+  if sum(flag.value for flag in _LISTS.values()) > 1:
+    raise errors.UserError('say one of --failed, --running and --all')
   out = terminal.Terminal(width=160)
-  title = _WORKDIR.value
   if not _WATCH.value:
-    out.print(view.table_of(read(), title))
+    for part in shown(read(), summary.MOST_RUNS):
+      out.print(part, soft_wrap=True)
     return
   try:
-    with live.Live(console=out, auto_refresh=False) as shown:
+    with live.Live(console=out, auto_refresh=False) as screen:
       while True:
         found = read()
-        shown.update(view.table_of(found, title), refresh=True)
+        # What a screen has room for.
+        parts = shown(found, max(3, out.height // 4))
+        screen.update(console.Group(*(
+            line for part in parts
+            for line in (out.fitted(part) if isinstance(part, table.Table) else [part]))),
+                      refresh=True)
         if found and not any(state.status in states.TO_COME for state in found):
           return
         time.sleep(_EVERY.value)

@@ -1,7 +1,8 @@
 """Runs every cell of an experiment that is not finished; the same command again goes on.
 
     python -m launch.sweep --experiment=experiments/quickstart.py --workdir=runs/quickstart --jobs=2
-    python -m launch.sweep ... --workdir=gs://BUCKET/DIR --on=gcloud --tpu=v3-32 --zone=ZONE
+    python -m launch.sweep ... --workdir=gs://BUCKET/DIR --on=gcloud --tpu=v6e-32 --zone=ZONE
+    python -m launch.sweep ... --on=gcloud --tpu=v5litepod-8 --zone=ZONE --devices_per_run=1
     python -m launch.sweep ... --workdir=gs://BUCKET/DIR --on=skypilot --tpu=v4-32
 
 A run is a folder of the workdir, and the folders are all the state there is. Several launchers may
@@ -33,7 +34,11 @@ _OPTIONS = [
     flags.DEFINE_integer('processes', 1, 'local: processes of each run.', lower_bound=1),
     flags.DEFINE_integer('devices', 0, 'local: CPU devices of each process; 0: as they are.',
                          lower_bound=0),
-    flags.DEFINE_string('tpu', '', "Accelerator type, such as 'v3-32'."),
+    flags.DEFINE_integer(
+        'devices_per_run', 0, 'GPUs or TPU chips of each run: local, as many runs at a time as '
+        'have room; gcloud, the runs share --jobs slices. 0: all there are.',
+        lower_bound=0),
+    flags.DEFINE_string('tpu', '', "Accelerator type, such as 'v6e-32'."),
     flags.DEFINE_string('zone', '', 'Zone of Google Cloud.'),
     flags.DEFINE_string('project', '', "Project of Google Cloud; '' is gcloud's own."),
     flags.DEFINE_string('runtime_version', '', "Of the TPU's machines; '' is the TPU's usual one."),
@@ -45,8 +50,12 @@ _OPTIONS = [
 
 
 def main() -> int:
+  # What a launcher elsewhere is told, to run the same sweep.
+  sweep = [f'--experiment={_EXPERIMENT.value}', *[f'--scale={_SCALE.value}'] * bool(_SCALE.value),
+           *(f'--set={text}' for text in _SET.value)]
   return places.run(
-      _ON.value, jobs_lib.Options(**{flag.name: flag.value for flag in _OPTIONS}),
+      _ON.value, jobs_lib.Options(
+          **{flag.name: flag.value for flag in _OPTIONS}, sweep=tuple(sweep)),
       experiment=_EXPERIMENT.value, workdir=_WORKDIR.value, scale=_SCALE.value,
       overrides=_SET.value)
 

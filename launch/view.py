@@ -6,20 +6,18 @@ import time
 from typing import Protocol
 
 from absl import logging
+from rich import console
 from rich import live
 from rich import progress_bar
 from rich import table
-from rich import text
 
 from launch import jobs as jobs_lib
 from launch import states
+from launch import summary
 from nfnets_am.core import terminal
-from nfnets_am.sweeps import outcomes
 
 _REFRESH_S = {'live': 2.0, 'lines': 30.0}
-_COLOURS = {'finished': 'green', 'running': 'cyan', 'diverged': 'yellow', 'failed': 'red',
-            'queued': 'default', outcomes.NOT_SELECTED: 'dim'}
-# The live view is for a glance; launch.status has all of them.
+# This is for a glance; launch.status has all of them.
 _MOST_ROWS = 20
 
 
@@ -54,9 +52,11 @@ class _Lines:
     if time.monotonic() - self._last < _REFRESH_S['lines'] or not active:
       return
     self._last = time.monotonic()
-    running = [states.state_of(job) for job in active]
-    logging.info('%s; %s', _counts(total, len(active), waiting, failed), '; '.join(
-        f'{s.name} at update {s.update} of {s.updates or "?"}' for s in running))
+    running = [f'{s.name} at update {s.update} of {s.updates or "?"}'
+               for s in map(states.state_of, active[:_MOST_ROWS])]
+    if len(active) > _MOST_ROWS:
+      running.append(f'and {len(active) - _MOST_ROWS} more')
+    logging.info('%s; %s', _counts(total, len(active), waiting, failed), '; '.join(running))
 
   def close(self) -> None:
     pass
@@ -79,14 +79,17 @@ class _Live:
       return
     self._last = time.monotonic()
     rows = table.Table.grid(padding=(0, 1))
+    # A name that is longer than the screen has room for is folded, and no number is cut.
+    rows.add_column(overflow='fold')
+    for _ in range(3):
+      rows.add_column(no_wrap=True)
     for state in map(states.state_of, active[:_MOST_ROWS]):
       rows.add_row(
           state.name, progress_bar.ProgressBar(max(1, state.updates), state.update, width=30),
           f'{state.update}/{state.updates or "?"}', _left(state))
-    block = table.Table.grid()
-    block.add_row(rows)
-    block.add_row(_counts(total, len(active), waiting, failed))
-    self._live.update(block, refresh=True)
+    more = [f'and {len(active) - _MOST_ROWS} more'] * (len(active) > _MOST_ROWS)
+    lines = [*more, _counts(total, len(active), waiting, failed)]
+    self._live.update(console.Group(rows, *lines), refresh=True)
 
   def close(self) -> None:
     self._live.stop()
@@ -101,20 +104,8 @@ def _left(state: states.State) -> str:
   return f'{states.span(state.seconds_left)} left' if state.seconds_left is not None else ''
 
 
-def table_of(found: Sequence[states.State], title: str = '') -> table.Table:
-  """Returns the table of a sweep: a row for each run."""
-  rows = table.Table('run', 'status', 'update', 'interrupted', 'left', 'why', title=title or None)
-  for state in found:
-    rows.add_row(
-        state.name, text.Text(state.status, style=_COLOURS[state.status]),
-        f'{state.update}/{state.updates}' if state.updates else '',
-        str(state.interruptions or ''), states.span(state.seconds_left), state.reason)
-  counts = {kind: sum(s.status == kind for s in found) for kind in _COLOURS}
-  rows.caption = ', '.join(f'{count} {kind}' for kind, count in counts.items() if count)
-  return rows
-
-
 def print_table(jobs: Sequence[jobs_lib.Job]) -> None:
-  """Prints the table at the end of a launch, to stderr."""
+  """Prints how it all stands at the end of a launch, to stderr: a summary, and what failed."""
   out = terminal.Terminal(stderr=True, width=160)
-  out.print(table_of([states.state_of(job) for job in jobs]))
+  for part in summary.overview([states.state_of(job) for job in jobs]):
+    out.print(part, soft_wrap=True)

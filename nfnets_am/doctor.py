@@ -67,7 +67,7 @@ def main() -> None:
           f'like these: {math.ceil(cores / of_host)} hosts of {of_host} cores')
   if _OUT.value:
     contact_sheet.draw(run.dataset, first, pathlib.Path(_OUT.value), images=_IMAGES.value)
-    print(f'picture {_OUT.value}')
+    terminal.say(f'picture {_OUT.value}')
 
 
 if __name__ == '__main__':

@@ -7,6 +7,7 @@ from absl import flags
 
 from nfnets_am.core import cli
 from nfnets_am.core import errors
+from nfnets_am.core import terminal
 from nfnets_am.evaluation import evaluator
 from nfnets_am.models import pretrained
 from nfnets_am.training import saved
@@ -25,7 +26,7 @@ def main() -> None:
   update, train_state = saved.newest(_WORKDIR.value, run)
   weights = evaluator.weights_of(train_state)['ema_' if _WEIGHTS.value == 'ema' else '']
   pretrained.export(weights.params, weights.averages, _OUT.value)
-  print(f'weights {_OUT.value}, {_WEIGHTS.value} of update {update}')
+  terminal.say(f'weights {_OUT.value}, {_WEIGHTS.value} of update {update}')
 
 
 if __name__ == '__main__':

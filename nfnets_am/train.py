@@ -23,6 +23,7 @@ from nfnets_am.core import cli
 from nfnets_am.core import compilation_cache
 from nfnets_am.core import distributed
 from nfnets_am.core import errors
+from nfnets_am.core import terminal
 from nfnets_am.sweeps import config_flag
 from nfnets_am.training import loop
 
@@ -46,7 +47,7 @@ def main() -> int:
   try:
     status = loop.train(_CONFIG.value, _WORKDIR.value, until=_UNTIL.value)
   except errors.LostHostError as e:
-    print(f'error: {e}', file=sys.stderr, flush=True)
+    print(terminal.clean(f'error: {e}'), file=sys.stderr, flush=True)
     # An orderly end would wait for the host that is gone.
     os._exit(cli.EXIT_STOPPED)
   logging.info('%s: %s at update %s of %s%s', _WORKDIR.value, status['status'], status['update'],

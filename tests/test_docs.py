@@ -12,8 +12,8 @@ import sys
 import pytest
 
 from nfnets_am.evaluation import predictions
-from nfnets_am.sweeps import experiment_file
 from nfnets_am.training import loop
+from nfnets_am.training import sections
 from tests import commands
 from tests import tiny_stream
 from tests.data import image_folder
@@ -111,7 +111,7 @@ def test_the_way_of_an_image_is_as_the_house_says(pictures, tmp_path, monkeypatc
   for path, name in listed:
     follow(path, name)
   config = tiny_stream.get_config()
-  experiment_file.sections.override(config, {
+  sections.override(config, {
       'data.data_dir': str(pictures), 'data.set': 'stand_in', 'budget': '1 updates'})
   config.evals = {}
   loop.train(config, tmp_path / 'run')

@@ -33,6 +33,7 @@ def run(main: Callable[[], int | None],
     logging.use_absl_handler()
     logging.set_verbosity(logging.INFO)
     logging.set_stderrthreshold('info')
+    logging.get_absl_handler().setFormatter(terminal.Formatter())
     logging.get_absl_handler().addFilter(_is_news)
     try:
       if len(argv) > 1:

@@ -23,7 +23,6 @@ from nfnets_am.core import quantities
 from nfnets_am.core import registry
 from nfnets_am.sweeps import paper
 from nfnets_am.sweeps import stages as stages_lib
-from nfnets_am.training import sections
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,6 +197,9 @@ def get_runs(path: str | os.PathLike, sweep: Sweep,
     ConfigError: a cell or a key is unknown, a key is one that the cells say, or two cells are the
       same run.
   """
+  # Here, since it is JAX and all models: a second and a half that launch.status has no use for.
+  from nfnets_am.training import sections
+
   module = load(path)
   said = {key for cell in sweep.cells for key in cell}
   for key in overrides or {}:
@@ -227,6 +229,8 @@ def get_runs(path: str | os.PathLike, sweep: Sweep,
 def _config_of(module: types.ModuleType, cell: str, overrides: Mapping[str, Any] | None, path: Any
                ) -> ml_collections.ConfigDict:
   """Returns the complete config of a cell."""
+  from nfnets_am.training import sections
+
   try:
     config = module.get_config(cell)
   except (AttributeError, KeyError, TypeError) as e:

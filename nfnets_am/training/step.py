@@ -254,7 +254,7 @@ def make_experiment(
 def _images_of_rows(derived: derived_lib.Derived, layout: str) -> np.ndarray:
   """Returns which image each of a host's rows shows: int [devices, micro-batches, rows]."""
   rows = derived.views // derived.hosts
-  images = sam.IMAGE_OF_ROW[layout](
+  images, _ = sam.IMAGE_OF_ROW[layout](
       np.arange(rows), derived.copies_per_host, rows // derived.copies_per_host)
   return images.reshape(rows // derived.views_per_device, derived.accumulate, -1)
 

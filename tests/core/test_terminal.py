@@ -1,6 +1,8 @@
 """What is printed is what was said: no markup, and nothing that a terminal obeys."""
 
+import ast
 import io
+import logging as std_logging
 
 import pytest
 from rich import table
@@ -42,3 +44,24 @@ def test_folders_with_markup_in_their_names_are_listed(tmp_path):
   done = commands.run('launch.status', f'--workdir={workdir}')
   assert done.returncode == 0, done.stderr
   assert 'run[bold]' in done.stdout and '[/red]' in done.stdout and '\x1b' not in done.stdout
+
+
+def test_log_lines_are_cleaned_too():
+  record = std_logging.makeLogRecord({
+      'msg': '%s: [/] %s', 'args': ('a\x1b[2Jb', '\x9b31m'), 'levelno': 20, 'created': 0.0})
+  shown = terminal.Formatter().format(record)
+  assert shown.endswith('a\\x1b[2Jb: [/] \\x9b31m')
+
+
+def test_nobody_else_opens_a_console():
+  """Names and reasons are printed through one console, whose strings are no markup."""
+  for folder in ('nfnets_am', 'launch', 'experiments'):
+    for path in (commands.ROOT / folder).rglob('*.py'):
+      if path.name == 'terminal.py':
+        continue
+      for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+          name = ast.unparse(node.func)
+          assert name not in ('console.Console', 'rich.print', 'rich.console.Console'), path
+          if name in ('live.Live', 'progress.track', 'rich_progress.Progress'):
+            assert 'console' in {word.arg for word in node.keywords}, path

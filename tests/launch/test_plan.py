@@ -8,7 +8,9 @@ import pytest
 
 from launch import chips
 from launch import costs
+from launch import groups
 from launch import plan
+from launch import ways
 from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.costs import aot
@@ -106,9 +108,9 @@ def test_a_step_that_cannot_be_compiled_here_is_counted_and_that_is_said(monkeyp
   with monkeypatch.context() as patch:
     patch.setattr(aot, 'is_available', lambda: False)
     with pytest.raises(errors.UserError, match='signal 9'):
-      plan.plan(runs, tpu, compile_=True)
+      groups.plan(runs, tpu, compile_=True)
   monkeypatch.setattr(aot, 'is_available', lambda: True)
-  rows = plan.plan(runs, tpu, compile_=True)
+  rows = groups.plan(runs, tpu, compile_=True)
   assert {row.estimate.how for row in rows} == {'counted'}
   assert plan.advice(rows, tpu) == {
       'counted; compiling was killed by signal 9': ['multiplicity=1', 'multiplicity=2']}
@@ -116,13 +118,13 @@ def test_a_step_that_cannot_be_compiled_here_is_counted_and_that_is_said(monkeyp
 
 def test_runs_that_differ_in_their_seed_are_one_row_and_what_is_refused_is_named():
   tpu = chips.parse('v3-8')
-  (row,) = plan.plan(_runs_of_tiny(cells=[{'multiplicity': 1, 'seed': s} for s in range(3)]), tpu,
+  (row,) = groups.plan(_runs_of_tiny(cells=[{'multiplicity': 1, 'seed': s} for s in range(3)]), tpu,
                      compile_=False)
   assert [cell['seed'] for cell in row.cells] == [0, 1, 2]
-  rows = plan.plan(_runs_of_tiny({'unique': 4}), tpu, compile_=False)
+  rows = groups.plan(_runs_of_tiny({'unique': 4}), tpu, compile_=False)
   assert all('too few for 8 devices' in sentence for sentence in plan.advice(rows, tpu))
   assert sum(plan.advice(rows, tpu).values(), []) == ['multiplicity=1', 'multiplicity=2']
-  assert len(plan.table_of(rows, tpu, 0.0).rows) == 3
+  assert len(plan.table_of(rows, tpu, 0.0, ways.Start()).rows) == 3
 
 
 @pytest.mark.slow
@@ -133,11 +135,11 @@ def test_experiments_can_be_planned(experiment, pictures):
   runs = experiment_file.get_runs(
       path, experiment_file.get_sweep(path, 'smoke'), {'data.data_dir': str(pictures)})
   tpu = chips.parse('v5litepod-1')
-  rows = plan.plan(runs, tpu, compile_=False)
+  rows = groups.plan(runs, tpu, compile_=False)
   assert sum(len(row.cells) for row in rows) == len(runs)
   assert not [row.refusal for row in rows if row.refusal]
   assert all(row.hours() > 0 and row.estimate.fits(tpu.chip) == 'yes' for row in rows)
-  assert len(plan.table_of(rows, tpu, 2.0).rows) == len(rows) + 1
+  assert len(plan.table_of(rows, tpu, 2.0, ways.Start()).rows) == len(rows) + 1
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import pytest
 
 from launch import chips
 from launch import costs
+from launch import groups
 from launch import plan
 from launch import room
 from nfnets_am.config import derived as derived_lib
@@ -23,8 +24,9 @@ def _rows(experiment, tpu, overrides=(), scale='', gib=40.0):
     derived = derived_lib.derive(
         run.config, train_images=known.training_set(run.config.data).train_images,
         devices=tpu.devices, hosts=tpu.hosts)
-    estimate = costs.Estimate('counted', 1.0, 1.0, gib, gib)
-    rows.append(plan.Row((dict(run.cell),), derived, estimate, config=run.config))
+    estimate = costs.Estimate('counted', 1.0, 0.0, 1.0, gib, gib)
+    rows.append(groups.Row(
+        (dict(run.cell),), config=run.config, derived=derived, estimate=estimate))
   return rows
 
 

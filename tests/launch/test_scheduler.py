@@ -74,7 +74,7 @@ def test_the_status_command_shows_what_folders_say(tmp_path):
   _run(jobs[:2])
   jobs[2].folder.mkdir()
   jobs[2].note(starts=1, interruptions=3)
-  done = commands.run('launch.status', f'--workdir={workdir}')
+  done = commands.run('launch.status', f'--workdir={workdir}', '--all')
   assert done.returncode == 0, done.stderr
   rows = {line.split()[1]: line for line in done.stdout.splitlines() if line.startswith('│')}
   assert 'diverged' in rows['diverge-0'] and 'not finite' in rows['diverge-0']

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from launch import chips
+from launch import groups
 from launch import jobs as jobs_lib
-from launch import plan as plan_lib
 from launch import skypilot
 from nfnets_am.core import errors
 from nfnets_am.sweeps import experiment_file
@@ -101,7 +101,7 @@ def test_what_is_measured_has_no_stages(tmp_path):
 def test_a_plan_counts_the_first_part_of_all_and_the_rest_of_those_that_go_on(tmp_path):
   path = _experiment(tmp_path, [{'n': n, 'seed': i} for n in (1, 2) for i in range(4)])
   sweep = experiment_file.get_sweep(path)
-  rows = plan_lib.plan(
+  rows = groups.plan(
       experiment_file.get_runs(path, sweep), chips.parse('v3-8'), compile_=False,
       stage=sweep.stages)
   # 4 copies to update 6 and one of them to update 12.

@@ -5,8 +5,10 @@ import json
 import signal
 import sys
 
+from etils import epath
 import pytest
 
+from launch import jobs as jobs_lib
 from launch import view
 from tests.launch import launcher
 from tests.launch import terminal
@@ -30,12 +32,13 @@ def _set(job, status, update):
 
 
 def test_watching_refreshes_and_ends_with_the_last_run(jobs, tmp_path):
-  shown = terminal.Terminal('launch.status', f'--workdir={tmp_path}', '--watch', '--every=0.5')
+  shown = terminal.Terminal('launch.status', f'--workdir={tmp_path}', '--watch', '--all',
+                            '--every=0.5')
   shown.read_until(r'held-1\s*│ queued\s*│ 3/8')
-  shown.read_until('1 finished, 1 queued')
+  shown.read_until('2 runs: 1 queued, 1 finished')
   _set(jobs[1], 'diverged', 5)
   assert shown.end() == 0
-  assert '1 finished, 1 diverged' in shown.text and '5/8' in shown.text
+  assert '1 diverged, 1 finished' in shown.text and '5/8' in shown.text
 
 
 def test_watching_ends_cleanly_with_ctrl_c(jobs, tmp_path):
@@ -78,6 +81,26 @@ def test_the_live_view_shows_at_most_a_screen_and_not_all_the_time(jobs, tmp_pat
   assert first.count('held-1') == view._MOST_ROWS and '6 done, 30 running, 4 queued' in text
   # Once by itself, and again below what was said and at the end.
   assert text.count('40 runs') == 3 and 'a [bracket] stays' in text
+
+
+def test_names_and_reasons_are_shown_as_they_are(tmp_path, monkeypatch):
+  """Markup would end in an error or make a link; a terminal would obey an escape."""
+  name = '[/]run[link=http://x]\x1b[2J'
+  job = jobs_lib.Job(name, epath.Path(tmp_path) / 'r[][bold]', ())
+  job.folder.mkdir()
+  _set(job, 'stopped', 3)
+  job.note(error='[/red] \x1b]0;title\x07')
+  screen = _Screen()
+  monkeypatch.setenv('TERM', 'xterm')
+  monkeypatch.setattr(sys, 'stderr', screen)
+  shown = view.make_view()
+  shown.say(f'started {name}')
+  shown.show(1, [job], 0, 0)
+  shown.close()
+  view.print_table([job])
+  text = terminal.plain(screen.getvalue())
+  assert text.count('[/]run[link=http://x]\\x1b[2J') >= 3
+  assert '[/red] \\x1b]0;title\\x07' in text and '\x07' not in text
 
 
 def test_elsewhere_it_is_log_lines(jobs, monkeypatch):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from nfnets_am.core import errors
-from nfnets_am.sweeps import experiment_file
 from nfnets_am.training import loop
 from nfnets_am.training import run as run_lib
+from nfnets_am.training import sections
 from nfnets_am.training import starts
 from tests import commands
 from tests import tiny
@@ -21,7 +21,7 @@ _PARAMS = {'a': {'w': np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3)},
 
 def _config(**changes):
   config = tiny.get_config('multiplicity=1')
-  return experiment_file.sections.override(config, {
+  return sections.override(config, {
       'budget': '8 updates', 'checkpoint.every': '8 updates', 'eval_every': '8 updates',
       'log_every': '2 updates', **changes})
 
