@@ -1,5 +1,6 @@
 """Layers whose weights are float32 and which compute in the dtype of their input."""
 
+from collections.abc import Callable
 from collections.abc import Sequence
 import math
 
@@ -12,46 +13,79 @@ from nfnets_am.core import registry
 
 # Keeps the variance of a signal that has passed a ReLU (He et al. 2015).
 HE_NORMAL = hk.initializers.VarianceScaling(2.0, 'fan_in', 'normal')
+HE_FAN_OUT = hk.initializers.VarianceScaling(2.0, 'fan_out', 'normal')
 FAN_IN_NORMAL = hk.initializers.VarianceScaling(1.0, 'fan_in', 'normal')
 FAN_IN = hk.initializers.VarianceScaling(1.0, 'fan_in', 'truncated_normal')
 GLOROT_UNIFORM = hk.initializers.VarianceScaling(1.0, 'fan_avg', 'uniform')
+# Uniform within 1 / sqrt(fan_in): what torch gives weights, and biases, where nothing is said.
+TORCH = hk.initializers.VarianceScaling(1 / 3, 'fan_in', 'uniform')
 
 Padding = str | tuple[tuple[int, int], tuple[int, int]]
+# The fan-in of a layer to the initialiser of its bias.
+BiasInit = Callable[[int], hk.initializers.Initializer]
+
+
+def zero_bias(fan_in: int) -> hk.initializers.Initializer:
+  """Returns what starts a bias at 0."""
+  del fan_in
+  return hk.initializers.Constant(0.0)
+
+
+def torch_bias(fan_in: int) -> hk.initializers.Initializer:
+  """Returns what starts a bias as TORCH starts the weights of its layer."""
+  return hk.initializers.RandomUniform(-fan_in ** -0.5, fan_in ** -0.5)
+
+
+def around(kernel: int | tuple[int, int], dilation: int = 1) -> Padding:
+  """Returns the padding, alike on all sides, that keeps a map's size at stride 1; of odd kernels.
+
+  At other strides it is torch's, and not 'SAME', which puts more of it after the image.
+  """
+  height, width = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+  return (dilation * (height // 2),) * 2, (dilation * (width // 2),) * 2
 
 
 class Conv2D(hk.Module):
   """A convolution of NHWC images with HWIO weights."""
 
-  def __init__(self, channels: int, kernel: int | tuple[int, int], stride: int = 1,
-               with_bias: bool = True, name: str | None = None, *, padding: Padding = 'SAME',
-               w_init: hk.initializers.Initializer = HE_NORMAL):
+  def __init__(self, channels: int, kernel: int | tuple[int, int],
+               stride: int | tuple[int, int] = 1, with_bias: bool = True, name: str | None = None,
+               *, padding: Padding = 'SAME', groups: int = 1, dilation: int = 1,
+               w_init: hk.initializers.Initializer = HE_NORMAL, b_init: BiasInit = zero_bias):
     """Makes the convolution.
 
     Args:
       channels: of the output.
       kernel: side of a square, or (height, width).
-      stride: in both directions.
+      stride: in both directions, or down and across.
       with_bias: whether a bias is added.
       name: of the module.
       padding: 'SAME', 'VALID', or what is put (before, after) each of height and width. 'SAME' puts
         the odd row after the image: at stride 2 that is (0, 1) for a kernel of 3 and an even image.
+      groups: of channels that do not see each other; as many as there are is a depthwise
+        convolution.
+      dilation: distance of neighbouring weights on the image.
       w_init: of the weights.
+      b_init: of the bias.
     """
     super().__init__(name=name)
-    self.kernel = kernel if isinstance(kernel, tuple) else (kernel, kernel)
-    self.channels, self.stride, self.with_bias = channels, stride, with_bias
-    self.padding, self.w_init = padding, w_init
+    self.kernel, self.stride = (
+        size if isinstance(size, tuple) else (size, size) for size in (kernel, stride))
+    self.channels, self.with_bias, self.padding = channels, with_bias, padding
+    self.groups, self.dilation = groups, dilation
+    self.w_init, self.b_init = w_init, b_init
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps [B, H, W, C] to [B, H / stride, W / stride, channels], less without padding."""
-    shape = (*self.kernel, x.shape[-1], self.channels)
+    shape = (*self.kernel, x.shape[-1] // self.groups, self.channels)
     w = hk.get_parameter('w', shape, jnp.float32, self.w_init)
     x = jax.lax.conv_general_dilated(
-        x, w.astype(x.dtype), (self.stride, self.stride), self.padding,
-        dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
+        x, w.astype(x.dtype), self.stride, self.padding, rhs_dilation=(self.dilation,) * 2,
+        dimension_numbers=('NHWC', 'HWIO', 'NHWC'), feature_group_count=self.groups)
     if not self.with_bias:
       return x
-    b = hk.get_parameter('b', (self.channels,), jnp.float32, jnp.zeros)
+    b = hk.get_parameter(
+        'b', (self.channels,), jnp.float32, self.b_init(math.prod(shape[:3])))
     return x + b.astype(x.dtype)
 
 
@@ -110,18 +144,49 @@ class SqueezeExcite(hk.Module):
 
 
 class Linear(hk.Module):
-  """A linear layer with bias."""
+  """A linear layer."""
 
   def __init__(self, size: int, w_init: hk.initializers.Initializer = FAN_IN,
-               name: str | None = None):
+               name: str | None = None, *, with_bias: bool = True, b_init: BiasInit = zero_bias):
     super().__init__(name=name)
-    self.size, self.w_init = size, w_init
+    self.size, self.with_bias, self.w_init, self.b_init = size, with_bias, w_init, b_init
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps [B, D] to [B, size]."""
     w = hk.get_parameter('w', (x.shape[-1], self.size), jnp.float32, self.w_init)
-    b = hk.get_parameter('b', (self.size,), jnp.float32, jnp.zeros)
-    return x @ w.astype(x.dtype) + b.astype(x.dtype)
+    x = x @ w.astype(x.dtype)
+    if not self.with_bias:
+      return x
+    b = hk.get_parameter('b', (self.size,), jnp.float32, self.b_init(w.shape[0]))
+    return x + b.astype(x.dtype)
+
+
+def max_pool(x: jax.Array, window: int, stride: int, pad: int = 0) -> jax.Array:
+  """Returns the greatest pixels of windows; `pad` pixels on each side are in no image.
+
+  Args:
+    x: [B, H, W, C].
+    window: side.
+    stride: in both directions.
+    pad: less than the window.
+
+  Returns:
+    [B, H', W', C], H' = (H + 2 pad - window) // stride + 1.
+  """
+  return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, *_windows(window, stride, pad))
+
+
+def average_pool(x: jax.Array, window: int, stride: int, pad: int = 0) -> jax.Array:
+  """Returns means over what windows hold of the image, summed in float32; as of `max_pool`."""
+  total = lambda x: jax.lax.reduce_window(
+      x, 0.0, jax.lax.add, *_windows(window, stride, pad))
+  counts = total(jnp.ones((1, *x.shape[1:3], 1), jnp.float32)) if pad else window ** 2
+  return (total(x.astype(jnp.float32)) / counts).astype(x.dtype)
+
+
+def _windows(window, stride, pad):
+  return ((1, window, window, 1), (1, stride, stride, 1),
+          ((0, 0), (pad, pad), (pad, pad), (0, 0)))
 
 
 def dropout(x: jax.Array, rate: float, is_training: bool, masks: int = 1) -> jax.Array:
