@@ -1,7 +1,13 @@
-"""What a measure is: numbers of runs that are not training, kept in a folder like a run's."""
+"""What a measure is: numbers of runs that are not training, kept in a folder like a run's.
+
+A measure of one cell takes its run. A measure of other runs has the key `runs`, folders or patterns
+of them: in a config relative to the folder that holds the cell's, on the command line --runs.
+"""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 import dataclasses
+import json
 import os
 from typing import Any
 
@@ -19,8 +25,9 @@ from nfnets_am.training import sections
 
 # ('split' of a line -> its metrics, name of a further file -> JSON values).
 Found = tuple[dict[str, dict[str, float]], dict[str, Any]]
-# (run of the cell, its folder) -> Found. Other runs of the sweep are folders beside that one.
-Measure = Callable[[run_lib.Run, epath.Path], Found]
+# (run of the cell, its folder) -> Found. Other runs of the sweep are folders beside that one. The
+# run is None where runs are measured without a cell.
+Measure = Callable[[run_lib.Run | None, epath.Path], Found]
 
 
 def measure(config: ml_collections.ConfigDict, workdir: str | os.PathLike,
@@ -39,12 +46,7 @@ def measure(config: ml_collections.ConfigDict, workdir: str | os.PathLike,
     ConfigError: the config names no measure, or cannot run.
     UserError: a file cannot be read or written; status.json says 'failed'.
   """
-  found = calls.calls(config.measure) if config.measure else []
-  if len(found) != 1:
-    raise errors.ConfigError(
-        f'measure={config.measure!r}; allowed: one call of {", ".join(entries)}, such as '
-        f"'{next(iter(entries))}()'")
-  ((name, keys),) = found
+  name, keys = _call(config.measure, entries)
   of_run = entries.make(name, **keys)
   folder = run_folder.RunFolder(workdir, writer=jax.process_index() == 0)
   run = run_lib.build(config)
@@ -65,6 +67,53 @@ def measure(config: ml_collections.ConfigDict, workdir: str | os.PathLike,
     raise
   finally:
     folder.close()
+
+
+def of_runs(text: str, runs: Sequence[str], entries: registry.Registry) -> Found:
+  """Measures finished runs without a cell.
+
+  Args:
+    text: an entry that has the key `runs`, 'agreement', or a call of it without that key.
+    runs: folders or patterns of them.
+    entries: MEASURES.
+
+  Raises:
+    ConfigError: no such measure or key, or one that measures a cell.
+    UserError: the runs, or what they have kept, cannot be read.
+  """
+  name, keys = _call(text if '(' in text else f'{text}()', entries)
+  if 'runs' not in entries.keys_of(name):
+    of_many = [other for other in entries if 'runs' in entries.keys_of(other)]
+    raise errors.ConfigError(
+        f'{name} measures a cell, with --config and --workdir; allowed with --runs: '
+        f'{", ".join(of_many)}')
+  if not runs or 'runs' in keys:
+    raise errors.ConfigError(f'{name} takes its runs from --runs=DIR, which may be a pattern and '
+                             'repeated')
+  here = tuple(os.path.abspath(pattern) for pattern in runs)
+  return entries.make(name, **keys, runs=here)(None, epath.Path('.'))
+
+
+def write_json(path: epath.Path, values: Any) -> None:
+  """Writes a JSON file.
+
+  Raises:
+    UserError: it cannot be written.
+  """
+  try:
+    path.write_text(json.dumps(values, indent=1) + '\n')
+  except OSError as e:
+    raise errors.UserError(f'{path} cannot be written: {e.strerror}') from None
+
+
+def _call(text: str, entries: registry.Registry) -> tuple[str, dict[str, Any]]:
+  """Returns the name and the arguments of the one call of an entry that a text is."""
+  found = calls.calls(text) if text else []
+  if len(found) != 1:
+    raise errors.ConfigError(
+        f'measure={text!r}; allowed: one call of {", ".join(entries)}, such as '
+        "'gradient_variance()'")
+  return found[0]
 
 
 def _write(folder: run_folder.RunFolder, derived: Any, lines: dict[str, dict[str, float]],

@@ -12,7 +12,7 @@ from nfnets_am.models import preact_resnet
 from nfnets_am.models import resnet_tiny
 from nfnets_am.models import shallow
 from nfnets_am.models import shufflenet_v2
-from nfnets_am.models import vgg11
+from nfnets_am.models import vgg_linear
 from nfnets_am.models import wide_resnet
 from nfnets_am.models.model import Model
 
@@ -25,7 +25,7 @@ MODELS = registry.Registry('model', {
     'resnet_tiny': resnet_tiny.create,
     'shufflenet_v2': shufflenet_v2.create,
     'two_convs': shallow.two_convs,
-    'vgg11': vgg11.create,
+    'vgg11_linear': vgg_linear.create,
     'wide_resnet': wide_resnet.create,
     'wide_resnet_tiny': wide_resnet.create_tiny,
     **{name: functools.partial(nf_resnet.create, name) for name in nf_resnet.VARIANTS},

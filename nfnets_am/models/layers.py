@@ -17,7 +17,7 @@ HE_FAN_OUT = hk.initializers.VarianceScaling(2.0, 'fan_out', 'normal')
 FAN_IN_NORMAL = hk.initializers.VarianceScaling(1.0, 'fan_in', 'normal')
 FAN_IN = hk.initializers.VarianceScaling(1.0, 'fan_in', 'truncated_normal')
 GLOROT_UNIFORM = hk.initializers.VarianceScaling(1.0, 'fan_avg', 'uniform')
-# Uniform within 1 / sqrt(fan_in): what torch gives weights, and biases, where nothing is said.
+# Uniform within 1 / sqrt(fan_in): torch's start of weights, and of biases, where nothing is said.
 TORCH = hk.initializers.VarianceScaling(1 / 3, 'fan_in', 'uniform')
 
 Padding = str | tuple[tuple[int, int], tuple[int, int]]

@@ -80,6 +80,11 @@ def build(config: ml_collections.ConfigDict, *, begins: bool = True) -> Run:
       hosts=jax.process_count())
   for one in evaluations:
     derived.interval(f'evals.{one.name}.every', one.every)
+    for text in one.keep_at:
+      key = f'evals.{one.name}.keep_at'
+      if derived.interval(key, text) > derived.updates:
+        raise errors.ConfigError(
+            f'{key} has {text!r} in a run of {derived.updates} updates; allowed: up to its end')
   experiment = step_lib.make_experiment(config, derived, dataset.facts, dataset.preparation)
   seeds = seeds_lib.of(config)
   order = config.order.to_dict()

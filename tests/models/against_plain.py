@@ -36,7 +36,10 @@ def check(model, by_hand, images, classes):
 
   gradient, values = jax.jit(jax.grad(found, has_aux=True))(float32(params))
   with jax.enable_x64(True):
-    true_gradient, true_values = jax.jit(jax.grad(expected, has_aux=True))(params)
+    # With the older way to compile fusions, which the tests take, XLA gets gradients of maxima wrong.
+    true_gradient, true_values = jax.jit(
+        jax.grad(expected, has_aux=True),
+        compiler_options={'xla_cpu_use_fusion_emitters': True})(params)
   plain.assert_same(values, true_values, 1e-4)
   # What stands before a norm and no ReLU has no gradient but that of rounding.
   rounding = 1e-6 * max(np.abs(g).max() for g in jax.tree.leaves(true_gradient))

@@ -20,11 +20,11 @@ _CONVS = ((1, True), (2, True), (4, False), (4, True), (8, False), (8, True), (8
 _POOLS = sum(pooled for _, pooled in _CONVS)
 
 
-class VGG11(hk.Module):
+class VGGLinear(hk.Module):
   """Convolutions with norms and pools, linear."""
 
   def __init__(self, num_classes: int, width: int, norm: norms.Maker):
-    super().__init__(name='vgg11')
+    super().__init__(name='vgg11_linear')
     self.num_classes, self.width, self.norm = num_classes, width, norm
 
   def __call__(self, x: jax.Array, mode: model.Mode) -> model.Outputs:
@@ -35,8 +35,8 @@ class VGG11(hk.Module):
     """
     if min(x.shape[1:3]) < 2 ** _POOLS:
       raise errors.ConfigError(
-          f'vgg11 halves images {_POOLS} times, and these have {x.shape[1]}x{x.shape[2]} pixels; '
-          f'allowed: {2 ** _POOLS} or more')
+          f'vgg11_linear halves images {_POOLS} times, and these have {x.shape[1]}x{x.shape[2]} '
+          f'pixels; allowed: {2 ** _POOLS} or more')
     found = {}
     for i, (times, pooled) in enumerate(_CONVS):
       x = layers.Conv2D(times * self.width, 3, name=f'conv{i}', w_init=layers.TORCH,
@@ -64,5 +64,5 @@ def create(num_classes: int, *, width: int = 64, norm: str = 'batch()') -> model
     raise errors.ConfigError(f'model.width={width}; allowed: a whole number from 1 up')
   maker = norms.parse(norm)
   return model.from_module(
-      lambda: VGG11(num_classes, width, maker), name='vgg11', num_classes=num_classes,
-      train_size=32, test_size=32, head='vgg11/linear')
+      lambda: VGGLinear(num_classes, width, maker), name='vgg11_linear', num_classes=num_classes,
+      train_size=32, test_size=32, head='vgg11_linear/linear')

@@ -1,0 +1,153 @@
+"""What finished runs have kept of their predictions: which runs there are, and their logits."""
+
+from collections.abc import Sequence
+import glob
+import os
+import re
+from typing import NamedTuple
+import zipfile
+
+from absl import logging
+from etils import epath
+import numpy as np
+
+from nfnets_am.core import errors
+from nfnets_am.core import quantities
+from nfnets_am.evaluation import predictions
+from nfnets_am.storage import run_folder
+
+
+class Logits(NamedTuple):
+  """What R runs predict of the same examples.
+
+  Attributes:
+    folders: of the runs.
+    logits: float32 [R, N, K].
+    label: int [N].
+  """
+
+  folders: list[epath.Path]
+  logits: np.ndarray
+  label: np.ndarray
+
+
+def find(patterns: Sequence[str], base: str | os.PathLike = '.') -> list[epath.Path]:
+  """Returns the folders of the finished runs that patterns name, each once, in order.
+
+  Folders that hold no trained run are passed over; runs that are not finished are named in the log.
+
+  Args:
+    patterns: folders or shell patterns of them, such as 'runs/mine/*'.
+    base: what relative patterns start from.
+
+  Raises:
+    UserError: a pattern that names nothing, or less than two finished runs in all.
+  """
+  found: dict[str, epath.Path] = {}
+  for pattern in patterns:
+    named = sorted(glob.glob(os.path.join(os.fspath(base), pattern)))
+    if not named:
+      raise errors.UserError(f'runs={pattern!r} names no folder; allowed: folders of runs, or a '
+                             "pattern of them, such as 'runs/mine/*'")
+    for name in named:
+      folder = run_folder.RunFolder(name, writer=False)
+      config = folder.read('config.json') if os.path.isdir(name) else None
+      if config is None or config.get('measure'):
+        continue
+      status = folder.status()['status']
+      if status == 'finished':
+        found[os.path.realpath(name)] = epath.Path(name)
+      else:
+        logging.warning('%s is %s, and left out', name, status)
+  if len(found) < 2:
+    raise errors.UserError(
+        f'runs={tuple(patterns)!r} name {len(found)} finished runs; allowed: two or more')
+  return list(found.values())
+
+
+def path_of(folder: epath.Path, evaluation: str) -> epath.Path:
+  """Returns the file in which a run keeps what an evaluation predicted the last time."""
+  return folder / 'predictions' / f'{evaluation}.npz'
+
+
+def snapshots(folder: epath.Path, evaluation: str) -> list[epath.Path]:
+  """Returns the files of the updates in `keep_at` of an evaluation, in their order.
+
+  Raises:
+    UserError: there are none.
+  """
+  form = re.compile(re.escape(evaluation) + r'-([0-9]+)\.npz')
+  there = {}
+  if (folder / 'predictions').is_dir():
+    there = {int(match[1]): path for path in (folder / 'predictions').iterdir()
+             if (match := form.fullmatch(path.name))}
+  if not there:
+    raise errors.UserError(
+        f'{folder} holds no snapshots of the evaluation {evaluation!r}; it keeps them with keep_at')
+  return [there[update] for update in sorted(there)]
+
+
+def names(path: epath.Path) -> list[str]:
+  """Returns the names of the arrays of a file; reads no array.
+
+  Raises:
+    UserError: there is no such file, or it is damaged.
+  """
+  try:
+    with path.open('rb') as f, zipfile.ZipFile(f) as found:
+      return [name.removesuffix('.npy') for name in found.namelist()]
+  except (OSError, zipfile.BadZipFile):
+    predictions.read(path)  # Says what is wrong.
+    raise
+
+
+def read(path: epath.Path, wanted: Sequence[str]) -> dict[str, np.ndarray]:
+  """Returns some arrays of a file.
+
+  Raises:
+    UserError: the file lacks one, is missing or damaged.
+  """
+  found = predictions.read(path, wanted)
+  for name in wanted:
+    if name not in found:
+      raise errors.UserError(
+          f'{path} has no {name!r}; it holds: {", ".join(names(path))}')
+  return found
+
+
+def logits_of(folders: Sequence[epath.Path], evaluation: str, *, ema: bool = False,
+              averaged: bool = False) -> Logits:
+  """Reads every run's logits once, into one array.
+
+  Args:
+    folders: of finished runs.
+    evaluation: name of what kept them.
+    ema: whether of the average of the weights.
+    averaged: whether a run's logits are the mean over its snapshots.
+
+  Raises:
+    UserError: a file is missing or damaged, of other examples than the first run's, or holds a
+      value that is not finite; or the runs have different numbers of snapshots.
+  """
+  files = [snapshots(one, evaluation) if averaged else [path_of(one, evaluation)]
+           for one in folders]
+  name = f'{quantities.EMA if ema else ""}logits'
+  logits = label = None
+  for r, paths in enumerate(files):
+    if len(paths) != len(files[0]):
+      raise errors.UserError(
+          f'{folders[r]} holds {len(paths)} snapshots, {folders[0]} {len(files[0])}; allowed: as '
+          'many in each')
+    for path in paths:
+      found = read(path, ('label', name))
+      values = found[name]
+      if logits is None:
+        label, logits = found['label'], np.zeros((len(files), *values.shape), np.float32)
+      if values.shape != logits.shape[1:] or not np.array_equal(found['label'], label):
+        raise errors.UserError(
+            f'{path} holds predictions {values.shape} of other examples than {files[0][0]}, '
+            f'{logits.shape[1:]}; allowed: those of the same split')
+      if not np.isfinite(values).all():
+        raise errors.UserError(f'{path} holds logits that are not finite; allowed: finite ones')
+      logits[r] += values / np.float32(len(paths))
+  return Logits(list(folders), logits, label)
