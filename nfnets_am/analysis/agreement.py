@@ -101,7 +101,7 @@ def ranks(values: np.ndarray) -> np.ndarray:
   Returns:
     float64 [M]; NaN if all values are equal, of which there is no correlation.
   """
-  order = np.argsort(values, kind='stable')
+  order = np.argsort(values)
   ordered = values[order]
   starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
   counts = np.diff(np.append(starts, len(values)))
