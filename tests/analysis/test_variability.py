@@ -170,6 +170,12 @@ def test_runs_that_trained_have_snapshots_features_and_a_cell_that_measures_them
         similarity.linear_cka(kept[0][name], kept[1][name]), abs=1e-12)
     assert 0 < line['similarity'] < 1
   assert files['similarity.json']['runs'] == ['seed0', 'seed1']
+  done = commands.run('nfnets_am.evaluate', f'--workdir={tmp_path / "seed0"}',
+                      '--eval=views(flip=True)', f'--predictions={tmp_path / "flip.npz"}')
+  assert done.returncode == 0, done.stderr
+  flipped = predictions.read(tmp_path / 'flip.npz')
+  assert flipped['logits'].shape == (2000, 10)
+  assert 0 < np.abs(flipped['logits'][:128] - newest['logits']).max() < 5
   config.evals.blocks.layers, config.measure = ('block7',), ''
   with pytest.raises(errors.ConfigError, match="layers=\\('block7',\\).*stage0_block1, features"):
     loop.train(config, tmp_path / 'bad')
