@@ -1,7 +1,6 @@
 """What finished runs have kept of their predictions: which runs there are, and their logits."""
 
 from collections.abc import Sequence
-import glob
 import os
 import re
 from typing import NamedTuple
@@ -15,6 +14,9 @@ from nfnets_am.core import errors
 from nfnets_am.core import quantities
 from nfnets_am.evaluation import predictions
 from nfnets_am.storage import run_folder
+
+# What makes a pattern of a path.
+_WILD = re.compile(r'[*?[]')
 
 
 class Logits(NamedTuple):
@@ -34,35 +36,48 @@ class Logits(NamedTuple):
 def find(patterns: Sequence[str], base: str | os.PathLike = '.') -> list[epath.Path]:
   """Returns the folders of the finished runs that patterns name, each once, in order.
 
-  Folders that hold no trained run are passed over; runs that are not finished are named in the log.
+  Of what a pattern names, folders that hold no trained run are passed over; runs that are not
+  finished are named in the log. A folder that is named by itself holds a run that has ended; one
+  that diverged is left out like those of a pattern.
 
   Args:
     patterns: folders or shell patterns of them, such as 'runs/mine/*'.
     base: what relative patterns start from.
 
   Raises:
-    UserError: a pattern that names nothing, or less than two finished runs in all.
+    UserError: a pattern that names nothing, a folder without a run that has ended, or less than two
+      finished runs in all.
   """
   found: dict[str, epath.Path] = {}
   for pattern in patterns:
-    named = sorted(glob.glob(os.path.join(os.fspath(base), pattern)))
+    named = _named(epath.Path(base) / pattern)
     if not named:
       raise errors.UserError(f'runs={pattern!r} names no folder; allowed: folders of runs, or a '
                              "pattern of them, such as 'runs/mine/*'")
-    for name in named:
-      folder = run_folder.RunFolder(name, writer=False)
-      config = folder.read('config.json') if os.path.isdir(name) else None
-      if config is None or config.get('measure'):
-        continue
-      status = folder.status()['status']
+    for path in named:
+      folder = run_folder.RunFolder(path, writer=False)
+      config = folder.read('config.json') if path.is_dir() else None
+      trained = config is not None and not config.get('measure')
+      status = folder.status()['status'] if trained else 'no trained run'
+      if not _WILD.search(pattern) and status not in run_folder.DONE:
+        raise errors.UserError(f'{path} is {status}; allowed: a finished run')
       if status == 'finished':
-        found[os.path.realpath(name)] = epath.Path(name)
-      else:
-        logging.warning('%s is %s, and left out', name, status)
+        found[os.path.realpath(path)] = path
+      elif trained:
+        logging.warning('%s is %s, and left out', path, status)
   if len(found) < 2:
     raise errors.UserError(
         f'runs={tuple(patterns)!r} name {len(found)} finished runs; allowed: two or more')
   return list(found.values())
+
+
+def _named(path: epath.Path) -> list[epath.Path]:
+  """Returns what a path names, of whose parts some may be patterns."""
+  wild = [i for i, part in enumerate(path.parts) if _WILD.search(part)]
+  if not wild:
+    return [path] if path.exists() else []
+  root = path.parents[len(path.parts) - 1 - wild[0]]
+  return sorted(root.glob('/'.join(path.parts[wild[0]:])))
 
 
 def path_of(folder: epath.Path, evaluation: str) -> epath.Path:

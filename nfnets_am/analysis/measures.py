@@ -90,7 +90,8 @@ def of_runs(text: str, runs: Sequence[str], entries: registry.Registry) -> Found
   if not runs or 'runs' in keys:
     raise errors.ConfigError(f'{name} takes its runs from --runs=DIR, which may be a pattern and '
                              'repeated')
-  here = tuple(os.path.abspath(pattern) for pattern in runs)
+  # Where this is a bucket's address, it is one already.
+  here = tuple(run if '://' in run else os.path.abspath(run) for run in runs)
   return entries.make(name, **keys, runs=here)(None, epath.Path('.'))
 
 

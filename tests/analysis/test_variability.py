@@ -89,6 +89,8 @@ def test_what_cannot_be_compared_is_refused(runs):
       ('agreement', [path / 'none*'], 'names no folder'),
       ('agreement', [path / 'run0'], 'name 1 finished runs; allowed: two or more'),
       ('agreement', [path / 'run0', path / 'run*0'], 'name 1 finished runs'),
+      ('agreement', [path / 'run*', path / 'run_stopped'], 'run_stopped is stopped; allowed'),
+      ('agreement', [path / 'run*', path / 'run_report'], 'run_report is no trained run'),
       ("agreement(evaluation='flip')", [path / 'run*'], 'flip.npz is missing; .*keep=True'),
       ("agreement(evaluation='flip', against_evaluation='test', snapshots=True)", [path / 'run*'],
        'no snapshots of the evaluation .flip.; it keeps them with keep_at'),
