@@ -1,8 +1,11 @@
 """What finished runs have kept of their predictions: which runs there are, and their logits."""
 
+from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 import os
 import re
+from typing import Any
 from typing import NamedTuple
 import zipfile
 
@@ -10,10 +13,13 @@ from absl import logging
 from etils import epath
 import numpy as np
 
+from nfnets_am.config import identity
 from nfnets_am.core import errors
 from nfnets_am.core import quantities
 from nfnets_am.evaluation import predictions
 from nfnets_am.storage import run_folder
+from nfnets_am.training import run as run_lib
+from nfnets_am.training import sections
 
 # What makes a pattern of a path.
 _WILD = re.compile(r'[*?[]')
@@ -33,7 +39,42 @@ class Logits(NamedTuple):
   label: np.ndarray
 
 
-def find(patterns: Sequence[str], base: str | os.PathLike = '.') -> list[epath.Path]:
+def of_cell(run: run_lib.Run | None, folder: epath.Path, runs: Sequence[str], vary: Sequence[str],
+            count: int) -> list[epath.Path]:
+  """Returns the folders of the runs that a measure is of.
+
+  Args:
+    run: of the cell that measures, or None for a measure without a cell.
+    folder: of the cell; those of other runs lie beside it.
+    runs: as `find` takes them; () is all folders beside the cell's, if something varies.
+    vary: keys of the config, such as 'seeds.init', in which alone the runs may differ from the
+      cell, beside `seed` and `measure`; () compares no config.
+    count: of finished runs that there must be; 0 is any number from two up.
+
+  Raises:
+    ConfigError: keys that vary without a cell, or that the config lacks.
+    UserError: as of `find`, or there are not so many runs.
+  """
+  if vary and run is None:
+    raise errors.ConfigError(f'vary={tuple(vary)!r} is for a cell, with --config and --workdir')
+  alike = None
+  if vary:
+    expected = identity.to_json(run.config)
+    for key in vary:
+      sections.check_key(run.config, key)
+    free = {*vary, 'seed', 'measure'}
+    without = lambda flat: {key: value for key, value in flat.items() if key not in free}
+    alike = lambda flat: not identity.difference(without(flat), without(expected))
+    runs = runs or ('*',)
+  found = find(runs, folder.parent, alike)
+  if count and len(found) != count:
+    raise errors.UserError(
+        f'{len(found)} of {count} runs are finished in {folder.parent}; allowed: all of them')
+  return found
+
+
+def find(patterns: Sequence[str], base: str | os.PathLike = '.',
+         alike: Callable[[Mapping[str, Any]], bool] | None = None) -> list[epath.Path]:
   """Returns the folders of the finished runs that patterns name, each once, in order.
 
   Of what a pattern names, folders that hold no trained run are passed over; runs that are not
@@ -43,6 +84,7 @@ def find(patterns: Sequence[str], base: str | os.PathLike = '.') -> list[epath.P
   Args:
     patterns: folders or shell patterns of them, such as 'runs/mine/*'.
     base: what relative patterns start from.
+    alike: of a config, dotted key -> JSON value, whether its run is meant; None takes any.
 
   Raises:
     UserError: a pattern that names nothing, a folder without a run that has ended, or less than two
@@ -58,6 +100,8 @@ def find(patterns: Sequence[str], base: str | os.PathLike = '.') -> list[epath.P
       folder = run_folder.RunFolder(path, writer=False)
       config = folder.read('config.json') if path.is_dir() else None
       trained = config is not None and not config.get('measure')
+      if alike and not (trained and alike(config)):
+        continue
       status = folder.status()['status'] if trained else 'no trained run'
       if not _WILD.search(pattern) and status not in run_folder.DONE:
         raise errors.UserError(f'{path} is {status}; allowed: a finished run')

@@ -50,8 +50,9 @@ def pairwise_cka(features: Iterable[np.ndarray]) -> np.ndarray:
       for i, a in enumerate(held) for b in held[i + 1:]])
 
 
-def similarity(*, runs: tuple[str, ...] = (), evaluation: str = 'features',
-               layers: tuple[str, ...] = (), ema: bool = False) -> measures.Measure:
+def similarity(*, runs: tuple[str, ...] = (), vary: tuple[str, ...] = (), count: int = 0,
+               evaluation: str = 'features', layers: tuple[str, ...] = (), ema: bool = False
+               ) -> measures.Measure:
   """The mean similarity of pairs of runs at each layer, as 'LAYER/similarity'.
 
   The runs keep features of some examples, evals.features: name='features', keep=True and, with
@@ -59,7 +60,7 @@ def similarity(*, runs: tuple[str, ...] = (), evaluation: str = 'features',
   an example.
 
   Args:
-    runs: folders or patterns of them, relative to the folder that holds this cell's.
+    runs, vary, count: as of variability.agreement.
     evaluation: name of what kept the features.
     layers: which of them; () is all.
     ema: whether of the average of the weights.
@@ -69,8 +70,7 @@ def similarity(*, runs: tuple[str, ...] = (), evaluation: str = 'features',
   """
 
   def measure(run, folder):
-    del run
-    folders = kept.find(runs, folder.parent)
+    folders = kept.of_cell(run, folder, runs, vary, count)
     paths = [kept.path_of(one, evaluation) for one in folders]
     prefix = quantities.EMA if ema else ''
     names = layers or tuple(

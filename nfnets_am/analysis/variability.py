@@ -19,9 +19,9 @@ from nfnets_am.config import schema
 from nfnets_am.core import errors
 
 
-def agreement(*, runs: tuple[str, ...] = (), evaluation: str = 'test', ema: bool = False,
-              ensembles: tuple[int, ...] = (), snapshots: bool = False,
-              against: tuple[str, ...] = (), against_evaluation: str = '',
+def agreement(*, runs: tuple[str, ...] = (), vary: tuple[str, ...] = (), count: int = 0,
+              evaluation: str = 'test', ema: bool = False, ensembles: tuple[int, ...] = (),
+              snapshots: bool = False, against: tuple[str, ...] = (), against_evaluation: str = '',
               resamples: int = 10_000) -> measures.Measure:
   """Deviations with errors, disagreement, correlation and what ensembling adds; see agreement.py.
 
@@ -31,6 +31,10 @@ def agreement(*, runs: tuple[str, ...] = (), evaluation: str = 'test', ema: bool
 
   Args:
     runs: folders or patterns of them, relative to the folder that holds this cell's.
+    vary: of a cell, the keys of its config in which the runs differ, such as ('seeds.init',): then
+      they are those of `runs`, by default of all folders beside the cell's, whose config is else
+      the cell's own.
+    count: how many there must be; 0 is any number from two up.
     evaluation: name of the one that kept the predictions, as evals.NAME.keep=True does.
     ema: whether of the average of the weights.
     ensembles: numbers of runs, whose mean logits are one model.
@@ -48,9 +52,7 @@ def agreement(*, runs: tuple[str, ...] = (), evaluation: str = 'test', ema: bool
   schema.require(resamples >= 2, 'resamples', resamples, 'a whole number from 2 up')
 
   def measure(run, folder):
-    del run
-    base = folder.parent
-    folders = kept.find(runs, base)
+    folders = kept.of_cell(run, folder, runs, vary, count)
     for size in ensembles:
       if size < 2 or len(folders) // size < 2:
         raise errors.ConfigError(
@@ -58,7 +60,7 @@ def agreement(*, runs: tuple[str, ...] = (), evaluation: str = 'test', ema: bool
             f'{len(folders) // 2}, so that there are two ensembles')
     lines = {}
     if against or against_evaluation or snapshots:
-      others = kept.find(against, base) if against else folders
+      others = kept.find(against, folder.parent) if against else folders
       lines |= _lines(others, against_evaluation or evaluation, ema, False, {'against': 1},
                       resamples)
     lines |= _lines(folders, evaluation, ema, snapshots,

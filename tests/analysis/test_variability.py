@@ -2,6 +2,7 @@
 """
 
 import json
+import shutil
 
 import ml_collections
 import numpy as np
@@ -162,6 +163,23 @@ def test_runs_that_trained_have_snapshots_features_and_a_cell_that_measures_them
   written = [json.loads(line) for line in (tmp_path / 'cell' / 'metrics.jsonl').open()]
   assert [line['split'] for line in written] == ['against', 'single']
   assert written[1]['models'] == 2 and 0 <= written[1]['disagreement'] <= 1
+
+  # Those are meant whose config is the cell's, but for the seeds.
+  config.seed, config.evals.test.most = 2, 0
+  loop.train(sections.override(config.copy_and_resolve_references(), {'measure': ''}),
+             tmp_path / 'other')
+  config.evals.test.most = 1
+  config.measure = "agreement(vary=('seeds.init',), count=2, resamples=20)"
+  measures.measure(config, tmp_path / 'vary', analysis.MEASURES)
+  assert json.loads((tmp_path / 'vary' / 'runs.json').read_text()) == ['seed0', 'seed1']
+  for keys, words in (("vary=('seeds.init',), count=3", '2 of 3 runs are finished'),
+                      ("vary=('seed.init',)", "no key 'seed.init'")):
+    config.measure = f'agreement({keys})'
+    with pytest.raises(errors.UserError, match=words):
+      measures.measure(config, tmp_path / 'bad_cell', analysis.MEASURES)
+    shutil.rmtree(tmp_path / 'bad_cell')
+  with pytest.raises(errors.ConfigError, match='is for a cell'):
+    _measure("agreement(vary=('seed',))", tmp_path / 'seed?')
 
   found, files = _measure("similarity(evaluation='blocks')", tmp_path / 'seed?')
   kept = [predictions.read(tmp_path / f'seed{i}' / 'predictions' / 'blocks.npz') for i in (0, 1)]
