@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+import json
 import os
 import re
 from typing import Any
@@ -40,7 +41,7 @@ class Logits(NamedTuple):
 
 
 def of_cell(run: run_lib.Run | None, folder: epath.Path, runs: Sequence[str], vary: Sequence[str],
-            count: int) -> list[epath.Path]:
+            count: int, changes: Mapping[str, Any] | None = None) -> list[epath.Path]:
   """Returns the folders of the runs that a measure is of.
 
   Args:
@@ -50,6 +51,7 @@ def of_cell(run: run_lib.Run | None, folder: epath.Path, runs: Sequence[str], va
     vary: keys of the config, such as 'seeds.init', in which alone the runs may differ from the
       cell, beside `seed` and `measure`; () compares no config.
     count: of finished runs that there must be; 0 is any number from two up.
+    changes: dotted key -> value, in which the runs' config is another than the cell's.
 
   Raises:
     ConfigError: keys that vary without a cell, or that the config lacks.
@@ -59,9 +61,9 @@ def of_cell(run: run_lib.Run | None, folder: epath.Path, runs: Sequence[str], va
     raise errors.ConfigError(f'vary={tuple(vary)!r} is for a cell, with --config and --workdir')
   alike = None
   if vary:
-    expected = identity.to_json(run.config)
-    for key in vary:
+    for key in (*vary, *(changes or {})):
       sections.check_key(run.config, key)
+    expected = identity.to_json(run.config) | json.loads(json.dumps(changes or {}))
     free = {*vary, 'seed', 'measure'}
     without = lambda flat: {key: value for key, value in flat.items() if key not in free}
     alike = lambda flat: not identity.difference(without(flat), without(expected))

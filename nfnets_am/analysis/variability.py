@@ -4,10 +4,12 @@
     python -m nfnets_am.measure "agreement(evaluation='flip', ensembles=(2, 3))" --runs='runs/*'
 """
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 import resource
 import sys
 import time
+from typing import Any
 
 from absl import logging
 from etils import epath
@@ -22,7 +24,7 @@ from nfnets_am.core import errors
 def agreement(*, runs: tuple[str, ...] = (), vary: tuple[str, ...] = (), count: int = 0,
               evaluation: str = 'test', ema: bool = False, ensembles: tuple[int, ...] = (),
               snapshots: bool = False, against: tuple[str, ...] = (), against_evaluation: str = '',
-              resamples: int = 10_000) -> measures.Measure:
+              against_changes: Mapping[str, Any] | None = None, resamples: int = 10_000) -> measures.Measure:
   """Deviations with errors, disagreement, correlation and what ensembling adds; see agreement.py.
 
   Its lines are 'single', the models themselves, 'ensemble2' and so on, and 'against', if something
@@ -42,6 +44,8 @@ def agreement(*, runs: tuple[str, ...] = (), vary: tuple[str, ...] = (), count: 
       an accelerated ensemble.
     against: other runs to hold these against, in the same form; () is the same runs.
     against_evaluation: name of their evaluation; '' is the same.
+    against_changes: of a cell with `vary`, what the config of those other runs has else, such as
+      {'schedule.cycles': 1}.
     resamples: of the bootstrap, at least 2.
 
   Raises:
@@ -59,8 +63,12 @@ def agreement(*, runs: tuple[str, ...] = (), vary: tuple[str, ...] = (), count: 
             f'ensembles={ensembles!r} of {len(folders)} runs; allowed: numbers from 2 to '
             f'{len(folders) // 2}, so that there are two ensembles')
     lines = {}
-    if against or against_evaluation or snapshots:
-      others = kept.find(against, folder.parent) if against else folders
+    if against or against_evaluation or against_changes or snapshots:
+      others = folders
+      if against_changes:
+        others = kept.of_cell(run, folder, against or runs, vary, count, against_changes)
+      elif against:
+        others = kept.find(against, folder.parent)
       lines |= _lines(others, against_evaluation or evaluation, ema, False, {'against': 1},
                       resamples)
     lines |= _lines(folders, evaluation, ema, snapshots,
