@@ -1,10 +1,11 @@
 """What the tables of Summers 2021, chapter 5, have in common: recipe, sources, cells and numbers.
 
-A run is a network trained with all seeds at 1 but those of one source of nondeterminism, which are
-the run's number. A cell with a `row` trains nothing: it measures the runs beside it whose config is
-its own but for these seeds (nfnets_am/analysis/variability.py), all of them, and fails until they are
-finished; the same command again measures. [R] is the public code
-(ceciliaresearch/nondeterminism_instability), [C] a choice.
+A run is a network trained with all seeds at 0 but those of one source of nondeterminism, which are
+the run's number, from 1 to 100. (The thesis has the others at 1; here no two rows share a run.) A
+cell with a `row` trains nothing: it measures the runs beside it whose config is its own but for
+these seeds (nfnets_am/analysis/variability.py), all of them, and fails until they are finished; the
+same command again measures. [R] is the public code (ceciliaresearch/nondeterminism_instability), [C]
+a choice.
 
   - Learning rate [R]: 0 in the first update, 3 epochs of ramp, a cosine over all epochs; a tenth on
     biases, offsets, and the scales of norms outside shortcuts. The thesis does not say that.
@@ -13,7 +14,7 @@ finished; the same command again measures. [R] is the public code
   - Images [R]: black pixels around the crop, then mean and deviation of CIFAR-10.
   - Weight decay [R]: on all parameters.
   - One bit [R]: of the first convolution's weights, up or down, before the first update.
-  - cuDNN: the rows in which kernels are nondeterministic are not run. On CPU and TPU there are none.
+  - cuDNN: rows in which kernels are nondeterministic are not run. On CPU and TPU there are none.
   - Snapshot ensembles [R]: five cycles, each with a ramp of its own; logits averaged.
   - Test-time views: 2 and 162; [R] has 163, the image itself among them.
 """
@@ -86,7 +87,7 @@ def get_config(cell: str, *, views: bool) -> ml_collections.ConfigDict:
       'schedule': {'name': 'cosine', 'peak': 0.4, 'warmup': '3 epochs', 'cycles': cell['cycles']},
       'eval_every': '20 percent', 'log_every': '50 updates'})
   for name in schema.SEEDS:
-    config.seeds[name] = 1
+    config.seeds[name] = 0
   for key in SOURCES[cell['source']]:
     section, _, name = key.partition('.')
     if section == 'seeds':

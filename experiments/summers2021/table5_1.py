@@ -10,7 +10,7 @@
 Spearman's correlation of their logits (0.871 to 0.874), accuracy of two runs' mean logits over
 theirs (1.76 to 1.84 points). One bit of one weight does as much as all sources together.
 
-Hardware: the thesis trains on two V100, a run with 1.3e+16 FLOPs. The rows are measured by a second
+Hardware: the thesis trains on two V100, a run with 4e+15 FLOPs. The rows are measured by a second
 command like the first, once all runs are finished. What the thesis leaves open: chapter5.py.
 """
 

@@ -24,7 +24,8 @@ from nfnets_am.core import errors
 def agreement(*, runs: tuple[str, ...] = (), vary: tuple[str, ...] = (), count: int = 0,
               evaluation: str = 'test', ema: bool = False, ensembles: tuple[int, ...] = (),
               snapshots: bool = False, against: tuple[str, ...] = (), against_evaluation: str = '',
-              against_changes: Mapping[str, Any] | None = None, resamples: int = 10_000) -> measures.Measure:
+              against_changes: Mapping[str, Any] | None = None, resamples: int = 10_000
+              ) -> measures.Measure:
   """Deviations with errors, disagreement, correlation and what ensembling adds; see agreement.py.
 
   Its lines are 'single', the models themselves, 'ensemble2' and so on, and 'against', if something

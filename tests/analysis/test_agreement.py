@@ -93,7 +93,8 @@ def test_ranks_are_scipys_with_zero_mean_and_unit_norm():
   found, expected = agreement.ranks(values), stats.rankdata(values)
   expected -= expected.mean()
   np.testing.assert_allclose(found, expected / np.linalg.norm(expected), atol=1e-15)
-  np.testing.assert_allclose(agreement.ranks(np.float32([3, 1, 2])), np.array([1, -1, 0]) / 2 ** 0.5)
+  np.testing.assert_allclose(
+      agreement.ranks(np.float32([3, 1, 2])), np.array([1, -1, 0]) / 2 ** 0.5)
   assert np.isnan(agreement.ranks(np.ones(4))).all()
 
 

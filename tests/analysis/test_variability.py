@@ -52,7 +52,8 @@ def _measure(text, *patterns):
 
 def test_lines_are_the_functions_of_the_kept_logits(runs):
   path, logits = runs
-  lines, files = _measure('agreement(ensembles=(2, 3), snapshots=True, resamples=50)', path / 'run*')
+  lines, files = _measure(
+      'agreement(ensembles=(2, 3), snapshots=True, resamples=50)', path / 'run*')
   assert list(lines) == ['against', 'single', 'ensemble2', 'ensemble3']
   assert files == {'runs.json': [f'run{i}' for i in range(6)]}
   means = np.float32(logits.mean(1))

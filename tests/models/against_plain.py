@@ -36,7 +36,7 @@ def check(model, by_hand, images, classes):
 
   gradient, values = jax.jit(jax.grad(found, has_aux=True))(float32(params))
   with jax.enable_x64(True):
-    # With the older way to compile fusions, which the tests take, XLA gets gradients of maxima wrong.
+    # As the tests compile fusions, the older way, XLA gets some gradients of maxima wrong.
     true_gradient, true_values = jax.jit(
         jax.grad(expected, has_aux=True),
         compiler_options={'xla_cpu_use_fusion_emitters': True})(params)

@@ -144,7 +144,8 @@ def test_features_enter_the_head_and_weights_stay_float32(name):
 
 
 @pytest.mark.parametrize('name, keys, words', [
-    ('vgg11_linear', {'width': 0}, 'model.width=0'), ('shufflenet_v2', {'width': 3}, 'an even number'),
+    ('vgg11_linear', {'width': 0}, 'model.width=0'),
+    ('shufflenet_v2', {'width': 3}, 'an even number'),
     ('shufflenet_v2', {'last': 0}, 'model.last=0'), ('one_hidden', {'hidden': 0}, 'model.hidden=0'),
     ('one_hidden_conv', {'channels': 0}, 'model.channels=0'),
     ('two_convs', {'hidden': 0}, 'model.hidden=0'), ('linear', {'hidden': 3}, "no key 'hidden'")])
