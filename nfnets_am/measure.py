@@ -18,6 +18,7 @@ from etils import epath
 from nfnets_am import analysis
 from nfnets_am.analysis import display
 from nfnets_am.analysis import measures
+from nfnets_am.analysis import of_runs
 from nfnets_am.core import cli
 from nfnets_am.core import compilation_cache
 from nfnets_am.core import distributed
@@ -53,10 +54,10 @@ def main() -> None:
 def _of_runs(text: str) -> None:
   if _WORKDIR.value is not None:
     raise errors.UserError('--workdir goes with --config; a measure of runs takes --runs and --out')
-  lines, files = measures.of_runs(text, _RUNS.value, analysis.MEASURES)
+  lines, files = of_runs.of_runs(text, _RUNS.value, analysis.MEASURES)
   display.show(text, lines)
   if _OUT.value is not None:
-    measures.write_json(epath.Path(_OUT.value), {'lines': lines, **files})
+    of_runs.write_json(epath.Path(_OUT.value), {'lines': lines, **files})
 
 
 def _take(argv: list[str]) -> list[str]:

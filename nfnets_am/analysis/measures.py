@@ -1,13 +1,10 @@
 """What a measure is: numbers of runs that are not training, kept in a folder like a run's.
 
-A measure of one cell takes its run. A measure of other runs has the key `runs`, folders or patterns
-of them: in a config relative to the folder that holds the cell's, on the command line --runs.
+A measure of one cell takes its run. A measure of other runs has the key `runs`, see of_runs.py.
 """
 
 from collections.abc import Callable
-from collections.abc import Sequence
 import dataclasses
-import json
 import os
 from typing import Any
 
@@ -46,8 +43,7 @@ def measure(config: ml_collections.ConfigDict, workdir: str | os.PathLike,
     ConfigError: the config names no measure, or cannot run.
     UserError: a file cannot be read or written; status.json says 'failed'.
   """
-  name, keys = _call(config.measure, entries)
-  of_run = entries.make(name, **keys)
+  of_run = of(config.measure, entries)
   folder = run_folder.RunFolder(workdir, writer=jax.process_index() == 0)
   run = run_lib.build(config)
   folder.open(run.config, sections.defaults(run.config))
@@ -69,52 +65,19 @@ def measure(config: ml_collections.ConfigDict, workdir: str | os.PathLike,
     folder.close()
 
 
-def of_runs(text: str, runs: Sequence[str], entries: registry.Registry) -> Found:
-  """Measures finished runs without a cell.
-
-  Args:
-    text: an entry that has the key `runs`, 'agreement', or a call of it without that key.
-    runs: folders or patterns of them.
-    entries: MEASURES.
+def of(text: str, entries: registry.Registry) -> Measure:
+  """Returns the measure that a config's key `measure` calls, one of the entries.
 
   Raises:
-    ConfigError: no such measure or key, or one that measures a cell.
-    UserError: the runs, or what they have kept, cannot be read.
+    ConfigError: it calls none, or several, or one that is not there, or with other arguments.
   """
-  name, keys = _call(text if '(' in text else f'{text}()', entries)
-  if 'runs' not in entries.keys_of(name):
-    of_many = [other for other in entries if 'runs' in entries.keys_of(other)]
-    raise errors.ConfigError(
-        f'{name} measures a cell, with --config and --workdir; allowed with --runs: '
-        f'{", ".join(of_many)}')
-  if not runs or 'runs' in keys:
-    raise errors.ConfigError(f'{name} takes its runs from --runs=DIR, which may be a pattern and '
-                             'repeated')
-  # Where this is a bucket's address, it is one already.
-  here = tuple(run if '://' in run else os.path.abspath(run) for run in runs)
-  return entries.make(name, **keys, runs=here)(None, epath.Path('.'))
-
-
-def write_json(path: epath.Path, values: Any) -> None:
-  """Writes a JSON file.
-
-  Raises:
-    UserError: it cannot be written.
-  """
-  try:
-    path.write_text(json.dumps(values, indent=1) + '\n')
-  except OSError as e:
-    raise errors.UserError(f'{path} cannot be written: {e.strerror}') from None
-
-
-def _call(text: str, entries: registry.Registry) -> tuple[str, dict[str, Any]]:
-  """Returns the name and the arguments of the one call of an entry that a text is."""
   found = calls.calls(text) if text else []
   if len(found) != 1:
     raise errors.ConfigError(
         f'measure={text!r}; allowed: one call of {", ".join(entries)}, such as '
-        "'gradient_variance()'")
-  return found[0]
+        f"'{next(iter(entries))}()'")
+  ((name, keys),) = found
+  return entries.make(name, **keys)
 
 
 def _write(folder: run_folder.RunFolder, derived: Any, lines: dict[str, dict[str, float]],

@@ -59,7 +59,7 @@ def views(*, flip: bool = False, pad: int = 0, size: int = 0, stride: int = 1,
     images = batch['inputs']
     logits_of = lambda images: apply(params, state, None, images, model.EVALUATION)[0].logits
     side = size or images.shape[1], size or images.shape[2]
-    padded = _padded(images, batch['black'], pad)
+    padded = _padded(images, batch['black'], pad) if pad else images
     windows = np.array(list(itertools.product(
         _offsets(padded.shape[1], side[0], stride), _offsets(padded.shape[2], side[1], stride),
         range(1 + flip))), np.int32)  # [V, 3]: top, left, whether mirrored.

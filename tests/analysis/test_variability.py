@@ -11,6 +11,7 @@ import pytest
 from nfnets_am import analysis
 from nfnets_am.analysis import agreement
 from nfnets_am.analysis import measures
+from nfnets_am.analysis import of_runs
 from nfnets_am.analysis import similarity
 from nfnets_am.core import errors
 from nfnets_am.evaluation import predictions
@@ -47,7 +48,7 @@ def runs(tmp_path):
 
 
 def _measure(text, *patterns):
-  return measures.of_runs(text, [str(one) for one in patterns], analysis.MEASURES)
+  return of_runs.of_runs(text, [str(one) for one in patterns], analysis.MEASURES)
 
 
 def test_lines_are_the_functions_of_the_kept_logits(runs):
@@ -101,6 +102,7 @@ def test_what_cannot_be_compared_is_refused(runs):
       ('agreement(resamples=1)', [path / 'run*'], 'resamples=1'),
       ('agreement', [], 'takes its runs from --runs'),
       ('gradient_variance', [path / 'run*'], 'measures a cell.*allowed with --runs: agreement'),
+      ('agreement() | similarity()', [path / 'run*'], 'is 2 calls; allowed: one'),
       ('agrement', [path / 'run*'], "did you mean 'agreement'"),
       ("similarity(evaluation='test', layers=('block',))", [path / 'run*'], "has no 'block'"),
   ]:
