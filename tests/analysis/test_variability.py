@@ -2,7 +2,6 @@
 """
 
 import json
-import shutil
 
 import ml_collections
 import numpy as np
@@ -179,8 +178,7 @@ def test_runs_that_trained_have_snapshots_features_and_a_cell_that_measures_them
                       ("vary=('seed.init',)", "no key 'seed.init'")):
     config.measure = f'agreement({keys})'
     with pytest.raises(errors.UserError, match=words):
-      measures.measure(config, tmp_path / 'bad_cell', analysis.MEASURES)
-    shutil.rmtree(tmp_path / 'bad_cell')
+      measures.measure(config, tmp_path / keys, analysis.MEASURES)
   with pytest.raises(errors.ConfigError, match='is for a cell'):
     _measure("agreement(vary=('seed',))", tmp_path / 'seed?')
 
