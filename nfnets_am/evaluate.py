@@ -15,8 +15,10 @@ from absl import flags
 import jax
 import ml_collections
 
+from nfnets_am import evaluation as evaluation_registry
 from nfnets_am import models
 from nfnets_am.config import schema
+from nfnets_am.core import calls
 from nfnets_am.core import cli
 from nfnets_am.core import compilation_cache
 from nfnets_am.core import errors
@@ -43,7 +45,8 @@ _EVAL_CROP = flags.DEFINE_string(
     'eval_crop', None, 'With --weights and encoded images: see config.data.eval_crop.')
 _SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'], 'What to evaluate.')
 _EVAL = flags.DEFINE_string(
-    'eval', None, "One of the run's evaluations by its name, instead of --split.")
+    'eval', None, "One of the run's evaluations by its name, instead of --split; or a call such as "
+    'views(flip=True), of the images of --split.')
 _PREDICTIONS = flags.DEFINE_string(
     'predictions', None, 'A .npz file for what is predicted of every image.')
 _DATA_DIR = flags.DEFINE_string(
@@ -113,18 +116,29 @@ def _config_of_weights() -> ml_collections.ConfigDict:
 
 def _evaluation(run: run_lib.Run) -> evaluation_lib.Evaluation:
   """Returns the run's evaluation that --eval names, or the accuracy on --split."""
-  keep = bool(_PREDICTIONS.value)
-  if _EVAL.value is not None:
+  keep, evaluate = bool(_PREDICTIONS.value), accuracy.accuracy()
+  if _EVAL.value is not None and '(' in _EVAL.value:
+    evaluate = _called(_EVAL.value)
+  elif _EVAL.value is not None:
     own = {one.name: one for one in run.evaluations}
     if _EVAL.value not in own:
       raise errors.UserError(f'eval={_EVAL.value!r}; this run has: {", ".join(own)}')
-    return dataclasses.replace(own[_EVAL.value], keep=keep)
+    return dataclasses.replace(own[_EVAL.value], keep=keep, keep_at=())
   if _SPLIT.value not in run.dataset.splits:
     raise errors.UserError(
         f'split={_SPLIT.value!r}; this run has: {", ".join(run.dataset.splits)}')
   return evaluation_lib.Evaluation(
-      _SPLIT.value, accuracy.accuracy(), _SPLIT.value, every='', batch=run.config.eval_batch,
-      most=0, keep=keep)
+      _SPLIT.value, evaluate, _SPLIT.value, every='', batch=run.config.eval_batch, most=0,
+      keep=keep)
+
+
+def _called(text: str) -> evaluation_lib.Evaluate:
+  """Returns what a call of one entry of EVALUATIONS evaluates with."""
+  found = calls.calls(text, calls.Language('evaluation', 'an evaluation', 'views(flip=True)'))
+  if len(found) != 1:
+    raise errors.ConfigError(f'--eval={text!r} is {len(found)} calls; allowed: one')
+  ((name, keys),) = found
+  return evaluation_registry.EVALUATIONS.make(name, **keys)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,7 @@
-"""What a measure is: numbers of runs that are not training, kept in a folder like a run's."""
+"""What a measure is: numbers of runs that are not training, kept in a folder like a run's.
+
+A measure of one cell takes its run. A measure of other runs has the key `runs`, see of_runs.py.
+"""
 
 from collections.abc import Callable
 import dataclasses
@@ -19,8 +22,9 @@ from nfnets_am.training import sections
 
 # ('split' of a line -> its metrics, name of a further file -> JSON values).
 Found = tuple[dict[str, dict[str, float]], dict[str, Any]]
-# (run of the cell, its folder) -> Found. Other runs of the sweep are folders beside that one.
-Measure = Callable[[run_lib.Run, epath.Path], Found]
+# (run of the cell, its folder) -> Found. Other runs of the sweep are folders beside that one. The
+# run is None where runs are measured without a cell.
+Measure = Callable[[run_lib.Run | None, epath.Path], Found]
 
 
 def measure(config: ml_collections.ConfigDict, workdir: str | os.PathLike,

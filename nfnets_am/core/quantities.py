@@ -71,6 +71,18 @@ QUANTITIES = {quantity.name: quantity for quantity in (
     _share('calibration_error', 'low', counted=False),
     # Share of examples on which two networks say different things.
     _share('disagreement', ''),
+    # Of several runs, see analysis/: deviations and their errors, and what pairs of runs are.
+    Quantity('models', digits=',', over_updates='last'),
+    _share('top1_sd', ''),
+    _share('top1_sd_error', ''),
+    Quantity('loss_sd', unit='nats', digits='.4f'),
+    Quantity('loss_sd_error', unit='nats', digits='.4f'),
+    Quantity('correlation', digits='.3f'),
+    _share('top1_delta', ''),
+    Quantity('loss_delta', unit='nats', digits='.4f'),
+    Quantity('similarity', digits='.3f'),
+    # Of their variability, relative to that of other runs.
+    _share('reduction', ''),
     Quantity('variance', digits='.3g'),
     Quantity('variance_of_all', digits='.3g'),
     Quantity('gradient_norm'),

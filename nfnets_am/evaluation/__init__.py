@@ -2,6 +2,8 @@
 
 from nfnets_am.core import registry
 from nfnets_am.evaluation import accuracy
+from nfnets_am.evaluation import features
+from nfnets_am.evaluation import views
 from nfnets_am.evaluation.evaluation import COMMON
 
 __all__ = ('COMMON', 'EVALUATIONS')
@@ -9,4 +11,6 @@ __all__ = ('COMMON', 'EVALUATIONS')
 # Each entry takes its keys and returns what evaluates a batch, see evaluation.py.
 EVALUATIONS = registry.Registry('evaluation', {
     'accuracy': accuracy.accuracy,
+    'features': features.features,
+    'views': views.views,
 })

@@ -16,8 +16,9 @@ from nfnets_am.models import model
 # (what each row counts, name -> [B]; predictions that can be kept, name -> [B, ...]).
 Rows = tuple[dict[str, jax.Array], dict[str, jax.Array]]
 # (apply, params, state, rng, batch) -> Rows of one device. `batch` has 'inputs', 'label' and what
-# else the input gives; rows that only fill the batch are left out afterwards. The value of a metric
-# is the mean over all examples of the split.
+# else the input gives, 'example' and, of images, 'black' (see evaluator.py); rows that only fill
+# the batch are left out afterwards. The value of a metric is the mean over all examples of the
+# split.
 Evaluate = Callable[[Any, Any, model.State, jax.Array, Mapping[str, Any]], Rows]
 
 # The keys that every evaluation has beside its own, with their defaults.
@@ -31,6 +32,9 @@ COMMON = {
     'most': 0,
     # Whether predictions/NAME.npz keeps what was predicted the last time.
     'keep': False,
+    # Durations at whose end it is evaluated, too, and predictions/NAME-UPDATE.npz stays: the ends
+    # of a schedule's cycles, for a snapshot ensemble. Says `keep` with it.
+    'keep_at': (),
 }
 # In the order in which they are evaluated.
 SPLITS = ('validation', 'test', 'train')
@@ -48,6 +52,7 @@ class Evaluation:
     batch: examples in a step over all devices, before it is rounded up to a multiple of them.
     most: steps; 0 is the whole split.
     keep: whether predictions are kept.
+    keep_at: durations whose predictions stay.
   """
 
   name: str
@@ -57,6 +62,7 @@ class Evaluation:
   batch: int
   most: int
   keep: bool
+  keep_at: tuple[str, ...] = ()
 
 
 def of(config: ml_collections.ConfigDict, entries: registry.Registry) -> tuple[Evaluation, ...]:
@@ -74,10 +80,11 @@ def of(config: ml_collections.ConfigDict, entries: registry.Registry) -> tuple[E
     keys = part.to_dict()
     entry, split = keys.pop('name'), keys.pop('split')
     every, batch = keys.pop('every') or config.eval_every, keys.pop('batch') or config.eval_batch
-    most, keep = keys.pop('most'), keys.pop('keep')
+    most, keep, keep_at = keys.pop('most'), keys.pop('keep'), keys.pop('keep_at')
     for key, value in (('batch', batch), ('most', most)):
       schema.require(value >= 0, f'evals.{name}.{key}', value, '0 or more')
     if split not in SPLITS:
       raise errors.ConfigError(f'evals.{name}.split={split!r}; allowed: {", ".join(SPLITS)}')
-    found.append(Evaluation(name, entries.make(entry, **keys), split, every, batch, most, keep))
+    found.append(Evaluation(name, entries.make(entry, **keys), split, every, batch, most,
+                            keep or bool(keep_at), keep_at))
   return tuple(sorted(found, key=lambda one: (SPLITS.index(one.split), one.name)))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import zlib
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from nfnets_am.core import parallel
@@ -46,7 +47,7 @@ def eval_step(evaluation: evaluation_lib.Evaluation, model: model_lib.Model, pre
     of each row of this device, {} unless it is kept.
   """
   def step(weights: Weights, number: jax.Array, batch: Mapping[str, Any]):
-    rows = preparation.prepare_stored(batch)
+    rows = preparation.prepare_stored(batch) | _more(preparation, number, batch)
     rng = jax.random.key(zlib.crc32(f'{evaluation.name} {seed}'.encode()))
     rng = jax.random.fold_in(jax.random.fold_in(rng, number), jax.lax.axis_index(parallel.AXIS))
     state = model_lib.State(weights.averages, model.init_carry(len(batch['mask'])))
@@ -103,6 +104,22 @@ class Evaluator:
       result['images'] = int(examples)
       result.update({prefix + key: total / examples for key, total in totals.items()})
     return result, kept.gather() if kept else None
+
+
+def _more(preparation: Any, number: jax.Array, batch: Mapping[str, Any]) -> dict[str, jax.Array]:
+  """Returns what an evaluation may want of a device's rows beside them.
+
+  Returns:
+    'example' int32 [B], the place of each row in the split, whatever the size of batches and the
+    devices are; of images 'black' [1, 1, 1, C], what a black one is for the model.
+  """
+  count = len(batch['mask'])
+  device, devices = jax.lax.axis_index(parallel.AXIS), jax.lax.axis_size(parallel.AXIS)
+  found = {'example': (number * devices + device) * count + jnp.arange(count, dtype=jnp.int32)}
+  if 'image' in batch:
+    pixel = {'image': jnp.zeros((1, 1, 1, batch['image'].shape[-1]), batch['image'].dtype)}
+    found['black'] = preparation.prepare_stored(pixel)['inputs']
+  return found
 
 
 def weights_of(train_state: Any) -> dict[str, Weights]:

@@ -5,6 +5,7 @@ Ensembles, disagreement and similarity of runs are functions of such files. A fi
 and, with the prefix 'ema_', of their average: in the order in which the examples are stored.
 """
 
+from collections.abc import Collection
 from collections.abc import Mapping
 import io
 import os
@@ -73,15 +74,19 @@ def write(path: str | os.PathLike, predictions: Predictions) -> None:
     raise errors.UserError(f'{path} cannot be written: {e.strerror}') from None
 
 
-def read(path: str | os.PathLike) -> Predictions:
+def read(path: str | os.PathLike, names: Collection[str] | None = None) -> Predictions:
   """Returns the arrays of a file of predictions.
+
+  Args:
+    path: of the file.
+    names: which of them, of those that there are; None is all.
 
   Raises:
     UserError: there is none, or it is damaged.
   """
   try:
-    with np.load(io.BytesIO(epath.Path(path).read_bytes()), allow_pickle=False) as found:
-      return {name: found[name] for name in found.files}
+    with epath.Path(path).open('rb') as f, np.load(f, allow_pickle=False) as found:
+      return {name: found[name] for name in found.files if names is None or name in names}
   except FileNotFoundError:
     raise errors.UserError(
         f'{path} is missing; an evaluation keeps its predictions with keep=True') from None

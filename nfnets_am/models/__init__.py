@@ -12,11 +12,15 @@ from nfnets_am.models import inception_v3
 from nfnets_am.models import mobilenet
 from nfnets_am.models import nf_resnet
 from nfnets_am.models import nfnet
+from nfnets_am.models import padded_resnet
 from nfnets_am.models import preact_resnet
 from nfnets_am.models import resnet
 from nfnets_am.models import resnet_tiny
 from nfnets_am.models import searched_cells
+from nfnets_am.models import shallow
+from nfnets_am.models import shufflenet_v2
 from nfnets_am.models import vgg
+from nfnets_am.models import vgg_linear
 from nfnets_am.models import wide_resnet
 from nfnets_am.models.model import Model
 
@@ -24,15 +28,22 @@ MODELS = registry.Registry('model', {
     'alexnet': alexnet.create,
     'densenet_bc': densenet.create,
     'inception_v3': inception_v3.create,
+    'linear': shallow.linear,
     'mobilenet_v1': mobilenet.create,
+    'one_hidden': shallow.one_hidden,
+    'one_hidden_conv': shallow.one_hidden_conv,
     'preact_resnet_18': preact_resnet.create,
     'resnet_cifar': resnet.create_cifar,
     'resnet_tiny': resnet_tiny.create,
+    'shufflenet_v2': shufflenet_v2.create,
+    'two_convs': shallow.two_convs,
+    'vgg11_linear': vgg_linear.create,
     'wide_resnet': wide_resnet.create,
     'wide_resnet_postact': resnet.create_wide,
     'wide_resnet_tiny': wide_resnet.create_tiny,
     **{name: functools.partial(nf_resnet.create, name) for name in nf_resnet.VARIANTS},
     **{name: functools.partial(nfnet.create, name) for name in nfnet.VARIANTS},
+    **{name: functools.partial(padded_resnet.create, name) for name in padded_resnet.VARIANTS},
     **{name: functools.partial(resnet.create, name) for name in resnet.VARIANTS},
     **{name: functools.partial(searched_cells.create, name) for name in searched_cells.VARIANTS},
     **{name: functools.partial(vgg.create, name) for name in vgg.VARIANTS},

@@ -100,6 +100,10 @@ class _Loop:
          evaluator_lib.Evaluator(one, run.experiment.model, run.dataset, backend=run.backend,
                                  seed=run.seeds.noise))
         for one in run.evaluations]
+    # Updates whose predictions stay, by the name of the evaluation.
+    self._keep_at = {
+        one.name: {run.derived.interval(f'evals.{one.name}.keep_at', text) for text in one.keep_at}
+        for one in run.evaluations}
     # Sums over the updates since the last line of training metrics.
     self._sums = sums_lib.Sums()
     # Of metrics, that the checkpoint counts on which this start goes on from.
@@ -182,7 +186,8 @@ class _Loop:
   def _is_due(self, update: int) -> bool:
     """Whether anything is written after an update."""
     derived = self._derived
-    return update in derived.checkpoint_at or any(update % every == 0 for every in (
+    named = update in derived.checkpoint_at or any(update in at for at in self._keep_at.values())
+    return named or any(update % every == 0 for every in (
         derived.log_every, derived.checkpoint_every, *(every for _, every, _ in self._evaluations)))
 
   def _count(self, update: int, scalars: dict[str, jax.Array]) -> bool:
@@ -205,7 +210,7 @@ class _Loop:
       self._sums = sums_lib.Sums()
     evaluated = {}
     for one, every, evaluator in self._evaluations:
-      if last or update % every == 0:
+      if last or update % every == 0 or update in self._keep_at[one.name]:
         evaluated |= self._evaluate(update, one, evaluator, train_state)
     if last or leaving or update % derived.checkpoint_every == 0 or update in derived.checkpoint_at:
       for sink in self._sinks:
@@ -222,7 +227,11 @@ class _Loop:
     self._progress.say(f'update {update}: {one.name} ' + ', '.join(
         f'{key} {value:.4g}' for key, value in result.items()))
     if predicted and self._writer:
-      predictions.write(self._folder.path / 'predictions' / f'{one.name}.npz', predicted)
+      names = [one.name]
+      if update in self._keep_at[one.name]:
+        names.append(f'{one.name}-{update}')
+      for name in names:
+        predictions.write(self._folder.path / 'predictions' / f'{name}.npz', predicted)
     return {f'{one.name}/{key}': value for key, value in result.items()}
 
   def _written(self, update: int) -> dict[str, float]:

@@ -96,6 +96,11 @@ def _describe(config: ml_collections.ConfigDict,
       config, train_images=facts.train_examples, devices=devices, hosts=hosts)
   for one in evaluations:
     derived.interval(f'evals.{one.name}.every', one.every)
+    for text in one.keep_at:
+      key = f'evals.{one.name}.keep_at'
+      if derived.interval(key, text) > derived.updates:
+        raise errors.ConfigError(
+            f'{key} has {text!r} in a run of {derived.updates} updates; allowed: up to its end')
   return derived, step_lib.make_experiment(config, derived, facts, preparation)
 
 
@@ -151,7 +156,10 @@ def _check_best(best: str, evaluations: tuple[evaluation_lib.Evaluation, ...],
   state = jax.eval_shape(experiment.init)
   facts = experiment.facts
   batch = {'inputs': jax.ShapeDtypeStruct((1, *facts.row_shape), facts.row_dtype),
-           'label': jax.ShapeDtypeStruct((1,), jnp.int32)}
+           'label': jax.ShapeDtypeStruct((1,), jnp.int32),
+           'example': jax.ShapeDtypeStruct((1,), jnp.int32)}
+  if len(facts.row_shape) == 3:
+    batch['black'] = jax.ShapeDtypeStruct((1, 1, 1, facts.row_shape[-1]), facts.row_dtype)
 
   def values(params, averages, batch):
     held = model_lib.State(averages, experiment.model.init_carry(1))

@@ -13,10 +13,10 @@ import pytest
 from nfnets_am.core import errors
 from nfnets_am.evaluation import evaluator
 from nfnets_am.models import pretrained
-from nfnets_am.sweeps import experiment_file
 from nfnets_am.training import loop
 from nfnets_am.training import run as run_lib
 from nfnets_am.training import saved
+from nfnets_am.training import sections
 from tests import commands
 from tests import tiny
 
@@ -28,7 +28,7 @@ def _config(model=_MODEL, **changes):
   config = tiny.get_config('multiplicity=1')
   config.model = ml_collections.ConfigDict(model)
   config.ema = 0.5
-  return experiment_file.sections.override(config, {
+  return sections.override(config, {
       'budget': '3 updates', 'checkpoint.every': '3 updates', 'eval_every': '3 updates', **changes})
 
 

@@ -163,9 +163,21 @@ def resize_crop_32(image: Any, size: int) -> Any:
   return bicubic.resize(image, size + _MARGIN, size + _MARGIN)[half:half + size, half:half + size]
 
 
+def resize_short(image: Any, size: int) -> Any:
+  """The short side to S, then the middle S x S: uint8 [H, W, 3] to [S, S, 3].
+
+  At S = 256 what Summers 2021, sec. B.3, cuts windows of 224 from (evaluation/views.py).
+  """
+  tf = tensorflow.import_tensorflow()
+  shape = tf.shape(image)
+  side = tf.minimum(shape[0], shape[1])
+  top, left = (shape[0] - side + 1) // 2, (shape[1] - side + 1) // 2
+  return bicubic.resize(image[top:top + side, left:left + side], size, size)
+
+
 # fn(image uint8 [H, W, 3], size) -> uint8 [size, size, 3].
 EVALUATION = registry.Registry('evaluation crop', {
-    'crop_resize': crop_resize, 'resize_crop_32': resize_crop_32})
+    'crop_resize': crop_resize, 'resize_crop_32': resize_crop_32, 'resize_short': resize_short})
 
 
 def _integers(tf: Any, words: Any, bound: Any) -> Any:

@@ -143,6 +143,14 @@ def test_crop_resize_takes_the_middle_of_the_short_side():
   np.testing.assert_array_equal(crops.crop_resize(image, 224), wanted)
 
 
+def test_resize_short_takes_all_of_the_short_side():
+  image = photographs.crop(256, 280, top=0, left=0, zoom=1)
+  # Nothing is resized.
+  np.testing.assert_array_equal(crops.resize_short(tf.constant(image), 256), image[:, 12:268])
+  upright = image.transpose((1, 0, 2))
+  np.testing.assert_array_equal(crops.resize_short(tf.constant(upright), 256), upright[12:268])
+
+
 @pytest.mark.parametrize('name', crops.EVALUATION)
 def test_evaluation_crops_take_a_single_pixel(name):
   image = tf.constant([[[1, 2, 3]]], tf.uint8)

@@ -1,0 +1,152 @@
+"""What the tables of Summers 2021, chapter 5, have in common: recipe, sources, cells and numbers.
+
+A run is a network trained with all seeds at 0 but those of one source of nondeterminism, which are
+the run's number, from 1 to 100. (The thesis has the others at 1; here no two rows share a run.) A
+cell with a `row` trains nothing: it measures the runs beside it whose config is its own but for
+these seeds (nfnets_am/analysis/variability.py), all of them, and fails until they are finished; the
+same command again measures. [R] is the public code (ceciliaresearch/nondeterminism_instability),
+[C] a choice.
+
+  - Learning rate [R]: 0 in the first update, 3 epochs of ramp, a cosine over all epochs; a tenth on
+    biases, offsets, and the scales of norms outside shortcuts. The thesis does not say that.
+  - Batches [C]: 512 images; what fills no batch is left out and differs from pass to pass. [R] has
+    a last one of 336.
+  - Images [R]: black pixels around the crop, then mean and deviation of CIFAR-10.
+  - Weight decay [R]: on all parameters.
+  - One bit [R]: of the first convolution's weights, up or down, before the first update.
+  - cuDNN: rows in which kernels are nondeterministic are not run. On CPU and TPU there are none.
+  - Snapshot ensembles [R]: five cycles, each with a ramp of its own; logits averaged.
+  - Test-time views: 2 and 162; [R] has 163, the image itself among them.
+"""
+
+from collections.abc import Sequence
+import pathlib
+from typing import Any
+
+import ml_collections
+
+from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import schema
+from nfnets_am.core import errors
+from nfnets_am.sweeps import paper
+
+SCALES = ('full', 'smoke')
+# Keys of the config that take the run's number.
+SOURCES = {
+    'init': ('seeds.init',),
+    'shuffle': ('seeds.shuffle',),
+    'augment': ('seeds.augment',),
+    'shuffle_augment': ('seeds.shuffle', 'seeds.augment'),
+    'all': ('seeds.init', 'seeds.shuffle', 'seeds.augment'),
+    'bit': ('start.bit_change',),
+}
+# What a row makes of the runs: the arguments of `agreement`.
+ROWS = {
+    'single': '',
+    'ensembles': 'ensembles=(2, 3, 4, 5), ',
+    'flip': "evaluation='flip', against_evaluation='test', ",
+    'flip_crop': "evaluation='flip_crop', against_evaluation='test', ",
+}
+_CYCLES = 5
+# Of a row whose runs have cycles: held against the others, as they are at their end.
+_AGAINST = "snapshots=True, against_changes={'schedule.cycles': 1}, "
+CELL = {'source': 'all', 'seed': 1, 'cycles': 1, 'row': '', 'scale': 'full'}
+_CIFAR = 'normalise(mean=(.4914,.4822,.4465), std=(.2023,.1994,.2010))'
+_RATES = 'bias(times=0.1) | norm_offset(times=0.1) | norm_scale_not_shortcut(times=0.1)'
+METRICS = ('top1_sd', 'loss_sd', 'disagreement', 'correlation', 'top1_delta')
+RUNS = 100
+_SMOKE_RUNS = 4
+SMOKE_NOTE = """
+These are smoke runs: a tiny network on small images for a few updates, which show that everything
+works and nothing else. The thesis' numbers stand beside them to show the form.
+"""
+
+
+def get_config(cell: str, *, views: bool) -> ml_collections.ConfigDict:
+  """Returns the config of a ResNet-14 on CIFAR-10, or of what measures such runs.
+
+  Args:
+    cell: text of keys of CELL.
+    views: whether the runs also predict with test-time views, at the ends of five cycles.
+
+  Raises:
+    ConfigError: an unknown key, source, row or scale.
+  """
+  cell = cells_lib.parse_cell(cell, CELL)
+  for key, allowed in (('source', SOURCES), ('row', ('', *ROWS)), ('scale', SCALES)):
+    if cell[key] not in allowed:
+      raise errors.ConfigError(f'{key}={cell[key]!r}; allowed: {", ".join(map(repr, allowed))}')
+  smoke = cell['scale'] == 'smoke'
+  config = schema.get_default()
+  config.update({
+      'views': 512, 'seed': cell['seed'], 'budget': '500 epochs',
+      'data': {'set': 'cifar10', 'apply': 'device',
+               'augment': f'pad_crop(pad=4) | flip() | {_CIFAR}'},
+      'model': {'name': 'padded_resnet14'},
+      'optimizer': {'name': 'sgd', 'weight_decay': 5e-4, 'rates': _RATES},
+      'schedule': {'name': 'cosine', 'peak': 0.4, 'warmup': '3 epochs', 'cycles': cell['cycles']},
+      'eval_every': '20 percent', 'log_every': '50 updates'})
+  for name in schema.SEEDS:
+    config.seeds[name] = 0
+  for key in SOURCES[cell['source']]:
+    section, _, name = key.partition('.')
+    if section == 'seeds':
+      config.seeds[name] = cell['seed']
+    else:
+      config.start = ml_collections.ConfigDict(
+          {'name': 'fresh', 'bit_change': cell['seed'], 'bit_change_in': 'padded_resnet/stem'})
+  _evaluate(config, views)
+  if smoke:
+    config.data.update({'set': 'fashion_mnist_small', 'train_images': 64,
+                        'augment': 'pad_crop(pad=2) | flip() | normalise()'})
+    config.model = ml_collections.ConfigDict({'name': 'padded_resnet10', 'width': 2})
+    config.schedule.warmup = '1 updates'
+    config.update({'views': 16, 'budget': '10 updates', 'log_every': '2 updates'})
+    config.checkpoint.every = '100 percent'
+    for part in config.evals.values():
+      part.update({'batch': 32, 'most': 1})
+      if part.get('pad'):
+        part.pad = 1
+  if cell['row']:
+    count = _SMOKE_RUNS if smoke else RUNS
+    row = ROWS[cell['row']] + (_AGAINST if cell['cycles'] > 1 else '')
+    if smoke:
+      row = row.replace('(2, 3, 4, 5)', '(2,)')
+    config.measure = f'agreement({row}vary={SOURCES[cell["source"]]!r}, count={count})'
+  return config
+
+
+def _evaluate(config: ml_collections.ConfigDict, views: bool) -> None:
+  at = tuple(f'{100 * k // _CYCLES} percent' for k in range(1, _CYCLES + 1))
+  more = {'keep_at': at, 'every': '100 percent'} if views else {}
+  config.evals.test = ml_collections.ConfigDict(
+      {'name': 'accuracy', 'split': 'test', 'keep': True, **more})
+  if views:
+    for name, pad in (('flip', 0), ('flip_crop', 4)):
+      config.evals[name] = ml_collections.ConfigDict(
+          {'name': 'views', 'flip': True, 'pad': pad, 'keep': True, **more})
+
+
+def cells(rows: Sequence[dict[str, Any]], scale: str) -> tuple[dict[str, Any], ...]:
+  """Returns the cells of a table: the runs that its rows measure, each once, and then the rows.
+
+  Args:
+    rows: keys of CELL, without seed and scale.
+    scale: of SCALES.
+
+  Raises:
+    ConfigError: an unknown scale.
+  """
+  if scale not in SCALES:
+    raise errors.ConfigError(f'scale={scale!r}; allowed: {", ".join(SCALES)}')
+  extra = {'scale': scale} if scale != 'full' else {}
+  count = _SMOKE_RUNS if scale == 'smoke' else RUNS
+  kinds = {(row['source'], row.get('cycles', 1)): None for row in rows}
+  runs = [{'source': source, 'cycles': cycles, 'seed': seed, **extra}
+          for source, cycles in kinds for seed in range(1, count + 1)]
+  return (*runs, *({'cycles': 1, 'seed': 1, **row, **extra} for row in rows))
+
+
+def numbers(table: str) -> tuple[paper.Number, ...]:
+  """Returns what the thesis prints in a table."""
+  return paper.read_numbers(pathlib.Path(__file__).with_name('paper_chapter5.json'), table)

@@ -1,0 +1,120 @@
+"""Chapter 5 of Summers 2021: its protocol in numbers, its cells, a table from runs to report."""
+
+import collections
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.summers2021 import chapter5
+from nfnets_am import analysis
+from nfnets_am.analysis import measures
+from nfnets_am.config import derived as derived_lib
+from nfnets_am.config import schema
+from nfnets_am.config import seeds
+from nfnets_am.core import calls
+from nfnets_am.core import errors
+from nfnets_am.optim import schedules
+from nfnets_am.reporting import pages
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
+from nfnets_am.sweeps import reduction
+from nfnets_am.training import loop
+from nfnets_am.training import sections
+
+_PATH = 'experiments/summers2021/{}.py'
+
+
+def _config(table, cell):
+  return sections.complete(experiment_file.get_config(f'{_PATH.format(table)}:{cell}'))
+
+
+@pytest.mark.parametrize('source, free', [
+    ('init', {'init'}), ('shuffle', {'shuffle'}), ('augment', {'augment'}),
+    ('shuffle_augment', {'shuffle', 'augment'}), ('all', {'init', 'shuffle', 'augment'}),
+    ('bit', set())])
+def test_a_source_moves_its_own_seeds_alone(source, free):
+  config = _config('table5_1', f'source={source},seed=7')
+  found = seeds.of(config)
+  assert {name: getattr(found, name) for name in schema.SEEDS} == {
+      name: 7 if name in free else 0 for name in schema.SEEDS}
+  assert config.start.bit_change == (7 if source == 'bit' else -1)
+
+
+@pytest.mark.parametrize('cycles', [1, 5])
+def test_the_learning_rate_is_that_of_the_protocol(cycles):
+  config = _config('table5_5', f'cycles={cycles}')
+  derived = derived_lib.derive(config, train_images=50_000)
+  assert (derived.updates, derived.views) == (48_828, 512)
+  keys = config.schedule.to_dict()
+  assert (keys.pop('name'), keys.pop('peak')) == ('cosine', 0.4)
+  rate = schedules.SCHEDULES.make(
+      'cosine', 0.4, derived.updates, **keys | {'warmup': derived.to_updates('', keys['warmup'])})
+  assert rate(0) == 0 and config.optimizer.rates.count('times=0.1') == 3
+  epoch = derived.updates_per_epoch
+  for at in (1, 2.5, 3.5, 60, 99):
+    expected = 0.4 * (at / 3 if at < 3 else (1 + math.cos(math.pi * at / (500 / cycles))) / 2)
+    assert rate(round(at * epoch)) == pytest.approx(expected, abs=2e-3)
+  # Snapshots are taken behind the last update of a cycle, when the rate has fallen to 0.
+  taken = [derived.interval('', text) for text in config.evals.test.keep_at]
+  assert taken[-1] == derived.updates
+  if cycles == 5:
+    assert max(float(rate(update - 1)) for update in taken) < 1e-7
+    assert min(float(rate(update + 400)) for update in taken[:-1]) > 0.39
+
+
+@pytest.mark.parametrize('table, runs, rows', [('table5_1', 600, 6), ('table5_5', 200, 6)])
+def test_cells_are_runs_and_rows_that_measure_all_of_them(table, runs, rows):
+  sweep = experiment_file.get_sweep(_PATH.format(table))
+  measured = [cell for cell in sweep.cells if cell.get('row')]
+  assert (len(sweep.cells) - len(measured), len(measured)) == (runs, rows)
+  assert list(sweep.cells[runs:]) == measured
+  numbers = collections.Counter(number.cell.get('source') for number in sweep.numbers)
+  # The rows with nondeterministic kernels are not run.
+  assert numbers[None] == (15 if table == 'table5_1' else 0)
+  every = experiment_file.get_runs(_PATH.format(table), sweep)
+  assert len({run.name for run in every}) == runs + rows
+  for cell, run in zip(measured, every[runs:], strict=True):
+    assert 'count=100' in run.config.measure
+    ((name, keys),) = calls.calls(run.config.measure)
+    assert set(keys['vary']) == set(chapter5.SOURCES[cell['source']])
+    analysis.MEASURES.make(name, **keys)
+  for number in sweep.numbers:
+    if number.cell:
+      assert any(cell.items() >= number.cell.items() for cell in measured), number
+
+
+def test_what_is_not_of_the_chapter_is_refused():
+  for cell, words in (('source=cudnn', "source='cudnn'; allowed: 'init'"),
+                      ('row=crop', "row='crop'"), ('scale=tiny', "scale='tiny'")):
+    with pytest.raises(errors.ConfigError, match=words):
+      _config('table5_1', cell)
+  with pytest.raises(errors.ConfigError, match="scale='tiny'"):
+    experiment_file.get_sweep(_PATH.format('table5_5'), 'tiny')
+
+
+@pytest.mark.slow
+def test_table_5_5_from_its_runs_to_its_report(tmp_path):
+  path = _PATH.format('table5_5')
+  sweep = experiment_file.get_sweep(path, 'smoke')
+  runs = experiment_file.get_runs(path, sweep)
+  assert len(runs) == 2 * 4 + 6
+  rows = [run for run in runs if run.config.measure]
+  with pytest.raises(errors.UserError, match='name 0 finished runs'):
+    measures.measure(rows[0].config, tmp_path / rows[0].name, analysis.MEASURES)
+  for run in runs:
+    if not run.config.measure:
+      assert loop.train(run.config, tmp_path / run.name)['status'] == 'finished'
+  jax.clear_caches()
+  for run in rows:
+    measures.measure(run.config, tmp_path / run.name, analysis.MEASURES)
+  results = reduction.reduce(sweep, runs, outcomes.Reader(tmp_path))
+  flip = results.best({'row': 'flip', 'cycles': 5}).runs[0].final
+  assert flip['single/models'] == flip['against/models'] == 4
+  assert np.isfinite(flip['single/reduction'])
+  single = results.best({'row': 'ensembles'}).runs[0].final
+  assert single['ensemble2/models'] == 2 and flip['against/top1_sd'] == single['single/top1_sd']
+  pages.write(results, tmp_path, 'report', 'the command')
+  page = (tmp_path / 'report.md').read_text()
+  assert '61' in page and 'smoke runs' in page
