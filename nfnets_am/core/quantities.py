@@ -68,6 +68,8 @@ QUANTITIES = {quantity.name: quantity for quantity in (
     _share('calibration_error', 'low'),
     # Share of examples on which two networks say different things.
     _share('disagreement', ''),
+    # Of clean and adversarial logits, before it is weighed: see objectives/pairings.py.
+    Quantity('pairing', 'low'),
     Quantity('variance', digits='.3g'),
     Quantity('gradient_norm'),
     Quantity('images_per_second', 'high'),

@@ -1,7 +1,9 @@
 """Weights to numbers, and to predictions. To add an evaluation, write a file and a line here."""
 
+from nfnets_am import attacks
 from nfnets_am.core import registry
 from nfnets_am.evaluation import accuracy
+from nfnets_am.evaluation import attacked
 from nfnets_am.evaluation.evaluation import COMMON
 
 __all__ = ('COMMON', 'EVALUATIONS')
@@ -9,4 +11,5 @@ __all__ = ('COMMON', 'EVALUATIONS')
 # Each entry takes its keys and returns what evaluates a batch, see evaluation.py.
 EVALUATIONS = registry.Registry('evaluation', {
     'accuracy': accuracy.accuracy,
+    **{name: attacked.under(attack) for name, attack in attacks.ATTACKS.items()},
 })

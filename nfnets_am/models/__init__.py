@@ -5,6 +5,7 @@ from typing import Any
 
 from nfnets_am.core import registry
 from nfnets_am.models import inception_v3
+from nfnets_am.models import madry_resnet
 from nfnets_am.models import nf_resnet
 from nfnets_am.models import nfnet
 from nfnets_am.models import preact_resnet
@@ -14,6 +15,8 @@ from nfnets_am.models.model import Model
 
 MODELS = registry.Registry('model', {
     'inception_v3': inception_v3.create,
+    'madry_resnet': madry_resnet.create,
+    'madry_resnet_18': madry_resnet.create_18,
     'preact_resnet_18': preact_resnet.create,
     'resnet_tiny': resnet_tiny.create,
     'wide_resnet': wide_resnet.create,

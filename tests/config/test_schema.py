@@ -96,9 +96,9 @@ def test_a_model_has_the_arguments_that_are_its_own():
 
 def test_one_seed_for_all_or_each_its_own():
   config = _config(seed=7)
-  assert seeds.of(config) == seeds.Seeds(init=7, shuffle=7, augment=7, noise=7)
+  assert seeds.of(config) == seeds.Seeds(init=7, shuffle=7, augment=7, noise=7, attack=7)
   config.seeds.shuffle = 0
-  assert seeds.of(config) == seeds.Seeds(init=7, shuffle=0, augment=7, noise=7)
+  assert seeds.of(config) == seeds.Seeds(init=7, shuffle=0, augment=7, noise=7, attack=7)
 
 
 def test_a_source_takes_its_second_seed_from_a_pass_on():
