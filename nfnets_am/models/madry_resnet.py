@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from nfnets_am.core import errors
+from nfnets_am.models import convolution
 from nfnets_am.models import layers
 from nfnets_am.models import model
 from nfnets_am.models import norms
@@ -47,8 +48,18 @@ def standardise(images: jax.Array) -> jax.Array:
   return ((x - x.mean(axes, keepdims=True)) / deviation).astype(images.dtype)
 
 
-def _conv(channels: int, stride: int, name: str) -> layers.Conv2D:
-  return layers.Conv2D(channels, 3, stride, with_bias=False, name=name, w_init=_FAN_OUT)
+class _Conv(hk.Module):
+  """A 3x3 convolution without bias, made for networks that are attacked."""
+
+  def __init__(self, channels: int, stride: int, name: str):
+    super().__init__(name=name)
+    self.channels, self.stride = channels, stride
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Maps [B, H, W, C] to [B, H / stride, W / stride, channels]."""
+    shape = (3, 3, x.shape[-1], self.channels)
+    w = hk.get_parameter('w', shape, jnp.float32, _FAN_OUT)
+    return convolution.conv2d(x, w.astype(x.dtype), self.stride)
 
 
 def _activated(x: jax.Array) -> jax.Array:
@@ -66,9 +77,9 @@ class _Unit(hk.Module):
     """Maps [B, H, W, C] to [B, H / stride, W / stride, channels]."""
     out = _activated(self.norm('norm0')(x, mode))
     shortcut = self._shortcut(out if self.first else x)
-    out = _conv(self.channels, self.stride, 'conv0')(out)
+    out = _Conv(self.channels, self.stride, 'conv0')(out)
     out = _activated(self.norm('norm1')(out, mode))
-    return shortcut + _conv(self.channels, 1, 'conv1')(out)
+    return shortcut + _Conv(self.channels, 1, 'conv1')(out)
 
   def _shortcut(self, x: jax.Array) -> jax.Array:
     batch, height, width, channels = x.shape
@@ -92,7 +103,7 @@ class MadryResNet(hk.Module):
 
   def __call__(self, x: jax.Array, mode: model.Mode) -> model.Outputs:
     """Maps images [B, H, W, C] to logits float32 [B, K]."""
-    x = _conv(_STEM, 1, 'stem')(standardise(x))
+    x = _Conv(_STEM, 1, 'stem')(standardise(x))
     for stage, (channels, stride) in enumerate(self.stages):
       for unit in range(self.units):
         first, name = not (stage or unit), f'stage{stage}_unit{unit}'

@@ -127,7 +127,8 @@ def test_lrm_is_the_sum_of_its_parts():
     weights = jnp.asarray(weights)
     (j, h, norms), slopes = terms(weights), jax.jacrev(terms)(weights)
     gradient_by_hand = slopes[0] + j / h / 0.125 * slopes[1] + 1e-3 * slopes[2]
-  assert float(loss) == pytest.approx(float(j + j / 0.125 + 1e-3 * norms), rel=1e-5)
+    value = float(j + j / 0.125 + 1e-3 * norms)
+  assert float(loss) == pytest.approx(value, rel=1e-5)
   assert float(metrics['pairing']) == pytest.approx(float(h), rel=1e-5)
   np.testing.assert_allclose(gradient, gradient_by_hand, rtol=1e-4, atol=1e-5)
 
