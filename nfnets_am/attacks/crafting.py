@@ -50,11 +50,15 @@ def bind(function: Callable[..., Any], apply: Callable[..., Any], preparation: A
   if not isinstance(function, OfPixels):
     return apply, preparation
   preparation = preparation.in_pixels(stored=stored)
+  return of_pixels(apply, preparation), preparation
 
+
+def of_pixels(apply: Callable[..., Any], preparation: Any) -> Callable[..., Any]:
+  """Returns a network of images in [0, 1], which it normalises as an input's preparation does."""
   def apply_to_pixels(params, state, rng, images, mode):
     return apply(params, state, rng, preparation.normalise(images), mode)
 
-  return apply_to_pixels, preparation
+  return apply_to_pixels
 
 
 def keys_of_rows(key: jax.Array, first: jax.typing.ArrayLike, rows: int) -> jax.Array:
