@@ -43,7 +43,7 @@ def measure(config: ml_collections.ConfigDict, workdir: str | os.PathLike,
   if len(found) != 1:
     raise errors.ConfigError(
         f'measure={config.measure!r}; allowed: one call of {", ".join(entries)}, such as '
-        f"'{next(iter(entries))}()'")
+        "'gradient_variance()'")
   ((name, keys),) = found
   of_run = entries.make(name, **keys)
   folder = run_folder.RunFolder(workdir, writer=jax.process_index() == 0)

@@ -139,7 +139,7 @@ def test_what_it_cannot_measure_is_refused(tmp_path):
   assert run_folder.RunFolder(tmp_path).status()['status'] == 'failed'
   with pytest.raises(errors.ConfigError, match='1 minibatches'):
     gradient_variance.variance(run_lib.build(_config(budget='1 updates')))
-  for call, words in (('', "measure=''; allowed: one call of gradient_variance"),
+  for call, words in (('', "measure=''; allowed: one call of black_box, gradient_variance"),
                       ('variance()', "unknown measure 'variance'.*gradient_variance"),
                       ('gradient_variance(n=1)', "no key 'n'"),
                       ('gradient_variance', 'write gradient_variance')):
