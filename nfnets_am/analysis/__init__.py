@@ -2,10 +2,12 @@
 
 from nfnets_am.analysis import black_box
 from nfnets_am.analysis import gradient_variance
+from nfnets_am.analysis import white_box
 from nfnets_am.core import registry
 
 # Each entry takes its arguments and returns what measures a cell, see measures.py.
 MEASURES = registry.Registry('measure', {
     'black_box': black_box.black_box,
     'gradient_variance': gradient_variance.gradient_variance,
+    'white_box': white_box.white_box,
 })

@@ -23,7 +23,6 @@ from nfnets_am.evaluation import evaluation
 from nfnets_am.evaluation import evaluator
 from nfnets_am.models import model
 from nfnets_am.objectives import classification
-from nfnets_am.storage import run_folder
 from nfnets_am.training import run as run_lib
 from nfnets_am.training import saved
 
@@ -53,7 +52,7 @@ def black_box(*, source: str, target: str, attack: str = 'pgd(steps=10)', split:
   def measure(run: run_lib.Run, folder: epath.Path) -> measures.Found:
     # An absolute path stays one.
     folders = {'source': folder.parent / source, 'target': folder.parent / target}
-    runs = {who: _finished(who, path) for who, path in folders.items()}
+    runs = {who: measures.finished(who, path) for who, path in folders.items()}
     _check(runs, folders, split)
     states = {who: saved.newest(path, runs[who])[1] for who, path in folders.items()}
     weights = evaluator.Weights({who: state.params for who, state in states.items()},
@@ -80,14 +79,6 @@ def _evaluate(attack: attack_lib.Attack, source: run_lib.Run, apply: Any, params
   images = jnp.where(batch['mask'][:, None, None, None] > 0, images, batch['inputs'])
   outputs, _ = apply(*of('target'), None, images, model.EVALUATION)
   return accuracy.scores(outputs.logits, batch['label']), {}
-
-
-def _finished(who: str, folder: epath.Path) -> run_lib.Run:
-  """Returns the run of a folder."""
-  status = run_folder.RunFolder(folder).status().get('status')
-  if status != 'finished':
-    raise errors.UserError(f'the {who} {folder} is {status or "no run"}; allowed: a finished run')
-  return saved.build(folder)
 
 
 def _check(runs: dict[str, run_lib.Run], folders: dict[str, epath.Path], split: str) -> None:

@@ -28,9 +28,14 @@ def under(make: Callable[..., attack_lib.Attack]) -> Callable[..., evaluation.Ev
   """
   @functools.wraps(make)  # The registry reads the keys off it.
   def evaluation_of(**keys: Any) -> evaluation.Evaluate:
-    return crafting.OfPixels(functools.partial(_evaluate, make(**keys)))
+    return by(make(**keys))
 
   return evaluation_of
+
+
+def by(attack: attack_lib.Attack) -> evaluation.Evaluate:
+  """Returns the evaluation under an attack whose keys are said."""
+  return crafting.OfPixels(functools.partial(_evaluate, attack))
 
 
 def _evaluate(attack: attack_lib.Attack, apply: Any, params: Any, state: model.State,

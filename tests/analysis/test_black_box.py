@@ -12,9 +12,12 @@ import optax
 import pytest
 
 from nfnets_am import analysis
+from nfnets_am import evaluation
 from nfnets_am.analysis import black_box
 from nfnets_am.analysis import measures
 from nfnets_am.core import errors
+from nfnets_am.evaluation import evaluation as evaluation_lib
+from nfnets_am.evaluation import evaluator
 from nfnets_am.models import model as model_lib
 from nfnets_am.training import loop
 from nfnets_am.training import run as run_lib
@@ -37,7 +40,7 @@ def _config(seed, **changes):
 @pytest.fixture(scope='module')
 def sweep(tmp_path_factory):
   """A folder with two finished runs of a few updates."""
-  folder = tmp_path_factory.mktemp('sweep')
+  folder = epath.Path(tmp_path_factory.mktemp('sweep'))
   for seed in (0, 1):
     loop.train(_config(seed), folder / f'seed{seed}')
   return folder
@@ -78,6 +81,26 @@ def test_images_of_the_source_are_tested_on_the_target(sweep):
   assert found['top1'] == pytest.approx((logits.argmax(1) == label).mean(), abs=0.011)
 
 
+def test_a_finished_run_meets_an_attack_that_its_config_does_not_have(sweep):
+  """It is the evaluation of that name, at the run's own weights."""
+  found, _ = analysis.MEASURES.make(
+      'white_box', run='seed0', attack='pgd(epsilon=0.1, steps=2)', most=1, batch=64)(
+          run_lib.build(_config(0)), sweep / 'cell')
+  run = saved.build(sweep / 'seed0')
+  one = evaluation_lib.Evaluation(
+      'white_box', evaluation.EVALUATIONS.make('pgd', epsilon=0.1, steps=2), 'test', every='',
+      batch=64, most=1, keep=False)
+  expected, _ = evaluator.Evaluator(
+      one, run.experiment.model, run.dataset, backend=run.backend, seed=0).evaluate(
+          evaluator.weights_of(saved.newest(sweep / 'seed0', run)[1]))
+  assert found == {'white_box': expected} and found['white_box']['images'] == 64
+  for keys, sentence in (({'run': 'none'}, 'the run .*none is missing; allowed: a finished run'),
+                         ({'run': 'seed0', 'split': 'validation'}, 'of white_box; allowed: ')):
+    with pytest.raises(errors.UserError, match=sentence):
+      analysis.MEASURES.make('white_box', attack='fgsm()', **keys)(
+          run_lib.build(_config(0)), sweep / 'cell')
+
+
 def test_what_is_no_black_box_is_refused(sweep):
   for keys, sentence in (
       ({'source': 'seed0'}, "seed0 is the target's own run; allowed: one that is trained"),
@@ -86,7 +109,7 @@ def test_what_is_no_black_box_is_refused(sweep):
     error = errors.ConfigError if 'split' in keys else errors.UserError
     with pytest.raises(error, match=sentence):
       analysis.MEASURES.make('black_box', target='seed0', **keys)(
-          run_lib.build(_config(0)), epath.Path(sweep) / 'cell')
+          run_lib.build(_config(0)), sweep / 'cell')
   with pytest.raises(errors.ConfigError, match="needs the key 'source'"):
     analysis.MEASURES.make('black_box', target='seed0')
 
