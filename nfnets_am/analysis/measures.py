@@ -44,7 +44,7 @@ def measure(config: ml_collections.ConfigDict, workdir: str | os.PathLike,
   if len(found) != 1:
     raise errors.ConfigError(
         f'measure={config.measure!r}; allowed: one call of {", ".join(entries)}, such as '
-        "'gradient_variance()'")
+        f"'{next(iter(entries))}()'")
   ((name, keys),) = found
   of_run = entries.make(name, **keys)
   folder = run_folder.RunFolder(workdir, writer=jax.process_index() == 0)
@@ -68,6 +68,20 @@ def measure(config: ml_collections.ConfigDict, workdir: str | os.PathLike,
     folder.close()
 
 
+def _write(folder: run_folder.RunFolder, derived: Any, lines: dict[str, dict[str, float]],
+           files: dict[str, Any]) -> None:
+  if jax.process_index():
+    return
+  for name, values in files.items():
+    folder.write(name, values)
+  # What was measured before an interruption is measured again.
+  sink = metrics.MetricsFile(folder.path / 'metrics.jsonl', update=0)
+  for split, values in lines.items():
+    sink.write({'update': derived.updates, 'epochs': derived.epochs, 'split': split, **values})
+  sink.sync()
+  sink.close()
+
+
 def finished(what: str, folder: epath.Path) -> run_lib.Run:
   """Returns the run of another folder, whose weights a measure reads.
 
@@ -82,17 +96,3 @@ def finished(what: str, folder: epath.Path) -> run_lib.Run:
   if status != 'finished':
     raise errors.UserError(f'the {what} {folder} is {status}; allowed: a finished run')
   return saved.build(folder)
-
-
-def _write(folder: run_folder.RunFolder, derived: Any, lines: dict[str, dict[str, float]],
-           files: dict[str, Any]) -> None:
-  if jax.process_index():
-    return
-  for name, values in files.items():
-    folder.write(name, values)
-  # What was measured before an interruption is measured again.
-  sink = metrics.MetricsFile(folder.path / 'metrics.jsonl', update=0)
-  for split, values in lines.items():
-    sink.write({'update': derived.updates, 'epochs': derived.epochs, 'split': split, **values})
-  sink.sync()
-  sink.close()
