@@ -4,7 +4,8 @@
 
 Rounds of the real loop's work (next batch, step, metrics of the step before) alternate with rounds
 of the bare step on a batch that is already on the device. The difference of the two is what the
-host costs; the part of it spent in `next(batches)` is input wait. With --peer: see peer_step.py.
+host costs; the part of it spent in `next(batches)` is input wait. With --peer: see peer_step.py,
+with --objective: objective_step.py.
 """
 
 import statistics
@@ -17,6 +18,7 @@ import numpy as np
 from rich import console
 from rich import table
 
+from benchmarks import objective_step
 from benchmarks import peer_step
 from nfnets_am.config import schema
 from nfnets_am.core import cli
@@ -29,6 +31,8 @@ _BATCH = flags.DEFINE_integer('batch', 64, 'Views in an update.')
 _MULTIPLICITY = flags.DEFINE_integer('multiplicity', 1, 'Views of each unique image.')
 _APPLY = flags.DEFINE_enum('apply', 'host', ['host', 'device'], 'Where views are drawn.')
 _PEER = flags.DEFINE_bool('peer', False, "Time the bare step beside timm's instead.")
+_OBJECTIVE = flags.DEFINE_string(
+    'objective', None, 'Time the bare step of this objective beside plain cross-entropy instead.')
 _SIZE = flags.DEFINE_integer('size', 96, 'With --peer: pixels of the images.')
 _DTYPE = flags.DEFINE_enum('dtype', 'float32', ['float32', 'bfloat16'], 'With --peer.')
 _ROUNDS = flags.DEFINE_integer('rounds', 7, 'Rounds of each kind.')
@@ -39,6 +43,9 @@ def main() -> None:
   if _PEER.value:
     return peer_step.compare(
         _MODEL.value, _SIZE.value, _BATCH.value, _ROUNDS.value, _DTYPE.value)
+  if _OBJECTIVE.value is not None:
+    return objective_step.compare(
+        _OBJECTIVE.value, _MODEL.value, _BATCH.value, _ROUNDS.value)
   return _split()
 
 

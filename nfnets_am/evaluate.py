@@ -80,7 +80,7 @@ def main() -> None:
     weights = {'': parallel.replicate(evaluator.Weights(params, averages))}
   result, predicted = evaluator.Evaluator(
       evaluation, run.experiment.model, run.dataset, backend=run.backend,
-      seed=run.seeds.noise).evaluate(weights)
+      seed=run.seeds.at(evaluation.source, -1)).evaluate(weights)
   display.show(f'{title}, {result["images"]} images of {evaluation.name}', result)
   if _PREDICTIONS.value:
     predictions.write(_PREDICTIONS.value, predicted)

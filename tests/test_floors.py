@@ -10,8 +10,9 @@ _PACKAGE = _ROOT / 'nfnets_am'
 # From the ground up. Folders of one floor do not import each other.
 _FLOORS = (
     ('core',),
-    ('config', 'optim', 'attacks'),
+    ('config', 'optim'),
     ('models', 'data', 'storage'),
+    ('attacks',),
     ('objectives',),
     ('evaluation',),
     ('training',),

@@ -18,6 +18,7 @@ from nfnets_am.core import registry
 from nfnets_am.storage import metrics
 from nfnets_am.storage import run_folder
 from nfnets_am.training import run as run_lib
+from nfnets_am.training import saved
 from nfnets_am.training import sections
 
 # ('split' of a line -> its metrics, name of a further file -> JSON values).
@@ -92,3 +93,19 @@ def _write(folder: run_folder.RunFolder, derived: Any, lines: dict[str, dict[str
     sink.write({'update': derived.updates, 'epochs': derived.epochs, 'split': split, **values})
   sink.sync()
   sink.close()
+
+
+def finished(what: str, folder: epath.Path) -> run_lib.Run:
+  """Returns the run of another folder, whose weights a measure reads.
+
+  Args:
+    what: the folder is to the measure, for the error.
+    folder: of the run.
+
+  Raises:
+    UserError: it holds no run that is finished.
+  """
+  status = run_folder.RunFolder(folder).status()['status']
+  if status != 'finished':
+    raise errors.UserError(f'the {what} {folder} is {status}; allowed: a finished run')
+  return saved.build(folder)

@@ -22,7 +22,7 @@ from nfnets_am.core import quantities
 
 BACKENDS = ('pmap', 'shard_map')
 DTYPES = ('float32', 'bfloat16')
-SEEDS = ('init', 'shuffle', 'augment', 'noise')
+SEEDS = ('init', 'shuffle', 'augment', 'noise', 'attack')
 # Sections and the entry that they name by default; `evals` is a section of sections.
 SECTIONS = {
     'data': 'memory',
@@ -73,7 +73,7 @@ def _pickled_default() -> bytes:
   config.dtype = 'float32'
   config.backend = 'pmap'
 
-  # One seed for everything; each of the four in `seeds` takes its place for its own source.
+  # One seed for everything; each of those in `seeds` takes its place for its own source.
   config.seed = 0
   config.seeds = ml_collections.ConfigDict({name: config_dict.placeholder(int) for name in SEEDS})
   # From this pass over the data on (0 is the first), the sources that have a seed here take it.

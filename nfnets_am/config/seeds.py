@@ -15,6 +15,7 @@ class Seeds:
     shuffle: of the order of the examples.
     augment: of the views.
     noise: of dropout and the like.
+    attack: of where attacks on images start, and of their random directions.
     again: source -> the seed that it takes from pass `again_from` on; see config.reseed.
     again_from: number of a pass, from 0.
   """
@@ -23,6 +24,7 @@ class Seeds:
   shuffle: int = 0
   augment: int = 0
   noise: int = 0
+  attack: int = 0
   again: tuple[tuple[str, int], ...] = ()
   again_from: int = 0
 

@@ -83,6 +83,8 @@ QUANTITIES = {quantity.name: quantity for quantity in (
     Quantity('similarity', digits='.3f'),
     # Of their variability, relative to that of other runs.
     _share('reduction', ''),
+    # Of clean and adversarial logits, before it is weighed: see objectives/pairings.py.
+    Quantity('pairing', 'low'),
     Quantity('variance', digits='.3g'),
     Quantity('variance_of_all', digits='.3g'),
     Quantity('gradient_norm'),

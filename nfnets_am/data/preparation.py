@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nfnets_am.core import errors
 from nfnets_am.data import hand_over as hand_over_lib
 from nfnets_am.data import ops
 from nfnets_am.data import views as views_lib
@@ -31,6 +32,7 @@ class ImagePreparation:
     dtype: that the model computes in.
     start: place of the first op of the augmentation that runs here, at most that of `normalise`.
     on_device: whether images are stored here, in a pool, and rows are numbers of them.
+    pixels: whether images stay in [0, 1], for what attacks them; see `in_pixels`.
   """
 
   augmentation: ops.Augmentation
@@ -39,6 +41,28 @@ class ImagePreparation:
   dtype: Any = 'float32'
   start: int = 0
   on_device: bool = False
+  pixels: bool = False
+
+  def in_pixels(self, *, stored: bool) -> 'ImagePreparation':
+    """Returns the preparation that leaves images in [0, 1], float32, for `normalise` to finish.
+
+    Args:
+      stored: whether it is for images as they are stored, which no op behind `normalise` touches.
+
+    Raises:
+      ConfigError: views come normalised already, or go on after it: what is attacked are pixels.
+    """
+    way = self.augmentation
+    if not stored and (self.hand_over.normalised or way.at + 1 < len(way.labels)):
+      raise errors.ConfigError(
+          f"an attack on views of data.augment={way.text!r} with data.hand_over="
+          f"{'bfloat16' if self.hand_over.normalised else 'uint8'!r}; allowed: normalise() as the "
+          "last op and data.hand_over='uint8', as images in [0, 1] are attacked")
+    return dataclasses.replace(self, pixels=True)
+
+  def normalise(self, images: jax.Array) -> jax.Array:
+    """Returns images float32 [B, H, W, C] in [0, 1] as the model takes them, in `dtype`."""
+    return self.augmentation.normalise.of_pixels(images).astype(self.dtype)
 
   def pack(self, batch: Batch, devices: int) -> Batch:
     """Returns a host's batch as it travels; see HandOver.pack."""
@@ -52,17 +76,18 @@ class ImagePreparation:
       batch: this device's rows, as `pack` left them; see `batch_spec`.
 
     Returns:
-      'inputs' [B, H, W, C] in `dtype`, 'label' int32 [B]; mixed rows also have 'partner_label' and
-      'weight', see classification.targets.
+      'inputs' [B, H, W, C] in `dtype`, or float32 in [0, 1]; 'label' int32 [B]; mixed rows also
+      have 'partner_label' and 'weight', see classification.targets.
     """
     if self.hand_over.normalised:
       images = self.hand_over.unpack(batch['image'])
     else:
       lanes = [self._lane(pool, batch, prefix) for prefix in ('', 'partner_')
                if prefix + 'draws' in batch]
-      images, _ = self.augmentation.follow(arrays.JAX, self.start, None, *lanes)
+      stop = self.augmentation.at if self.pixels else None
+      images, _ = self.augmentation.follow(arrays.JAX, self.start, stop, *lanes)
     rows = {key: value for key, value in batch.items() if key not in _TRAVELS}
-    return rows | {'inputs': images.astype(self.dtype)}
+    return rows | {'inputs': _unit(images) if self.pixels else images.astype(self.dtype)}
 
   def _lane(self, pool: jax.Array | None, batch: Batch, prefix: str) -> augmentation_lib.Lane:
     draws = batch[prefix + 'draws']
@@ -81,6 +106,8 @@ class ImagePreparation:
       The same with 'inputs' in place of 'image'.
     """
     rows = {key: value for key, value in batch.items() if key not in _TRAVELS}
+    if self.pixels:
+      return rows | {'inputs': _unit(batch['image'])}
     images = self.augmentation.normalised(batch['image'])
     return rows | {'inputs': images.astype(self.dtype)}
 
@@ -124,3 +151,8 @@ class ImagePreparation:
       _, drawn[label] = way.mix.draws(0, label, row, one, *size)
     here = {label: drawn[label] for label in way.labels[self.start:] if label in drawn}
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct((rows, *x.shape[1:]), x.dtype), here)
+
+
+def _unit(images: jax.Array) -> jax.Array:
+  """Maps bytes to float32 in [0, 1]."""
+  return images.astype(jnp.float32) / 255

@@ -1,7 +1,9 @@
 """Weights to numbers, and to predictions. To add an evaluation, write a file and a line here."""
 
+from nfnets_am import attacks
 from nfnets_am.core import registry
 from nfnets_am.evaluation import accuracy
+from nfnets_am.evaluation import attacked
 from nfnets_am.evaluation import features
 from nfnets_am.evaluation import views
 from nfnets_am.evaluation.evaluation import COMMON
@@ -13,4 +15,5 @@ EVALUATIONS = registry.Registry('evaluation', {
     'accuracy': accuracy.accuracy,
     'features': features.features,
     'views': views.views,
+    **{name: attacked.under(attack) for name, attack in attacks.ATTACKS.items()},
 })

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import ml_collections
 
+from nfnets_am.attacks import crafting
 from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.core import registry
@@ -63,6 +64,16 @@ class Evaluation:
   most: int
   keep: bool
   keep_at: tuple[str, ...] = ()
+
+  @property
+  def attacks(self) -> bool:
+    """Whether it attacks images, see attacks/crafting.py."""
+    return isinstance(self.evaluate, crafting.OfPixels)
+
+  @property
+  def source(self) -> str:
+    """The source of randomness (config.seeds) whose seed it draws with."""
+    return 'attack' if self.attacks else 'noise'
 
 
 def of(config: ml_collections.ConfigDict, entries: registry.Registry) -> tuple[Evaluation, ...]:

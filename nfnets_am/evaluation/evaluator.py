@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nfnets_am.attacks import crafting
 from nfnets_am.core import parallel
 from nfnets_am.data import inputs
 from nfnets_am.evaluation import evaluation as evaluation_lib
@@ -46,12 +47,20 @@ def eval_step(evaluation: evaluation_lib.Evaluation, model: model_lib.Model, pre
     'mask' is 1, float32 scalars of each metric and their number 'examples'; and what is predicted
     of each row of this device, {} unless it is kept.
   """
+  apply, preparation = crafting.bind(evaluation.evaluate, model.apply, preparation, stored=True)
+
   def step(weights: Weights, number: jax.Array, batch: Mapping[str, Any]):
     rows = preparation.prepare_stored(batch) | _more(preparation, number, batch)
-    rng = jax.random.key(zlib.crc32(f'{evaluation.name} {seed}'.encode()))
-    rng = jax.random.fold_in(jax.random.fold_in(rng, number), jax.lax.axis_index(parallel.AXIS))
-    state = model_lib.State(weights.averages, model.init_carry(len(batch['mask'])))
-    values, predicted = evaluation.evaluate(model.apply, weights.params, state, rng, rows)
+    count = len(batch['mask'])
+    key = jax.random.key(zlib.crc32(f'{evaluation.name} {seed}'.encode()))
+    device, devices = jax.lax.axis_index(parallel.AXIS), jax.lax.axis_size(parallel.AXIS)
+    if evaluation.attacks:
+      # By an example's place in the split, whatever the size of batches and the devices are.
+      first = (number * devices + device) * count
+      rows['attack'] = crafting.keys_of_rows(key, first, count)
+    rng = jax.random.fold_in(jax.random.fold_in(key, number), device)
+    state = model_lib.State(weights.averages, model.init_carry(count))
+    values, predicted = evaluation.evaluate(apply, weights.params, state, rng, rows)
     sums = {name: (batch['mask'] * value).sum() for name, value in values.items()}
     sums['examples'] = batch['mask'].sum()
     return jax.lax.psum(sums, parallel.AXIS), predicted if evaluation.keep else {}

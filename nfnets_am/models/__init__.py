@@ -9,6 +9,7 @@ from nfnets_am.core import registry
 from nfnets_am.models import alexnet
 from nfnets_am.models import densenet
 from nfnets_am.models import inception_v3
+from nfnets_am.models import madry_resnet
 from nfnets_am.models import mobilenet
 from nfnets_am.models import nf_resnet
 from nfnets_am.models import nfnet
@@ -29,6 +30,8 @@ MODELS = registry.Registry('model', {
     'densenet_bc': densenet.create,
     'inception_v3': inception_v3.create,
     'linear': shallow.linear,
+    'madry_resnet': madry_resnet.create,
+    'madry_resnet_18': madry_resnet.create_18,
     'mobilenet_v1': mobilenet.create,
     'one_hidden': shallow.one_hidden,
     'one_hidden_conv': shallow.one_hidden_conv,

@@ -1,6 +1,8 @@
 """Cross-entropy of class labels, of mixed rows too."""
 
+from collections.abc import Callable
 from collections.abc import Mapping
+import functools
 from typing import Any
 
 import jax
@@ -10,6 +12,7 @@ import optax
 from nfnets_am.core import errors
 from nfnets_am.models import model
 from nfnets_am.objectives import objective
+from nfnets_am.objectives import smoothing
 
 
 def targets(batch: Mapping[str, jax.Array], num_classes: int) -> jax.Array:
@@ -30,11 +33,25 @@ def targets(batch: Mapping[str, jax.Array], num_classes: int) -> jax.Array:
   return weight * own + (1 - weight) * jax.nn.one_hot(batch['partner_label'], num_classes)
 
 
-def cross_entropy(*, label_smoothing: float = 0.0, auxiliary: float = 0.0) -> objective.Objective:
-  """Mean cross-entropy; smoothing (1 - s) y + s / K comes after mixing (Brock et al. 2021).
+def smoother(label_smoothing: float, spread: str) -> Callable[[jax.Array], jax.Array]:
+  """Returns labels [B, K] -> smoothed labels, of the keys of an objective.
+
+  Raises:
+    ConfigError: a share out of [0, 1), or an unknown spread.
+  """
+  if not 0 <= label_smoothing < 1:
+    raise errors.ConfigError(
+        f'objective.label_smoothing={label_smoothing}; allowed: from 0 to below 1')
+  return functools.partial(smoothing.SPREADS[spread], smoothing=label_smoothing)
+
+
+def cross_entropy(*, label_smoothing: float = 0.0, spread: str = 'all', auxiliary: float = 0.0
+                  ) -> objective.Objective:
+  """Mean cross-entropy; smoothing comes after mixing (Brock et al. 2021).
 
   Args:
     label_smoothing: s in [0, 1).
+    spread: one of smoothing.SPREADS: over 'all' classes, or over the 'others' than the label.
     auxiliary: weight of the cross-entropy of each of the model's auxiliary logits, from 0 up.
 
   Returns:
@@ -43,17 +60,14 @@ def cross_entropy(*, label_smoothing: float = 0.0, auxiliary: float = 0.0) -> ob
   Raises:
     ConfigError: a value out of its range.
   """
-  if not 0 <= label_smoothing < 1:
-    raise errors.ConfigError(
-        f'objective.label_smoothing={label_smoothing}; allowed: from 0 to below 1')
+  smooth = smoother(label_smoothing, spread)
   if not 0 <= auxiliary < float('inf'):
     raise errors.ConfigError(f'objective.auxiliary={auxiliary}; allowed: 0 or more')
 
   def compute(apply: objective.Apply, params: Any, state: model.State, rng: jax.Array,
               batch: objective.Batch, progress: jax.Array) -> objective.Result:
     outputs, state = apply(params, state, rng, batch['inputs'], model.Mode(True, progress))
-    labels = targets(batch, outputs.logits.shape[-1])
-    labels = optax.losses.smooth_labels(labels, label_smoothing)
+    labels = smooth(targets(batch, outputs.logits.shape[-1]))
     loss = optax.losses.softmax_cross_entropy(outputs.logits, labels).mean()
     top1 = (outputs.logits.argmax(axis=-1) == batch['label']).mean(dtype=jnp.float32)
     total = loss

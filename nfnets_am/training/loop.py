@@ -98,7 +98,7 @@ class _Loop:
     self._evaluations = [
         (one, run.derived.interval(f'evals.{one.name}.every', one.every),
          evaluator_lib.Evaluator(one, run.experiment.model, run.dataset, backend=run.backend,
-                                 seed=run.seeds.noise))
+                                 seed=run.seeds.at(one.source, -1)))
         for one in run.evaluations]
     # Updates whose predictions stay, by the name of the evaluation.
     self._keep_at = {

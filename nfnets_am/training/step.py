@@ -19,6 +19,7 @@ import optax
 
 from nfnets_am import models
 from nfnets_am import objectives
+from nfnets_am.attacks import crafting
 from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import seeds as seeds_lib
 from nfnets_am.core import parallel
@@ -77,9 +78,10 @@ class Experiment:
     ema: cap of the average's decay; 0 is off.
     gradient_norm: whether the gradient's norm is among the metrics.
     updates: of the run.
-    seeds: 'init' and 'noise' are used here.
-    reseed_at: update from which on the noise has its second seed.
+    seeds: 'init', 'noise' and 'attack' are used here.
+    reseed_at: update from which on the noise and the attack have their second seeds.
     rows: of one device.
+    attacks: whether the objective attacks images, see attacks/crafting.py.
   """
 
   model: model_lib.Model
@@ -94,6 +96,7 @@ class Experiment:
   seeds: seeds_lib.Seeds
   reseed_at: int
   rows: int
+  attacks: bool = False
 
   def first_state(self) -> TrainState:
     """Returns one device's first state with new weights; depends on the init seed alone."""
@@ -131,12 +134,15 @@ class Experiment:
       update: int32 scalar, updates done.
 
     Returns:
-      'learning_rate' and 'progress', float32 scalars, and 'noise', the data of a random key.
+      'learning_rate' and 'progress', float32 scalars, and 'noise', the data of a random key; where
+      images are attacked also 'attack', that of another.
     """
-    rng = jax.random.fold_in(self._noise(update), update)
-    return {'learning_rate': jnp.asarray(self.schedule(update), jnp.float32),
-            'progress': jnp.asarray(update, jnp.float32) / self.updates,
-            'noise': jax.random.key_data(rng)}
+    found = {'learning_rate': jnp.asarray(self.schedule(update), jnp.float32),
+             'progress': jnp.asarray(update, jnp.float32) / self.updates}
+    for source in ('noise', 'attack') if self.attacks else ('noise',):
+      rng = jax.random.fold_in(self._key(source, update), update)
+      found[source] = jax.random.key_data(rng)
+    return found
 
   def train_step(
       self, train_state: TrainState, numbers: Mapping[str, jax.Array], pool: jax.Array | None,
@@ -178,15 +184,21 @@ class Experiment:
     """
     rows = self.preparation.prepare(pool, batch)
     rng = jax.random.wrap_key_data(numbers['noise'])
-    rng = jax.random.fold_in(rng, jax.lax.axis_index(parallel.AXIS))
+    device = jax.lax.axis_index(parallel.AXIS)
+    rng = jax.random.fold_in(rng, device)
+    if self.attacks:
+      rows_here = len(rows['label'])
+      # By a row's number over all devices, so that it is attacked alike however many there are.
+      rows['attack'] = crafting.keys_of_rows(
+          jax.random.wrap_key_data(numbers['attack']), device * rows_here, rows_here)
     state = model_lib.State(train_state.averages, train_state.carry)
     grads, (state, metrics) = self.gradient(
         train_state.params, state, rng, rows, numbers['progress'])
     grads, metrics = jax.lax.pmean((grads, metrics), parallel.AXIS)
     return grads, state._replace(averages=parallel.mean_over_devices(state.averages)), metrics
 
-  def _noise(self, update: jax.Array) -> jax.Array:
-    first, again = (self.seeds.at('noise', epoch) for epoch in (-1, self.seeds.again_from))
+  def _key(self, source: str, update: jax.Array) -> jax.Array:
+    first, again = (self.seeds.at(source, epoch) for epoch in (-1, self.seeds.again_from))
     if first == again:
       return jax.random.key(first)
     return jax.random.key(jnp.where(update < self.reseed_at, first, again))
@@ -222,12 +234,13 @@ def make_experiment(
   """
   model = models.MODELS.build(config.model, facts.outputs)
   objective = objectives.OBJECTIVES.build(config.objective)
+  apply, preparation = crafting.bind(objective, model.apply, preparation, stored=False)
   keys = _in_updates(derived, 'schedule', config, schedules.SCHEDULES)
   schedule = schedules.SCHEDULES.make(keys.pop('name'), keys.pop('peak'), derived.updates, **keys)
   penalty = penalties.parse(config.penalty)
 
   def loss(params, state, rng, rows, progress):
-    value, aux = objective(model.apply, params, state, rng, rows, progress)
+    value, aux = objective(apply, params, state, rng, rows, progress)
     return (value + penalty(params) if penalty else value), aux
 
   layout = config.data.get('layout', 'image_major')
@@ -248,7 +261,8 @@ def make_experiment(
       model=model, preparation=preparation, facts=facts, gradient=gradient,
       optimizer=optimizer, schedule=schedule,
       ema=config.ema, gradient_norm=config.gradient_norm, updates=derived.updates, seeds=seeds,
-      reseed_at=seeds.again_from * derived.updates_per_pass, rows=derived.views_per_device)
+      reseed_at=seeds.again_from * derived.updates_per_pass, rows=derived.views_per_device,
+      attacks=isinstance(objective, crafting.OfPixels))
 
 
 def _images_of_rows(derived: derived_lib.Derived, layout: str) -> np.ndarray:

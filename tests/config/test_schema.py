@@ -63,7 +63,7 @@ def test_the_default_needs_only_a_batch():
 def test_bad_values_are_refused_in_one_sentence(values, words):
   with pytest.raises(errors.ConfigError) as e:
     run_lib.build(_config(**values))
-  assert '\n' not in str(e.value) and len(str(e.value)) < 300
+  assert '\n' not in str(e.value) and len(str(e.value)) < 320
   for word in words:
     assert word in str(e.value)
 
@@ -111,9 +111,9 @@ def test_a_model_has_the_arguments_that_are_its_own():
 
 def test_one_seed_for_all_or_each_its_own():
   config = _config(seed=7)
-  assert seeds.of(config) == seeds.Seeds(init=7, shuffle=7, augment=7, noise=7)
+  assert seeds.of(config) == seeds.Seeds(init=7, shuffle=7, augment=7, noise=7, attack=7)
   config.seeds.shuffle = 0
-  assert seeds.of(config) == seeds.Seeds(init=7, shuffle=0, augment=7, noise=7)
+  assert seeds.of(config) == seeds.Seeds(init=7, shuffle=0, augment=7, noise=7, attack=7)
 
 
 def test_a_source_takes_its_second_seed_from_a_pass_on():

@@ -203,7 +203,7 @@ def test_lengths_of_schedules_and_optimisers_may_be_durations():
      "has no key 'momentm' (did you mean 'momentum'?); allowed: momentum, nesterov, "
      'weight_decay, decay_mask, decay_until, rates'),
     ({'seeds.nois': '3'}, "the config has no key 'seeds.nois' (did you mean 'seeds.noise'?); "
-     'allowed in seeds: seeds.augment, seeds.init, seeds.noise, seeds.shuffle'),
+     'allowed in seeds: seeds.attack, seeds.augment, seeds.init, seeds.noise, seeds.shuffle'),
     ({'evals.train.split': 'train'}, "the config has no key 'evals.train.split', since evals has "
      "no 'train'; allowed: one of test, or evals.train.name=accuracy with it"),
     ({'optimiser.momentum': '0.5'}, "the config has no key 'optimiser.momentum' (did you mean "

@@ -71,8 +71,16 @@ class Normalise(base.Op):
     images = images.astype(jnp.float32)
     if self.per_image:
       images -= images.mean(axis=(1, 2, 3), keepdims=True)
-    return (images / 255 - jnp.asarray(self.mean, jnp.float32)) / jnp.asarray(
-        self.std, jnp.float32)
+    return self._scaled(images / 255)
+
+  def of_pixels(self, images: jax.Array) -> jax.Array:
+    """Maps float32 [R, H, W, C] in [0, 1] to what `apply` makes of the bytes 255 times as large."""
+    if self.per_image:
+      images = images - images.mean(axis=(1, 2, 3), keepdims=True)
+    return self._scaled(images)
+
+  def _scaled(self, images: jax.Array) -> jax.Array:
+    return (images - jnp.asarray(self.mean, jnp.float32)) / jnp.asarray(self.std, jnp.float32)
 
   def undo(self, images: Any) -> Any:
     """Maps normalised [..., C] to [0, 1], for pictures; an image's own mean becomes grey.

@@ -1,0 +1,80 @@
+"""Times the step of an objective beside that of plain cross-entropy, in alternation.
+
+    python -m benchmarks.step --model=madry_resnet_18 --batch=128 \\
+        --objective="adversarial(attack='pgd(steps=7)')"
+
+An attack of k steps and one pass to train on should take k + 1 plain steps or less: its gradients
+are by pixels, and none by weights is computed.
+"""
+
+from collections.abc import Callable
+import statistics
+import time
+
+import jax
+import ml_collections
+import numpy as np
+from rich import console
+from rich import table
+
+from nfnets_am.config import schema
+from nfnets_am.core import calls
+from nfnets_am.core import errors
+from nfnets_am.training import feed
+from nfnets_am.training import run as run_lib
+from nfnets_am.training import step as step_lib
+
+PLAIN = 'cross_entropy()'
+
+
+def compare(objective: str, model: str, batch: int, rounds: int) -> None:
+  """Times both and prints a table.
+
+  Args:
+    objective: a call of an entry of OBJECTIVES.
+    model: a registered model; its defaults are used.
+    batch: images in a step.
+    rounds: steps of each.
+  """
+  contenders = {PLAIN: _step(PLAIN, model, batch), objective: _step(objective, model, batch)}
+  times: dict[str, list[float]] = {name: [] for name in contenders}
+  for step in contenders.values():
+    step()
+  for _ in range(rounds):
+    for name, step in contenders.items():
+      began = time.perf_counter()
+      step()
+      times[name].append(time.perf_counter() - began)
+  ratios = [b / a for a, b in zip(*times.values(), strict=True)]
+  rows = table.Table('step', 'median ms', 'least to most', title=(
+      f'{model}, {batch} images, {jax.devices()[0].device_kind}'))
+  for name, values in times.items():
+    rows.add_row(name, f'{1e3 * statistics.median(values):.1f}',
+                 f'{1e3 * min(values):.1f} to {1e3 * max(values):.1f}')
+  rows.add_row('in plain steps', f'{statistics.median(ratios):.2f}',
+               f'{min(ratios):.2f} to {max(ratios):.2f}')
+  console.Console().print(rows)
+
+
+def _step(objective: str, model: str, batch: int) -> Callable[[], None]:
+  found = calls.calls(objective)
+  if len(found) != 1:
+    raise errors.UserError(f'--objective={objective!r} is {len(found)} calls; allowed: one')
+  ((name, keys),) = found
+  config = schema.get_default()
+  config.views = batch
+  config.budget = '1000 updates'
+  config.model = ml_collections.ConfigDict({'name': model})
+  config.objective = ml_collections.ConfigDict({'name': name, **keys})
+  run = run_lib.build(config)
+  step = step_lib.map_train_step(run.experiment, run.backend)
+  state = run.start(run.backend)
+  pool, fixed = feed.place_pool(run), next(feed.placed_batches(run, 0))
+  numbers = jax.jit(run.experiment.numbers)
+
+  def one() -> None:
+    nonlocal state
+    state, scalars = step(state, numbers(state.update), pool, fixed)
+    np.asarray(scalars['loss'])
+
+  return one
