@@ -1,15 +1,23 @@
 """Packaging: `pip install .` for the library; requirements.txt pins what the tests run on."""
 
+import pathlib
+import re
+
 import setuptools
+
+_VERSION = re.search(r"^__version__ = '(.*)'$",
+                     pathlib.Path(__file__).with_name('nfnets_am').joinpath('__init__.py').read_text(),
+                     re.MULTILINE).group(1)
 
 setuptools.setup(
     name='nfnets_am',
-    version='0.1.0',
+    version=_VERSION,
     description='Augmentation multiplicity for Haiku NFNets, NF-ResNets and Wide-ResNets',
     license='Apache-2.0',
     python_requires='>=3.11',
     packages=setuptools.find_packages(include=['nfnets_am', 'nfnets_am.*']),
     package_data={'nfnets_am.data': ['bundled/*/*']},
+    entry_points={'console_scripts': ['nfnets-am = nfnets_am.__main__:main']},
     install_requires=[
         'absl-py', 'chex>=0.1.91', 'dm-haiku>=0.0.16', 'etils[epath]', 'jax>=0.8', 'matplotlib',
         'ml-collections>=1.1', 'numpy', 'optax>=0.2.6', 'orbax-checkpoint>=0.11', 'pyyaml', 'rich',

@@ -1,6 +1,7 @@
 """What the documents tell a reader to write works as they say, and what they say of the code holds.
 """
 
+import ast
 import importlib
 import json
 import re
@@ -15,6 +16,7 @@ from nfnets_am.sweeps import experiment_file
 from nfnets_am.training import loop
 from tests import commands
 from tests import tiny_stream
+from tests.data import image_folder
 
 _BLOCK = re.compile(r'```python\n# ([^\n]+)\n(.*?)```', re.DOTALL)
 _CALL = re.compile(r'`(\S+)\.py: ([\w.]+)`')
@@ -37,7 +39,7 @@ def test_one_of_each_in_one_file_and_one_line_each(tmp_path):
     else:
       (tmp_path / heading).write_text(body)
       written.append(heading)
-  assert len(written) == 10
+  assert len(written) == 12
 
   def run(module, *flags):
     return subprocess.run(
@@ -57,6 +59,24 @@ def test_one_of_each_in_one_file_and_one_line_each(tmp_path):
   assert measured['variance'] > 0
   kept = [predictions.read(path) for path in tmp_path.glob('runs/*/predictions/both_ways.npz')]
   assert [arrays['logits'].shape for arrays in kept] == [(50, 2)] * 2
+
+  def python(*args):
+    done = subprocess.run([sys.executable, *args], cwd=tmp_path, env=commands.environment(),
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+  status, _, predicted = python('mine.py')
+  assert "'finished'" in status and re.fullmatch(r'\[(\d ?){4}\] for \[(\d ?){4}\]', predicted)
+  image_folder.write(tmp_path / 'images', {'ant': ('a.jpg', 'b.jpg'), 'bee': ('c.png',)})
+  (tmp_path / 'images' / 'list.tsv').write_text(
+      'train\tant\tant/a.jpg\ntest\tant\tant/b.jpg\ntrain\tbee\tbee/c.png\n')
+  (counts,) = python('-c', 'from nfnets_am.data.stream import opening; print({split: list('
+                     "found.labels) for split, found in opening.open_set('listed:images/list.tsv',"
+                     " data_dir='', download=False, cache='', test_split='', split='',"
+                     ' leave_out=()).items()})')
+  assert sorted(ast.literal_eval(counts)['train']) == [0, 1]
+  assert ast.literal_eval(counts)['test'] == [0]
 
 
 def test_the_way_of_an_image_is_as_the_house_says(pictures, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ hosts share the work, or on what other ops the pipeline holds. So nothing is rep
 restart, and adding an op leaves the draws of the others as they were.
 """
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 import zlib
 
@@ -14,9 +15,9 @@ import numpy as np
 from nfnets_am.core import errors
 
 _ROUNDS = 10
-_MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
-_WEYL = (0x9E3779B9, 0xBB67AE85)
-_LOW = np.uint64(0xFFFFFFFF)
+# In the order in which a round takes them: of words 2 and 0 of the counter.
+_MULTIPLIERS = np.array([0xCD9E8D57, 0xD2511F53], np.uint64)
+_WEYL = np.array([0x9E3779B9, 0xBB67AE85], np.uint64)
 _32 = np.uint64(32)
 
 
@@ -30,20 +31,26 @@ def philox(counter: Sequence[np.ndarray], key: Sequence[np.ndarray]) -> np.ndarr
   Returns:
     uint32 [4, ...], independent and uniform.
   """
-  # 32-bit words in 64-bit arrays: the products then need no care about overflow.
-  c0, c1, c2, c3, k0, k1 = np.broadcast_arrays(
-      *(np.asarray(word, np.uint64) for word in (*counter, *key)))
+  shape = np.broadcast_shapes(*(np.shape(word) for word in (*counter, *key)))
+  words = np.empty((4, *shape), '<u4')
+  for i, given in enumerate(counter):
+    words[i] = given
+  keys = np.stack(np.broadcast_arrays(*(np.asarray(word, np.uint64) for word in key)))
+  per_word = lambda x, like: x.reshape(2, *(1,) * (like.ndim - x.ndim), *x.shape[1:])
+  multipliers, weyl = per_word(_MULTIPLIERS, words), per_word(_WEYL, keys)
+  product = np.empty((2, *shape), '<u8')
+  # The product's halves are its memory read as words of 32 bits: a round is four calls of numpy.
+  low, high = np.moveaxis(product.view('<u4').reshape(2, *shape, 2), -1, 0)
   for i in range(_ROUNDS):
-    round_key = [(k + np.uint64(i * weyl)) & _LOW for k, weyl in zip((k0, k1), _WEYL, strict=True)]
-    product0, product1 = _MULTIPLIERS[0] * c0, _MULTIPLIERS[1] * c2
-    c0, c1, c2, c3 = (
-        (product1 >> _32) ^ c1 ^ round_key[0], product1 & _LOW,
-        (product0 >> _32) ^ c3 ^ round_key[1], product0 & _LOW)
-  return np.stack([c0, c1, c2, c3]).astype(np.uint32)
+    np.multiply(words[2::-2], multipliers, out=product)
+    np.bitwise_xor(high, words[1::2], out=words[::2])
+    words[::2] ^= per_word((keys + np.uint64(i) * weyl).astype(np.uint32), words)
+    words[1::2] = low
+  return words
 
 
 def view_words(augment_seed: int, labels: Sequence[str], epoch: np.ndarray, example: np.ndarray,
-               view: np.ndarray, block: int = 0) -> np.ndarray:
+               view: np.ndarray, block: int | np.ndarray = 0) -> np.ndarray:
   """Random words for R views and O ops in one go.
 
   Args:
@@ -52,7 +59,8 @@ def view_words(augment_seed: int, labels: Sequence[str], epoch: np.ndarray, exam
     epoch: int [R], pass over the unique images.
     example: int [R], position of the image in its split.
     view: int [R], which of the n views of the image.
-    block: which four words; an op that needs more than four asks for more blocks.
+    block: which four words, int or int [O, 1]; an op that needs more than four asks for more
+      blocks.
 
   Returns:
     uint32 [O, 4, R]: key (augment_seed, crc32 of the label), counter (epoch, example, view, block).
@@ -66,12 +74,23 @@ def view_words(augment_seed: int, labels: Sequence[str], epoch: np.ndarray, exam
   return np.moveaxis(words, 0, 1)
 
 
-def words(augment_seed: int, label: str, epoch: np.ndarray, example: np.ndarray, view: np.ndarray,
-          blocks: int) -> np.ndarray:
-  """Returns uint32 [4 blocks, R]: block b of `view_words` in rows 4 b to 4 b + 3."""
-  parts = [view_words(augment_seed, [label], epoch, example, view, block=b)[0]
-           for b in range(blocks)]
-  return np.concatenate(parts) if parts else np.zeros((0, len(example)), np.uint32)
+def words(augment_seed: int, blocks: Mapping[str, int], epoch: np.ndarray, example: np.ndarray,
+          view: np.ndarray) -> dict[str, np.ndarray]:
+  """Returns label -> uint32 [4 blocks, R]: block b of `view_words` in rows 4 b to 4 b + 3.
+
+  Args:
+    augment_seed: in [0, 2**32).
+    blocks: label -> how many blocks of four words.
+    epoch: int [R].
+    example: int [R].
+    view: int [R].
+  """
+  labels = [label for label, count in blocks.items() for _ in range(count)]
+  block = [number for count in blocks.values() for number in range(count)]
+  drawn = view_words(augment_seed, labels, epoch, example, view, np.array(block, int)[:, None])
+  ends = np.cumsum(list(blocks.values()))
+  return {label: drawn[end - count:end].reshape(4 * count, -1)
+          for end, (label, count) in zip(ends, blocks.items(), strict=True)}
 
 
 def integers(words: np.ndarray, bound: int) -> np.ndarray:

@@ -40,14 +40,14 @@ class Policy(NamedTuple):
 
 def batch(plan: views.ViewPlan, augment_seed: int, update: int) -> tuple[views.Rows, np.ndarray]:
   """Another unique image of the update, never the row's own; see `pair`."""
-  whole, places = plan.together()
+  whole, places = plan.together
   rows = whole.update(update)
   return rows, pair(rows, rows, augment_seed, update, whole.groups, views.grid(whole))[places]
 
 
 def fresh(plan: views.ViewPlan, augment_seed: int, update: int) -> tuple[views.Rows, np.ndarray]:
   """As many further unique images, of another update of the pass (NFNets' public code)."""
-  whole, places = plan.together()
+  whole, places = plan.together
   rows, pool = whole.update(update), whole.update(whole.elsewhere(update))
   return pool, pair(rows, pool, augment_seed, update, whole.groups, views.grid(whole))[places]
 
@@ -69,7 +69,7 @@ def permutation(plan: views.ViewPlan, augment_seed: int, update: int
   A row may meet its own image, another view of it or itself: with n views of U images one row in U.
   """
   draws_lib.check_seed('augment', augment_seed)
-  whole, places = plan.together()
+  whole, places = plan.together
   rows = whole.update(update)
   position, _ = _positions(rows.example)
   # Image by image and view by view, so that the layout does not matter.

@@ -65,4 +65,4 @@ def _import(name: str) -> ModuleType:
     raise errors.UserError(
         f'{name} cannot be imported ({e}), and without it only the bundled set '
         "'fashion_mnist_small' with data.apply='device' trains; "
-        "pip install 'nfnets_am[data]' brings it") from e
+        "pip install '.[data]' in the repository's folder brings it") from e

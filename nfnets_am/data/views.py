@@ -135,8 +135,9 @@ class ViewPlan:
       example, view = np.tile(ids, len(views)), np.add.outer(views, before).ravel()
     return Rows(example, np.full(len(example), epoch, np.int32), view)
 
+  @functools.cached_property
   def together(self) -> tuple['ViewPlan', np.ndarray]:
-    """Returns the plan that one host would have, and this host's rows in its updates: int32 [R]."""
+    """The plan that one host would have, and this host's rows in its updates: int32 [R]."""
     whole = dataclasses.replace(self, host=0, hosts=1, host_group=1)
     rows = np.arange(whole.rows, dtype=np.int32)
     by_image = (rows.reshape(self.unique, -1) if self.layout == 'image_major'
@@ -173,7 +174,7 @@ class ViewPlan:
 
   @functools.cached_property
   def _ordering(self) -> orders.Order:
-    return self.ordering or orders.shuffled(np.zeros(self.examples, np.int32), self.unique)
+    return self.ordering or _shuffled(self.examples, self.unique)
 
   @property
   def _all_views(self) -> int:
@@ -184,6 +185,12 @@ class ViewPlan:
   def _visits(self) -> int:
     """Consecutive updates that hold the same images."""
     return max(self.multiplicity, 1) if self.neighbouring else 1
+
+
+@functools.lru_cache(maxsize=64)
+def _shuffled(examples: int, unique: int) -> orders.Order:
+  """One object for all plans of a size, so that they share the orders that are kept."""
+  return orders.shuffled(np.zeros(examples, np.int32), unique)
 
 
 def positions(plan: ViewPlan) -> np.ndarray:

@@ -22,6 +22,7 @@ from typing import Any
 from absl import logging
 from etils import epath
 
+import nfnets_am
 from nfnets_am.config import identity
 from nfnets_am.core import errors
 from nfnets_am.storage import leases
@@ -137,6 +138,7 @@ class RunFolder:
         'update': update,
         'time': time.strftime('%Y-%m-%dT%H:%M:%S%z'),
         'command': sys.argv,
+        'version': nfnets_am.__version__,
         'commit': git_commit(),
         'host': platform.node(),
         'python': platform.python_version(),
@@ -208,13 +210,15 @@ def versions() -> dict[str, str]:
 
 
 def git_commit() -> str:
-  """Returns the commit of this code, with '+changes' if files differ from it; '' outside git."""
+  """Returns the commit of this code, with '+changes' if files differ from it; '' if git does not
+  keep it: an installed copy may lie within another repository."""
   def git(*args: str) -> str:
     return subprocess.run(
         ['git', *args], cwd=pathlib.Path(__file__).parent, capture_output=True, text=True,
         timeout=20, check=True).stdout.strip()
 
   try:
+    git('ls-files', '--error-unmatch', pathlib.Path(__file__).name)
     return git('rev-parse', 'HEAD') + ('+changes' if git('status', '--porcelain', '-uno') else '')
   except (OSError, subprocess.SubprocessError):
     return ''

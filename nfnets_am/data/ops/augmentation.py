@@ -84,6 +84,10 @@ class Augmentation:
     return None if self.mixed_at is None else self.ops[self.labels[self.mixed_at]]
 
   @property
+  def _mix_label(self) -> str | None:
+    return None if self.mixed_at is None else self.labels[self.mixed_at]
+
+  @property
   def crop(self) -> int | None:
     """S of a leading crop, in pixels."""
     return self.ops[self.labels[0]].size if self.read else None
@@ -121,14 +125,12 @@ class Augmentation:
       Label -> name -> [R, ...]. A row's draws depend on nothing but the seed, the row and the
       label.
     """
-    drawn = {}
-    for label in self.labels[:stop]:
-      op = self.ops[label]
-      if op.blocks and not isinstance(op, Mix):
-        words = draws_lib.words(
-            augment_seed, prefix + label, rows.epoch, rows.example, rows.view, op.blocks)
-        drawn[label] = op.draw(words, height, width)
-    return drawn
+    drawing = {label: self.ops[label] for label in self.labels[:stop]
+               if self.ops[label].blocks and label != self._mix_label}
+    words = draws_lib.words(
+        augment_seed, {prefix + label: op.blocks for label, op in drawing.items()}, rows.epoch,
+        rows.example, rows.view)
+    return {label: op.draw(words[prefix + label], height, width) for label, op in drawing.items()}
 
   def partners(self, plan: views.ViewPlan, augment_seed: int, update: int, rows: views.Rows,
                height: int, width: int
@@ -139,7 +141,7 @@ class Augmentation:
       The rows to choose from, the number of each row's partner among them, int32 [R], the
       share of its own label, float32 [R], and the draws of `mix`, see Mix.draws.
     """
-    label = self.labels[self.mixed_at]
+    label = self._mix_label
     pool, index = self.policy.choose(plan, augment_seed, update)
     position = views.positions(plan)
     drawn_for = rows
@@ -188,7 +190,14 @@ class Augmentation:
     if partner is None or at < start:
       return self._segment(xp, start, stop, own), None
     until = min(at, stop)
-    image, other = (self._segment(xp, start, until, lane) for lane in (own, partner))
+    if own.image is partner.image:
+      drawn = ({label: lane.draws[label] for label in self.labels[start:until]
+                if label in lane.draws} for lane in (own, partner))
+      image, other = xp.both(
+          lambda lane: self._segment(xp, start, until, Lane(own.image, *lane)),
+          *zip(drawn, (own.index, partner.index), strict=True))
+    else:
+      image, other = (self._segment(xp, start, until, lane) for lane in (own, partner))
     if stop <= at:
       return image, other
     image = self.mix.mix(xp, image, other, own.draws[self.labels[at]])

@@ -64,7 +64,8 @@ class Mix(base.Op):
       float32 [R] in [0, 1], the share of each row's own label, and what pixels need: 'method' int32
       [R] and for each method, by number, its own draws.
     """
-    words = draws_lib.words(augment_seed, label, rows.epoch, rows.example, rows.view, self.blocks)
+    words = draws_lib.words(
+        augment_seed, {label: self.blocks}, rows.epoch, rows.example, rows.view)[label]
     drawn = [method.draw(words[:4 * method.blocks], height, width) for method in self.methods]
     which = ((position + rows.view) % len(self.methods)).astype(np.int32)
     weight = np.stack([d.pop('weight') for d in drawn])[which, np.arange(len(which))]

@@ -85,4 +85,7 @@ def _open_folder(path: str, *, data_dir: str, download: bool, cache: str, test_s
           for part, found in opened.items()}
 
 
-OPENERS = registry.Registry('kind of set', {'folder': _open_folder, 'tfds': _open_tfds})
+OPENERS = registry.Registry('kind of set', {
+    'folder': _open_folder,
+    'tfds': _open_tfds,
+})

@@ -80,6 +80,7 @@ class StreamPlan(views.ViewPlan):
     """Images are mixed within a lane: a host has its own lanes' images alone."""
     return self.host_lanes
 
+  @functools.cached_property
   def together(self) -> tuple[views.ViewPlan, np.ndarray]:
     """This host's part by itself, see `groups`."""
     return self, np.arange(self.rows, dtype=np.int32)

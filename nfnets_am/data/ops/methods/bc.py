@@ -78,9 +78,9 @@ class VhBcPlus(BcPlus):
     return vh.draw(words, self.alpha, height, width)
 
   def sources(self, xp, own, partner, draws):
-    height, width = own.shape[1:3]
-    return (xp.where(blending.upper(xp, draws['rows'], height), own, partner),
-            xp.where(blending.left(xp, draws['cols'], width), own, partner))
+    height, *line = own.shape[1:]
+    return (blending.choose(xp, own, partner, blending.upper(xp, draws['rows'], height)),
+            blending.choose(xp, own, partner, blending.left(xp, draws['cols'], *line)))
 
 
 def _mean(xp: arrays.Namespace, images: Any) -> Any:

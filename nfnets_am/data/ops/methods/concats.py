@@ -35,4 +35,4 @@ class HorizontalConcat(method.Beta, method.Masked):
     return {'weight': laws.weight(cols, width), 'cols': cols}
 
   def owned(self, xp, draws, shape):
-    return blending.left(xp, draws['cols'], shape[1])
+    return blending.left(xp, draws['cols'], *shape[1:])

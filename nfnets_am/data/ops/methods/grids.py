@@ -25,7 +25,7 @@ class MixedConcat(method.Beta, method.Masked):
 
   def owned(self, xp, draws, shape):
     upper = blending.upper(xp, draws['rows'], shape[0])
-    left = blending.left(xp, draws['cols'], shape[1])
+    left = blending.left(xp, draws['cols'], *shape[1:])
     return (upper & left) | ~(upper | left)
 
 
@@ -71,9 +71,9 @@ class Random2x2(method.Beta, method.Masked):
 
   def owned(self, xp, draws, shape):
     # Bits of 'cells', from the lowest: top left, top right, bottom left, bottom right.
-    cells = draws['cells'][:, None, None, None]
+    cells = draws['cells'][:, None, None]
     top_left, top_right, bottom_left, bottom_right = (cells // 2**i % 2 == 1 for i in range(4))
-    left = blending.left(xp, draws['cols'], shape[1])
+    left = blending.left(xp, draws['cols'], *shape[1:])
     return xp.where(blending.upper(xp, draws['rows'], shape[0]),
                     xp.where(left, top_left, top_right),
                     xp.where(left, bottom_left, bottom_right))

@@ -48,11 +48,12 @@ class RandomColumnInterval(_Interval):
     return self.interval(words, width)
 
   def apply(self, xp, own, partner, draws):
-    width = own.shape[2]
+    width, channels = own.shape[2:]
     if self.law == 'public':
       partner = blending.moved(xp, partner, 0 * draws['shift'], draws['shift'])
-    inside = blending.left(xp, draws['high'], width) & ~blending.left(xp, draws['low'], width)
-    return xp.where(inside, partner, own)
+    inside = (blending.left(xp, draws['high'], width, channels)
+              & ~blending.left(xp, draws['low'], width, channels))
+    return blending.choose(xp, partner, own, inside)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,4 +69,4 @@ class RandomRowInterval(_Interval):
     if self.law == 'public':
       partner = blending.moved(xp, partner, draws['shift'], 0 * draws['shift'])
     inside = blending.upper(xp, draws['high'], height) & ~blending.upper(xp, draws['low'], height)
-    return xp.where(inside, partner, own)
+    return blending.choose(xp, partner, own, inside)

@@ -16,6 +16,7 @@ import numpy as np
 
 from nfnets_am.core import errors
 from nfnets_am.data.ops import arrays
+from nfnets_am.data.ops.methods import blending
 
 
 class Method:
@@ -98,7 +99,7 @@ class Masked(Method):
 
   def owned(self, xp: arrays.Namespace, draws: Mapping[str, Any],
             shape: tuple[int, int, int]) -> Any:
-    """Returns where the row's own image shows: bool [R, H or 1, W or 1, C or 1].
+    """Returns where the row's own image shows: bool [R, H or 1, W C or 1].
 
     Args:
       xp: the namespace.
@@ -108,4 +109,4 @@ class Masked(Method):
     raise NotImplementedError
 
   def apply(self, xp, own, partner, draws):
-    return xp.where(self.owned(xp, draws, tuple(own.shape[1:])), own, partner)
+    return blending.choose(xp, own, partner, self.owned(xp, draws, tuple(own.shape[1:])))

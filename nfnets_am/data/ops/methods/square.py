@@ -49,7 +49,8 @@ class RandomSquare(method.Method):
 
   def apply(self, xp, own, partner, draws):
     inside = blending.box(xp, draws, tuple(own.shape[1:]))
-    return xp.where(inside, blending.moved(xp, partner, draws['down'], draws['across']), own)
+    return blending.choose(
+        xp, blending.moved(xp, partner, draws['down'], draws['across']), own, inside)
 
   def _side(self, centre: np.ndarray, place: np.ndarray, size: int):
     """Returns first line, line after the last, and how far its source lies behind it."""

@@ -47,7 +47,9 @@ class VhMixUp(method.Beta):
 
   def apply(self, xp, own, partner, draws):
     # The weights of a mean of two concatenations, rounded once instead of twice.
-    share = draws['share'][:, None, None, None]
+    share = draws['share'][:, None, None]
     vertical = xp.where(blending.upper(xp, draws['rows'], own.shape[1]), share, 0)
-    horizontal = xp.where(blending.left(xp, draws['cols'], own.shape[2]), laws.ONE - share, 0)
-    return blending.blend(xp, own, partner, vertical + horizontal)
+    horizontal = xp.where(blending.left(xp, draws['cols'], *own.shape[2:]), laws.ONE - share, 0)
+    mixed = blending.blend(
+        xp, blending.lines(xp, own), blending.lines(xp, partner), vertical + horizontal)
+    return xp.reshape(mixed, (-1, *own.shape[1:]))
