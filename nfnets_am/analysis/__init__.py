@@ -1,9 +1,13 @@
 """Numbers of runs that are not training. To add a measure, write a file and a line here."""
 
+from nfnets_am.analysis import gradient_correlation
 from nfnets_am.analysis import gradient_variance
+from nfnets_am.analysis import throughput
 from nfnets_am.core import registry
 
 # Each entry takes its arguments and returns what measures a cell, see measures.py.
 MEASURES = registry.Registry('measure', {
+    'gradient_correlation': gradient_correlation.gradient_correlation,
     'gradient_variance': gradient_variance.gradient_variance,
+    'throughput': throughput.throughput,
 })

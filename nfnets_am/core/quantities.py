@@ -69,6 +69,9 @@ QUANTITIES = {quantity.name: quantity for quantity in (
     # Share of examples on which two networks say different things.
     _share('disagreement', ''),
     Quantity('variance', digits='.3g'),
+    # Of two gradients, from -1 to 1; and the standard deviation of what stands beside it.
+    Quantity('correlation', digits='.3f'),
+    Quantity('deviation', digits='.3g'),
     Quantity('gradient_norm'),
     Quantity('images_per_second', 'high'),
     Quantity('learning_rate', over_updates='last'),
