@@ -26,6 +26,7 @@ from nfnets_am.core import registry
 from nfnets_am.data import facts as facts_lib
 from nfnets_am.evaluation import evaluator
 from nfnets_am.models import model as model_lib
+from nfnets_am.models import norms
 from nfnets_am.optim import clips
 from nfnets_am.optim import ema as ema_lib
 from nfnets_am.optim import optimizers
@@ -229,9 +230,11 @@ def make_experiment(
     value, aux = objective(model.apply, params, state, rng, rows, progress)
     return (value + penalty(params) if penalty else value), aux
 
+  layout = config.data.get('layout', 'image_major')
+  if 'norm' in config.model:
+    norms.check_images(config.model.norm, _images_of_rows(derived, layout))
   rows = sam.RowsOfDevice(
-      derived.views_per_device, derived.copies_per_host, config.data.get('layout', 'image_major'),
-      derived.accumulate)
+      derived.views_per_device, derived.copies_per_host, layout, derived.accumulate)
   gradient = gradient_lib.of(
       loss, accumulate=derived.accumulate, ascent=sam.ASCENTS.build(config.ascent, rows))
   clip = clips.CLIPS.build(config.clip, model.head)
@@ -245,6 +248,14 @@ def make_experiment(
       optimizer=optimizer, schedule=schedule,
       ema=config.ema, gradient_norm=config.gradient_norm, updates=derived.updates, seeds=seeds,
       reseed_at=seeds.again_from * derived.updates_per_pass, rows=derived.views_per_device)
+
+
+def _images_of_rows(derived: derived_lib.Derived, layout: str) -> np.ndarray:
+  """Returns which image each of a host's rows shows: int [devices, micro-batches, rows]."""
+  rows = derived.views // derived.hosts
+  images = sam.IMAGE_OF_ROW[layout](
+      np.arange(rows), derived.copies_per_host, rows // derived.copies_per_host)
+  return images.reshape(rows // derived.views_per_device, derived.accumulate, -1)
 
 
 def _in_updates(derived: derived_lib.Derived, section: str, config: ml_collections.ConfigDict,

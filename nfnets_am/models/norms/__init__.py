@@ -1,5 +1,7 @@
 """Norms by name. To add one, write a file with its function and a line here."""
 
+import numpy as np
+
 from nfnets_am.core import calls
 from nfnets_am.core import errors
 from nfnets_am.core import registry
@@ -37,3 +39,31 @@ def parse(text: str) -> Maker:
         f'the norm {text!r} is {len(found)} calls; allowed: one, such as {_LANGUAGE.example!r}')
   name, kwargs = found[0]
   return NORMS.make(name, **kwargs)
+
+
+def check_images(text: str, images: np.ndarray) -> None:
+  """Refuses groups of rows that hold fewer different images than they might.
+
+  Views of one image are alike: statistics over them are those of few images (Hoffer et al. 2020,
+  sec. 4.5). All rows of a device are no group: they are what they are, whatever their order.
+
+  Args:
+    text: of the norm, see `parse`.
+    images: int [devices, micro-batches, rows], the number of the image that each row of a host's
+      devices is a view of.
+
+  Raises:
+    ConfigError: with the numbers.
+  """
+  rows = images.shape[-1]
+  size = min(getattr(parse(text), 'rows', 1) or rows, rows)
+  if rows % size or size == images[0].size:  # The norm itself refuses the former.
+    return
+  groups = np.sort(images.reshape(-1, size), axis=1)
+  found = 1 + (np.diff(groups, axis=1) > 0).sum(axis=1).min()
+  most = min(size, len(np.unique(images)))
+  if found < most:
+    raise errors.ConfigError(
+        f'model.norm={text!r} takes statistics of {size} rows together, among which are only '
+        f'{found} different images; allowed: an order of rows that puts {most} different ones '
+        "side by side, such as data.layout='view_major'")

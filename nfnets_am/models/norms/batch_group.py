@@ -87,5 +87,5 @@ def _maker(name, groups, examples, decay, eps, own_weight):
   norm.check(name, decay=decay, eps=eps)
   norm.check_count(name, 'groups', groups)
   norm.check_count(name, 'examples', examples)
-  return functools.partial(BatchGroup, groups=groups, examples=examples, decay=decay, eps=eps,
-                           own_weight=own_weight)
+  return norm.maker(BatchGroup, examples, groups=groups, examples=examples, decay=decay, eps=eps,
+                    own_weight=own_weight)

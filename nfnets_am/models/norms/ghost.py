@@ -1,10 +1,10 @@
 """Batch norm (Ioffe and Szegedy 2015) and ghost batch norm (Hoffer et al. 2017).
 
 A ghost batch is `size` consecutive rows: with several views of an image the layout of the batch
-must put different images side by side. Batch norm has one ghost batch, all rows of a device.
+must put different images side by side, or a run is refused (norms.check_images). Batch norm has one
+ghost batch, all rows of a device.
 """
 
-import functools
 import math
 
 import jax
@@ -89,4 +89,4 @@ def _maker(name, size, decay, eps, variance):
   if variance not in VARIANCES:
     raise errors.ConfigError(
         f'the norm {name}(variance={variance!r}); allowed: {", ".join(VARIANCES)}')
-  return functools.partial(Ghost, size=size, decay=decay, eps=eps, variance=variance)
+  return norm.maker(Ghost, size, size=size, decay=decay, eps=eps, variance=variance)

@@ -15,8 +15,16 @@ import jax.numpy as jnp
 
 from nfnets_am.core import errors
 
-# (name, scale_init=1.0) -> norm, a Haiku module.
+# (name, scale_init=1.0) -> norm, a Haiku module. Its attribute `rows`, if it has one, is how many
+# consecutive rows share statistics in training; None is all that there are.
 Maker = Callable[..., Any]
+
+
+def maker(norm: Callable[..., 'Norm'], rows: int | None, **options: Any) -> Maker:
+  """Returns a Maker of norms with these options, whose statistics are those of `rows` rows."""
+  make = functools.partial(norm, **options)
+  make.rows = rows
+  return make
 
 
 class Norm(hk.Module):

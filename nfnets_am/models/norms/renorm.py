@@ -1,6 +1,5 @@
 """Batch renormalisation (Ioffe 2017, algorithm 1)."""
 
-import functools
 from typing import Any
 
 import haiku as hk
@@ -90,5 +89,5 @@ def renorm(*, r_max: float = 3.0, d_max: float = 5.0, r_ramp: tuple[float, float
       raise errors.ConfigError(
           f'the norm renorm({key}={ramp}, unit={unit!r}); allowed: (start, stop) in order, '
           + ('in [0, 1]' if unit == 'progress' else 'from 0 up'))
-  return functools.partial(Renorm, r_max=r_max, d_max=d_max, r_ramp=r_ramp, d_ramp=d_ramp,
-                           unit=unit, decay=decay, eps=eps)
+  return norm.maker(Renorm, None, r_max=r_max, d_max=d_max, r_ramp=r_ramp, d_ramp=d_ramp,
+                    unit=unit, decay=decay, eps=eps)
