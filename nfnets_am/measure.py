@@ -21,11 +21,12 @@ _CONFIG = config_flag.ConfigFlag()
 _WORKDIR = flags.DEFINE_string('workdir', None, "The cell's folder.")
 
 
-def main() -> None:
+def main() -> int:
   compilation_cache.enable()
   distributed.initialize()
   status = measures.measure(_CONFIG.value, _WORKDIR.value, analysis.MEASURES)
   logging.info('%s: %s', _WORKDIR.value, status['status'])
+  return cli.EXIT_STOPPED if status['status'] == 'stopped' else 0
 
 
 if __name__ == '__main__':

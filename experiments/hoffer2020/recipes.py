@@ -48,6 +48,7 @@ from nfnets_am.core import registry
 COLUMNS = {
     'fixed_steps': 'Baseline, fixed #steps', 'fixed_samples': 'Baseline + fixed #samples',
     'ba': 'BA'}
+BASELINES = ('fixed_steps', 'fixed_samples')
 SCALES = ('full', 'smoke')
 _IMAGENET = 'normalise(mean=(.485,.456,.406), std=(.229,.224,.225))'
 _CIFAR = f'pad_crop(pad=4) | flip() | {_IMAGENET} | cutout(length=16)'

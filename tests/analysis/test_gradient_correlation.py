@@ -1,5 +1,8 @@
 """Correlation of gradients, against brute force and what is known of a new network."""
 
+import json
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +31,8 @@ def _config(**values):
 def test_correlations_are_those_of_single_gradients(is_training):
   config = _config()
   run = run_lib.build(config)
-  found = gradient_correlation.correlations(run, 5, is_training, seed=1)
+  found = gradient_correlation.correlations(
+      {'views': run}, run.experiment.init(), 5, is_training, seed=1)
   state = run.experiment.init()
   image, label = run.dataset.splits['train']
 
@@ -64,11 +68,30 @@ def test_two_classes_of_a_new_network_pull_the_head_apart(tmp_path):
     assert -1 <= line['correlation'] <= 1 and line['deviation'] > 0
 
 
+def test_states_of_a_training_are_measured_and_it_is_trained_once(tmp_path):
+  config = _config(
+      measure="gradient_correlation(pairs=4, epochs=(0, 1, 2), without='flip')",
+      budget='2 epochs', unique=10)
+  measures.measure(config, tmp_path, analysis.MEASURES)
+  splits = [line['split'] for line in metrics.read(tmp_path / 'metrics.jsonl')]
+  assert splits == [f'{kind}_{epoch}' for epoch in (0, 1, 2) for kind in (
+      'views', 'views_without', 'same_class', 'different_class')]
+  starts = lambda: json.loads((tmp_path / 'training' / 'run.json').read_text())['starts']
+  assert len(starts()) == 1
+  # Measured again, as after an interruption: the training is there.
+  (tmp_path / 'status.json').unlink()
+  first = (tmp_path / 'metrics.jsonl').read_bytes()
+  measures.measure(config, tmp_path, analysis.MEASURES)
+  assert (tmp_path / 'metrics.jsonl').read_bytes() == first and len(starts()) == 1
+
+
 @pytest.mark.parametrize('call, message', [
+    ("gradient_correlation(pairs=4, without='cutout')", "without='cutout'; allowed: an op of"),
+    ('gradient_correlation(pairs=4, epochs=(9,))', 'epochs with 9, of which'),
     ('gradient_correlation(pairs=1)', 'pairs=1; allowed: whole numbers from 2'),
     ("gradient_correlation(mode='test')", "mode='test'; allowed: evaluation, training"),
     ('gradient_correlation(pairs=41)', 'pairs=41 of 40 training images'),
 ])
 def test_refuses(tmp_path, call, message):
-  with pytest.raises(errors.ConfigError, match=message.replace('(', r'\(')):
+  with pytest.raises(errors.ConfigError, match=re.escape(message)):
     measures.measure(_config(measure=call), tmp_path, analysis.MEASURES)
