@@ -7,11 +7,12 @@
 Each network is tested on the image alone and on ten of the views that it was trained on, whose
 logits are averaged. Printed for ResNet-44 on CIFAR-10: 93.41% and 94.33% for the baseline, 95.03%
 and 96.00% with M = 10. The improvement is the share of the errors that the views remove, here from
-13.96% to 19.52%; what the paper prints for ResNet-50 with BA, 4.49%, needs Table 2's 76.86% in place
-of its own 77.85%.
+13.96% to 19.52%; what the paper prints for ResNet-50 with BA, 4.49%, needs Table 2's 76.86% in
+place of its own 77.85%.
 
-The paper leaves open whether cutout is among the views (not here [C]). Views of ImageNet are windows
-of 224 pixels in images of 256 [C]. M is 10, for DARTS and AmoebaNet 8: their numbers are Table 2's.
+The paper leaves open whether cutout is among the views (not here [C]). Views of ImageNet are
+windows of 224 pixels in images of 256 [C]. M is 10, for DARTS and AmoebaNet 8: their numbers are
+Table 2's.
 """
 
 import ml_collections
@@ -53,6 +54,7 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
       [{'row': row, 'column': column} for row in rows for column in ('fixed_steps', 'ba')],
       [paper.Claim(f'{recipes.ROWS[row].title}: with ten views at test time, batch augmentation is '
                    'better than the baseline.', 'Table 4',
-                   claims.better({'row': row, 'column': 'ba'}, {'row': row, 'column': 'fixed_steps'}))
+                   claims.better({'row': row, 'column': 'ba'},
+                                 {'row': row, 'column': 'fixed_steps'}))
        for row in rows],
       metric=_METRIC, others=('test/top1',))
