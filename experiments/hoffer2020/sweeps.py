@@ -34,4 +34,5 @@ def of(name: str, title: str, scale: str, cells: Sequence[Mapping[str, Any]],
       title=title,
       cells=tuple({**cell, **extra, 'seed': seed} for cell in cells for seed in range(seeds)),
       numbers=paper.read_numbers(pathlib.Path(__file__).parent / 'paper.json', name),
-      epsilons=(({}, 0.5),), claims=tuple(claims), note=kwargs.pop('note', '') + (_SMOKE if extra else ''), **kwargs)
+      epsilons=(({}, 0.5),), claims=tuple(claims),
+      note=kwargs.pop('note', '') + (_SMOKE if extra else ''), **kwargs)
