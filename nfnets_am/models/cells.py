@@ -141,12 +141,12 @@ class Cell(hk.Module):
     states = [_Enter(self.channels, self.after_halving, self.norm, 'enter0')(before, mode),
               _Enter(self.channels, False, self.norm, 'enter1')(x, mode)]
     for s, edges in enumerate(self.plan.edges):
-      total = 0.0
+      outs = []
       for e, (kind, source) in enumerate(edges):
         stride = 2 if self.halves and source < 2 else 1
         out = _Edge(kind, stride, self.norm, f'sum{s}_{e}_{kind}')(states[source], mode)
         if kept is not None and kind != 'skip':
           out = out * kept[2 * s + e, :, None, None, None].astype(out.dtype)
-        total += out
-      states.append(total)
+        outs.append(out)
+      states.append(outs[0] + outs[1])
     return jnp.concatenate([states[s] for s in self.plan.joined], -1)

@@ -85,16 +85,9 @@ _BLOCKS = {
 # After which the second head stands.
 _AUXILIARY = 'mixed_6e'
 
-
-def _average_pool(x: jax.Array, window: tuple[int, int], stride: int, padding: str) -> jax.Array:
-  """Returns means over windows, of what lies within the image, summed in float32."""
-  means = hk.avg_pool(x.astype(jnp.float32), (1, *window, 1), (1, stride, stride, 1), padding)
-  return means.astype(x.dtype)
-
-
 _POOLS = {
-    'average': lambda x: _average_pool(x, (3, 3), 1, 'SAME'),
-    'max': lambda x: hk.max_pool(x, (1, 3, 3, 1), (1, 2, 2, 1), 'VALID'),
+    'average': lambda x: layers.average_pool(x, 3, 1, 1),
+    'max': lambda x: layers.max_pool(x, 3, 2),
 }
 
 
@@ -158,7 +151,7 @@ class _Auxiliary(hk.Module):
 
   def __call__(self, x: jax.Array, mode: model.Mode) -> jax.Array:
     """Maps [B, H, W, C] to logits float32 [B, K]."""
-    x = _average_pool(x, _within(x), 3, 'VALID')
+    x = layers.average_pool(x, _within(x), 3)
     x = self.unit(Conv(128), 'unit0')(x, mode)
     x = self.unit(Conv(768, _within(x), 1, 'VALID'), 'unit1',
                   hk.initializers.TruncatedNormal(0.01))(x, mode)

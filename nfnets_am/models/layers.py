@@ -161,31 +161,35 @@ class Linear(hk.Module):
     return x + b.astype(x.dtype)
 
 
-def max_pool(x: jax.Array, window: int, stride: int, pad: int = 0) -> jax.Array:
-  """Returns the greatest pixels of windows; `pad` pixels on each side are in no image.
+Window = int | tuple[int, int]
+
+
+def max_pool(x: jax.Array, window: Window, stride: int, pad: int = 0) -> jax.Array:
+  """Returns the greatest pixels of windows; padding is never the greatest.
 
   Args:
     x: [B, H, W, C].
-    window: side.
+    window: side of a square, or (height, width).
     stride: in both directions.
-    pad: less than the window.
+    pad: pixels on each side, less than the window.
 
   Returns:
-    [B, H', W', C], H' = (H + 2 pad - window) // stride + 1.
+    [B, H', W', C], H' = (H + 2 pad - height) // stride + 1.
   """
   return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, *_windows(window, stride, pad))
 
 
-def average_pool(x: jax.Array, window: int, stride: int, pad: int = 0) -> jax.Array:
+def average_pool(x: jax.Array, window: Window, stride: int, pad: int = 0) -> jax.Array:
   """Returns means over what windows hold of the image, summed in float32; as of `max_pool`."""
   total = lambda x: jax.lax.reduce_window(
       x, 0.0, jax.lax.add, *_windows(window, stride, pad))
-  counts = total(jnp.ones((1, *x.shape[1:3], 1), jnp.float32)) if pad else window ** 2
+  counts = total(jnp.ones((1, *x.shape[1:3], 1), jnp.float32))
   return (total(x.astype(jnp.float32)) / counts).astype(x.dtype)
 
 
 def _windows(window, stride, pad):
-  return ((1, window, window, 1), (1, stride, stride, 1),
+  height, width = window if isinstance(window, tuple) else (window, window)
+  return ((1, height, width, 1), (1, stride, stride, 1),
           ((0, 0), (pad, pad), (pad, pad), (0, 0)))
 
 

@@ -19,9 +19,8 @@ _STAGES, _BLOCKS = 4, 2
 
 
 def _conv(channels: int, kernel: int, stride: int, name: str) -> layers.Conv2D:
-  side = kernel // 2, kernel // 2
-  return layers.Conv2D(channels, kernel, stride, with_bias=False, name=name, padding=(side, side),
-                       w_init=layers.FAN_IN)
+  return layers.Conv2D(channels, kernel, stride, with_bias=False, name=name,
+                       padding=layers.around(kernel), w_init=layers.FAN_IN)
 
 
 class _Block(hk.Module):

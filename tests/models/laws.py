@@ -10,6 +10,12 @@ def start(model, size):
   return jax.device_get(jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, size, size, 3)))[0])
 
 
+def shapes(model):
+  """Returns the shapes of the params of a model for images of 32 pixels."""
+  images = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+  return jax.eval_shape(model.init, jax.random.key(0), images)[0]
+
+
 def assert_normal(w, variance):
   """Holds many weights against a normal law: deviation and the share beyond two of them."""
   w = np.float64(w) / np.sqrt(variance)

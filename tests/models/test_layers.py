@@ -1,4 +1,4 @@
-"""Layers of the normaliser-free nets (pitfalls P28 to P30)."""
+"""Layers: of the normaliser-free nets (pitfalls P28 to P30), pools, first biases."""
 
 import haiku as hk
 import jax
@@ -61,3 +61,22 @@ def test_squeeze_excite_gates_each_channel_of_each_example():
   out = gates.apply(params, means)
   assert out.shape == (2, 1, 1, 6) and ((out > 0) & (out < 1)).all()
   np.testing.assert_allclose(gates.apply(params, means[1:]), out[1:], rtol=1e-5)
+
+
+@pytest.mark.parametrize('window, stride, pad', [(3, 2, 1), (2, 2, 0), ((5, 2), 3, 0)])
+def test_pools_take_what_there_is_of_the_image(window, stride, pad):
+  x = np.random.default_rng(0).normal(size=(2, 7, 6, 3)).astype(np.float32) - 5
+  height, width = window if isinstance(window, tuple) else (window, window)
+  largest, mean = (pool(x, window, stride, pad) for pool in (layers.max_pool, layers.average_pool))
+  assert largest.shape == mean.shape == (
+      2, (7 + 2 * pad - height) // stride + 1, (6 + 2 * pad - width) // stride + 1, 3)
+  for i, j in np.ndindex(largest.shape[1:3]):
+    top, left = i * stride - pad, j * stride - pad
+    seen = x[:, max(top, 0):top + height, max(left, 0):left + width]
+    np.testing.assert_array_equal(largest[:, i, j], seen.max((1, 2)))
+    np.testing.assert_allclose(mean[:, i, j], seen.mean((1, 2)), rtol=1e-5)
+
+
+def test_padding_around_keeps_the_size():
+  assert layers.around(3) == ((1, 1), (1, 1)) and layers.around((1, 7)) == ((0, 0), (3, 3))
+  assert layers.around(1) == ((0, 0), (0, 0)) and layers.around(3, 2) == ((2, 2), (2, 2))

@@ -1,7 +1,5 @@
 """MobileNet v1: size, the same in numpy, how weights start, what decay covers."""
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -59,9 +57,7 @@ def test_weights_start_as_in_the_public_code():
 
 
 def test_decay_leaves_depthwise_kernels_norms_and_biases_alone():
-  model = models.create_model('mobilenet_v1', 10)
-  images = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
-  params, _ = jax.eval_shape(model.init, jax.random.key(0), images)
+  params = laws.shapes(models.create_model('mobilenet_v1', 10))
   found = masks.named('kernels_not_depthwise', params)
   assert {(module, name) for module, leaves in found.items() for name, here in leaves.items()
           if here} == {('mobilenet/stem/conv', 'w'), ('mobilenet/linear', 'w')} | {

@@ -21,7 +21,8 @@ def test_the_head_is_the_last_linear(name):
 
 
 @pytest.mark.parametrize('name', [
-    'inception_v3', 'nf_resnet50', 'nfnet_f0', 'preact_resnet_18', 'resnet_tiny', 'wide_resnet'])
+    'alexnet', 'densenet_bc', 'inception_v3', 'mobilenet_v1', 'nf_resnet50', 'nfnet_f0',
+    'preact_resnet_18', 'resnet_cifar', 'resnet_tiny', 'vgg16', 'wide_resnet'])
 def test_outputs_are_logits_and_features(name):
   model = models.create_model(name, 7)
   images = jax.ShapeDtypeStruct((1, model.test_size, model.test_size, 3), jnp.float32)
@@ -31,6 +32,36 @@ def test_outputs_are_logits_and_features(name):
   assert outputs.logits.shape == (1, 7) and outputs.logits.dtype == jnp.float32
   assert outputs.features['features'].shape == (1, params[model.head]['w'].shape[0])
   assert outputs.auxiliary == {} and after == state and state.carry == {}
+
+
+@pytest.mark.parametrize('name, keys', [
+    ('alexnet', {'width': 4, 'hidden': 8}), ('amoebanet', {'cells': 4, 'channels': 4}),
+    ('darts', {'cells': 4, 'channels': 4}), ('densenet_bc', {'depth': 10}), ('mobilenet_v1', {}),
+    ('resnet_cifar', {'depth': 8}), ('vgg11', {})])
+def test_convolutions_and_products_compute_in_the_dtype_of_the_images(name, keys):
+  model = models.create_model(name, 7, **keys)
+  images = jax.ShapeDtypeStruct((2, 64, 64, 3), jnp.bfloat16)
+  params, state = jax.eval_shape(model.init, jax.random.key(0), images)
+  assert all(w.dtype == jnp.float32 for w in jax.tree.leaves((params, state)))
+
+  def outputs(params, state, x):
+    return model.apply(params, state, jax.random.key(1), x, model_lib.Mode(True, 0.5))[0]
+
+  traced = jax.make_jaxpr(outputs)(params, state, images)
+  found = [eqn.outvars[0].aval for eqn in _equations(traced.jaxpr)
+           if eqn.primitive.name in ('conv_general_dilated', 'dot_general')]
+  # Moving statistics are products, too, of vectors [C].
+  assert {out.dtype.name for out in found if out.ndim > 1} == {'bfloat16'}
+  assert jax.eval_shape(outputs, params, state, images).logits.dtype == jnp.float32
+
+
+def _equations(jaxpr):
+  for eqn in jaxpr.eqns:
+    yield eqn
+    for inner in eqn.params.values():
+      inner = getattr(inner, 'jaxpr', inner)
+      if hasattr(inner, 'eqns'):
+        yield from _equations(inner)
 
 
 @pytest.mark.parametrize('name', ['wide_resnet_tiny', 'nf_resnet_tiny', 'nfnet_tiny'])

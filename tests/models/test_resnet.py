@@ -1,7 +1,6 @@
 """Residual networks with the norm before the ReLU: sizes, the same in numpy, how weights start."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -9,6 +8,7 @@ from nfnets_am import models
 from nfnets_am.core import errors
 from nfnets_am.costs import counting
 from nfnets_am.models import resnet
+from nfnets_am.optim import masks
 from tests.models import by_numpy
 from tests.models import laws
 
@@ -31,9 +31,7 @@ def test_a_resnet50_strides_in_its_3x3_convolutions():
     ('resnet_cifar', (1, 2)), ('wide_resnet_postact', (0, 1, 2)), ('resnet18', (1, 2, 3)),
     ('resnet50', (0, 1, 2, 3))])
 def test_shortcuts_where_the_shape_changes(name, shortcuts):
-  model = models.create_model(name, 10)
-  images = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
-  params, _ = jax.eval_shape(model.init, jax.random.key(0), images)
+  params = laws.shapes(models.create_model(name, 10))
   for end in ('shortcut', 'shortcut_norm'):
     assert [module for module in params if module.endswith('/' + end)] == [
         f'resnet/stage{stage}_block0/{end}' for stage in shortcuts]
@@ -89,6 +87,15 @@ def test_weights_start_as_in_the_public_code(monkeypatch):
       else:
         height, width, _, out = weights['w'].shape
         laws.assert_normal(weights['w'], 2 / (height * width * out))
+
+
+def test_decay_leaves_norms_and_the_bias_alone():
+  params = laws.shapes(models.create_model('resnet_cifar', 10))
+  found = masks.named('not_norm_bias', params)
+  # 43 layers before the head, two shortcuts, the head.
+  assert sum(jax.tree.leaves(found)) == 43 + 2 + 1
+  assert all(w.ndim > 1 for w, here in zip(
+      jax.tree.leaves(params), jax.tree.leaves(found), strict=True) if here)
 
 
 @pytest.mark.parametrize('name, key, words', [

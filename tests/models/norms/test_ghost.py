@@ -54,6 +54,23 @@ def test_ghost_batches_move_the_statistics_one_after_the_other(variance, factor)
   np.testing.assert_allclose(averages['norm']['variance'], moving, rtol=1e-5)
 
 
+@pytest.mark.parametrize('text, counts', [('batch()', (8,)), ('ghost(size=4)', (4, 4))])
+def test_two_classes_of_one_value_each(text, counts):
+  """Rows of 1 and of 5: in training -2 and 2 over the deviation 2, whatever the ghost batch."""
+  x = np.float32([1, 5] * 4).reshape(8, 1, 1, 1)
+  out, averages = by_hand.train(text, x)
+  np.testing.assert_allclose(out.ravel(), [-2 / np.sqrt(4 + 1e-5), 2 / np.sqrt(4 + 1e-5)] * 4,
+                             rtol=1e-6)
+  # From 0 and 1, by a tenth for each ghost batch, to the mean 3 and the variance 4 N / (N - 1).
+  left = 0.9 ** len(counts)
+  mean, variance = (1 - left) * 3, left + (1 - left) * 4 * counts[0] / (counts[0] - 1)
+  np.testing.assert_allclose(averages['norm']['mean'], mean, rtol=1e-6)
+  np.testing.assert_allclose(averages['norm']['variance'], variance, rtol=1e-6)
+  tested = by_hand.infer(text, x, averages=averages)
+  np.testing.assert_allclose(tested.ravel(), [
+      (1 - mean) / np.sqrt(variance + 1e-5), (5 - mean) / np.sqrt(variance + 1e-5)] * 4, rtol=1e-5)
+
+
 def test_squares_move_once_by_all_rows():
   x = np.float32([0, 0, 2, 2]).reshape(4, 1, 1, 1)
   _, averages = by_hand.train("ghost(size=2, decay=0.0, variance='squares')", x)
