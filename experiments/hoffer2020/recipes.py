@@ -69,7 +69,8 @@ class Row:
     drops: epochs at which the rate falls; () is a cosine.
     scales: what the rate is multiplied by before, between and after them.
     peak: the first learning rate.
-    penalty: in the grammar of the config.
+    weight_decay: added to the gradient, after its norm is logged.
+    decay_mask: which parameters it is of.
     unique: B.
     crop: of a streamed set, the first op.
     auxiliary: weight of the loss of the auxiliary head.
@@ -83,7 +84,8 @@ class Row:
   drops: tuple[int, ...] = ()
   scales: tuple[float, ...] = (1.0, 0.1, 0.01, 0.001)
   peak: float = 0.1
-  penalty: str = "l2(coefficient=1e-4, mask='not_norm_bias')"
+  weight_decay: float = 1e-4
+  decay_mask: str = 'not_norm_bias'
   unique: int = 64
   crop: str = ''
   auxiliary: float = 0.0
@@ -92,14 +94,14 @@ class Row:
 def _vgg(data_set: str, title: str) -> Row:
   return Row(title=title, set=data_set, multiplicity=32, model={'name': 'vgg16'}, epochs=200,
              drops=(60, 120, 160), scales=(1.0, 0.2, 0.04, 0.008),
-             penalty='l2(coefficient=5e-4)')
+             weight_decay=5e-4, decay_mask='all')
 
 
 def _wide(data_set: str, multiplicity: int, title: str) -> Row:
   return Row(title=title, set=data_set, multiplicity=multiplicity,
              model={'name': 'wide_resnet_postact', 'depth': 28, 'width': 10}, epochs=200,
              drops=(60, 120, 160), scales=(1.0, 0.2, 0.04, 0.008),
-             penalty="l2(coefficient=5e-4, mask='not_norm_bias')")
+             weight_decay=5e-4)
 
 
 def _resnet44(data_set: str, title: str) -> Row:
@@ -109,12 +111,12 @@ def _resnet44(data_set: str, title: str) -> Row:
 
 def _searched(name: str, title: str, **model: Any) -> Row:
   return Row(title=title, set='cifar10', multiplicity=8, model={'name': name, **model}, epochs=600,
-             peak=0.025, auxiliary=0.4, penalty="l2(coefficient=3e-4, mask='not_norm_bias')")
+             peak=0.025, auxiliary=0.4, weight_decay=3e-4)
 
 
-def _photographs(title: str, multiplicity: int, penalty: str, crop: str, **model: Any) -> Row:
+def _photographs(title: str, multiplicity: int, decay_mask: str, crop: str, **model: Any) -> Row:
   return Row(title=title, set='imagenet2012', multiplicity=multiplicity, model=model, epochs=90,
-             drops=(30, 60, 80), unique=256, crop=crop, penalty=penalty)
+             drops=(30, 60, 80), unique=256, crop=crop, decay_mask=decay_mask)
 
 
 ROWS = registry.Registry('row', {
@@ -130,13 +132,12 @@ ROWS = registry.Registry('row', {
         title='DenseNet100-12 / Cifar100', set='cifar100', multiplicity=4,
         model={'name': 'densenet_bc'}, epochs=300, drops=(150, 225), scales=(1.0, 0.1, 0.01)),
     'alexnet_imagenet': _photographs(
-        'AlexNet / ImageNet', 8, 'l2(coefficient=1e-4)', 'crop(size=224, shorter=256)',
+        'AlexNet / ImageNet', 8, 'all', 'crop(size=224, shorter=256)',
         name='alexnet'),
     'mobilenet_imagenet': _photographs(
-        'MobileNet / ImageNet', 4, "l2(coefficient=1e-4, mask='kernels_not_depthwise')",
-        'crop(size=224, shorter=256)', name='mobilenet_v1'),
+        'MobileNet / ImageNet', 4, 'kernels_not_depthwise', 'crop(size=224, shorter=256)', name='mobilenet_v1'),
     'resnet50_imagenet': _photographs(
-        'ResNet50 / ImageNet', 4, "l2(coefficient=1e-4, mask='not_norm_bias')", 'crop(224)',
+        'ResNet50 / ImageNet', 4, 'not_norm_bias', 'crop(224)',
         name='resnet50', norm='ghost(size=64)'),
 })
 
@@ -170,7 +171,8 @@ def config(row: str, column: str, *, multiplicity: int = 0, rate: float = 1.0, e
   result = schema.get_default()
   result.update({
       'multiplicity': many if column == 'ba' else 1, 'unique': of_row.unique * longer,
-      'budget': f'{epochs * longer} epochs', 'seed': seed, 'penalty': of_row.penalty,
+      'budget': f'{epochs * longer} epochs', 'seed': seed,
+      'optimizer': {'weight_decay': of_row.weight_decay, 'decay_mask': of_row.decay_mask},
       'data': _data(of_row, mixup, scale),
       'objective': {'name': 'cross_entropy', **(
           {'auxiliary': of_row.auxiliary} if of_row.auxiliary else {})},

@@ -65,7 +65,7 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
       'data': {'set': 'fashion_mnist_small', 'train_images': train_images,
                'validation': validation, 'apply': 'device', 'layout': 'view_major',
                'augment': 'pad_crop(pad=4) | flip() | normalise() | cutout(length=14)'},
-      'penalty': "l2(coefficient=1e-4, mask='not_norm_bias')", 'gradient_norm': True,
+      'optimizer': {'weight_decay': 1e-4, 'decay_mask': 'not_norm_bias'}, 'gradient_norm': True,
       'schedule': {'name': 'piecewise', 'peak': cell['peak'], 'scales': (1.0, 0.1),
                    'boundaries': ('81 percent',)},
       'eval_every': '25 percent', 'log_every': '5 percent',

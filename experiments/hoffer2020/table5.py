@@ -35,7 +35,7 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
       'views': cell['views'], 'budget': '1 updates', 'seed': cell['seed'],
       'data': {'name': 'stream', 'set': 'stand_in', 'data_dir': 'runs/data', 'lanes': 1,
                'eval_size': size, 'augment': f'crop({size}) | flip() | normalise()'},
-      'penalty': "l2(coefficient=1e-4, mask='not_norm_bias')",
+      'optimizer': {'weight_decay': 1e-4, 'decay_mask': 'not_norm_bias'},
       'schedule': {'name': 'constant', 'peak': 0.1},
       'measure': 'throughput(updates=3, warmup=1)' if smoke else 'throughput(updates=200)'})
   config.model = ml_collections.ConfigDict({'name': 'resnet_tiny' if smoke else 'resnet50'})
