@@ -135,7 +135,8 @@ ROWS = registry.Registry('row', {
         'AlexNet / ImageNet', 8, 'all', 'crop(size=224, shorter=256)',
         name='alexnet'),
     'mobilenet_imagenet': _photographs(
-        'MobileNet / ImageNet', 4, 'kernels_not_depthwise', 'crop(size=224, shorter=256)', name='mobilenet_v1'),
+        'MobileNet / ImageNet', 4, 'kernels_not_depthwise', 'crop(size=224, shorter=256)',
+        name='mobilenet_v1'),
     'resnet50_imagenet': _photographs(
         'ResNet50 / ImageNet', 4, 'not_norm_bias', 'crop(224)',
         name='resnet50', norm='ghost(size=64)'),
