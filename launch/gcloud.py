@@ -20,6 +20,8 @@ import time
 from typing import Any
 
 from launch import chips
+from launch import deaths
+from launch import dry_run
 from launch import hosts
 from launch import jobs as jobs_lib
 from launch import scheduler
@@ -43,14 +45,15 @@ def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Opt
   """Runs a sweep on Cloud TPU; see scheduler.Scheduler.run."""
   backend = QueuedResources(options)
   if options.dry_run:
-    for job in get_jobs():
-      print(backend.describe(job))
+    dry_run.show(get_jobs(), backend.describe)
     return 0
+  backend.check()
   if any(leases.is_local(job.folder) for job in get_jobs()):
     logging.warning('the workdir is not gs://...: the hosts must see the same folder under the '
                     'same path')
   return scheduler.Scheduler(
-      backend, at_once=options.jobs, restarts=options.restarts).run(get_jobs)
+      backend, at_once=options.jobs, restarts=options.restarts,
+      give_up=options.give_up).run(get_jobs)
 
 
 class QueuedResources:
@@ -80,6 +83,19 @@ class QueuedResources:
     self._looked = -poll_s
     self._silent = 0
     self._trouble = ''
+
+  def check(self) -> None:
+    """Asks once for what there is in the zone of the project; trouble of the service is no answer.
+
+    Raises:
+      UserError: there is no gcloud, or no such project or zone, or no right to them.
+    """
+    done = self._gcloud(self._list_command())
+    if done.returncode and not _TRANSIENT.search(done.stderr):
+      project = self._options.project
+      raise errors.UserError(
+          f'nothing is started, as gcloud cannot use --zone={self._options.zone} of '
+          f'{f"--project={project}" if project else "its own project"}: {_sentence(done.stderr)}')
 
   def start(self, job: jobs_lib.Job) -> 'Resource':
     """Asks for a slice, or finds the one that an earlier launcher asked for."""
@@ -137,7 +153,7 @@ class QueuedResources:
 
   def describe(self, job: jobs_lib.Job) -> str:
     """Returns what would be done, for --dry_run: a command and the script that it takes."""
-    name = self.name(job, job.record()['starts'] + 1)
+    name = self.name(job, 1)
     script = hosts.startup_script(
         job, job.folder.parent / 'source-DIGEST.tar.gz', self.delete_command(name))
     return f'{shlex.join(self.create_command(name, "startup.sh"))}\n# startup.sh:\n{script}'
@@ -161,7 +177,7 @@ class QueuedResources:
   def _state(self, name: str, fresh: bool = False) -> str:
     """Returns the state of a resource as last listed; one call serves all runs."""
     if fresh or time.monotonic() - self._looked >= self.poll_s:
-      done = self._gcloud(['gcloud', 'compute', 'tpus', 'queued-resources', 'list', *self._where()])
+      done = self._gcloud(self._list_command())
       self._looked = time.monotonic()
       try:
         found = json.loads(done.stdout) if not done.returncode else None
@@ -184,6 +200,9 @@ class QueuedResources:
   def _script(self, job: jobs_lib.Job, name: str) -> str:
     source = hosts.pack(job.folder.parent)
     return hosts.startup_script(job, source, self.delete_command(name))
+
+  def _list_command(self) -> list[str]:
+    return ['gcloud', 'compute', 'tpus', 'queued-resources', 'list', *self._where()]
 
   def _where(self) -> list[str]:
     project = self._options.project
@@ -243,7 +262,8 @@ class Resource:
       if self._job.done:
         return jobs_lib.Ending(jobs_lib.End.DONE)
       if code == cli.EXIT_STOPPED or code > 128:
-        return jobs_lib.Ending(jobs_lib.End.AGAIN, f'ended with exit status {code}')
+        return jobs_lib.Ending(
+            jobs_lib.End.AGAIN, f'ended with exit status {code}', deaths.of_status(code))
       return jobs_lib.Ending(
           jobs_lib.End.FAILED, f'{jobs_lib.last_error(text)} (exit status {code})')
     if state in _GONE:

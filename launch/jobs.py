@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from etils import epath
+import ml_collections
 
 from nfnets_am.config import cells as cells_lib
 from nfnets_am.core import errors
@@ -34,6 +35,7 @@ class Job:
     program: that takes these flags.
     until: a duration, the stage that it runs now; '' is to its own end. `flags` say it too.
     dropped: why it was not selected to go on after a stage; '' is that it was, or there is none.
+    config: complete; None where only the folder is known.
   """
 
   name: str
@@ -42,6 +44,8 @@ class Job:
   program: tuple[str, ...] = TRAIN
   until: str = ''
   dropped: str = ''
+  config: ml_collections.ConfigDict | None = dataclasses.field(
+      default=None, compare=False, repr=False)
 
   def command(self, *extra: str) -> list[str]:
     """Returns the argument list that trains it; no shell reads it."""
@@ -60,9 +64,10 @@ class Job:
         outcomes.read_run(self.folder, {}), self.until)
 
   def record(self) -> dict[str, Any]:
-    """Returns what launchers noted: 'starts', 'interruptions', 'error', 'dropped'."""
-    found = run_folder.RunFolder(self.folder).record(_RECORD) or {}
-    return {'starts': 0, 'interruptions': 0, 'error': '', 'dropped': '', **found}
+    """Returns what launchers noted: 'starts', 'interruptions', 'error', 'dropped', 'deaths'."""
+    found = run_folder.RunFolder(self.folder).record(_RECORD)
+    found = found if isinstance(found, dict) else {}
+    return {'starts': 0, 'interruptions': 0, 'error': '', 'dropped': '', 'deaths': {}, **found}
 
   def note(self, **changes: Any) -> None:
     """Changes what launchers noted; the one that holds the lease calls it."""
@@ -76,6 +81,7 @@ class Options:
   Attributes:
     jobs: runs at a time.
     restarts: how often an interrupted run is started again.
+    give_up: different runs that fail for the same reason, until no more are started; 0 goes on.
     dry_run: print commands and files, and touch nothing.
     processes, devices: of each run on this machine, see local.Local.
     tpu: accelerator type, such as 'v3-32'.
@@ -88,6 +94,7 @@ class Options:
 
   jobs: int = 1
   restarts: int = 20
+  give_up: int = 3
   dry_run: bool = False
   processes: int = 1
   devices: int = 0
@@ -110,10 +117,18 @@ class End(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Ending:
-  """How one start of a run ended, and why."""
+  """How one start of a run ended.
+
+  Attributes:
+    end: what follows from it.
+    reason: why, for whoever reads it.
+    death: what killed it, such as 'SIGSEGV', if the run may have done so itself; '' if it was told
+      to stop or lost its machine. See deaths.py.
+  """
 
   end: End
   reason: str = ''
+  death: str = ''
 
 
 def last_error(text: str) -> str:
@@ -128,24 +143,31 @@ def unfinished(jobs: Sequence[Job]) -> list[Job]:
   return [job for job in jobs if not job.done]
 
 
-def jobs_of(experiment: str, workdir: str, scale: str = '', overrides: list[str] | None = None
-            ) -> list[Job]:
+def jobs_of(experiment: str, workdir: str, scale: str = '', overrides: Sequence[str] = (),
+            *, look: bool = True) -> list[Job]:
   """Returns the runs of a sweep, those added that its finished runs call for (tuning.read).
 
   In a sweep with stages a job is the part of a run that is to run now: the same run is another job
   once its cell's copies have all reached the end of the stage.
 
+  Args:
+    experiment: path of its file.
+    workdir: of the sweep.
+    scale: that the file knows.
+    overrides: 'KEY=VALUE' texts for every run.
+    look: whether to look into the workdir; else its runs are as if none had begun.
+
   Raises:
     ConfigError: an unknown experiment, scale, cell or key, or stages of what is not trained.
   """
-  changes = experiment_file.parse_overrides(overrides or [])
-  sweep, runs = tuning.read(experiment, scale, workdir, changes)
-  reader = outcomes.Reader(workdir)
+  changes = experiment_file.parse_overrides(overrides)
+  sweep, runs = tuning.read(experiment, scale, workdir if look else '', changes)
+  read = outcomes.Reader(workdir).read if look else _not_begun
   # Cells that are the same training in two ways are one job, which serves the one that needs more.
   fates: dict[str, selection.Fate] = {}
   for group in selection.copies(runs):
     of_group = selection.fates(
-        sweep.stages, [reader.read(run) for run in group] if sweep.stages else group)
+        sweep.stages, [read(run) for run in group] if sweep.stages else group)
     for run, fate in zip(group, of_group, strict=True):
       fates[run.name] = max(fates.get(run.name, fate), fate, key=lambda fate: fate.way)
   once = {run.name: run for run in runs}.values()
@@ -156,11 +178,16 @@ def _job(run: experiment_file.Run, folder: epath.Path, fate: selection.Fate,
          sweep: experiment_file.Sweep) -> Job:
   name, program = cells_lib.cell_name(run.cell), MEASURE if run.config.measure else TRAIN
   if fate.way is selection.Way.GOES_ON:
-    return Job(name, folder, run.flags, program)
+    return Job(name, folder, run.flags, program, config=run.config)
   if run.config.measure:
     raise errors.ConfigError(
         f'the cell {name!r} is measured and not trained; allowed: a sweep without stages')
   if fate.way is selection.Way.DROPPED:
-    return Job(name, folder, run.flags, program, dropped=fate.reason)
+    return Job(name, folder, run.flags, program, dropped=fate.reason, config=run.config)
   until = sweep.stages.until
-  return Job(name, folder, (*run.flags, f'--until={until}'), program, until=until)
+  return Job(name, folder, (*run.flags, f'--until={until}'), program, until=until,
+             config=run.config)
+
+
+def _not_begun(run: experiment_file.Run) -> outcomes.RunResult:
+  return outcomes.RunResult(run.cell, 'missing')

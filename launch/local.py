@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 
+from launch import deaths
+from launch import dry_run
 from launch import jobs as jobs_lib
 from launch import scheduler
 from launch import states
@@ -31,10 +33,10 @@ def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Opt
   """Runs a sweep on this machine; see scheduler.Scheduler.run."""
   here = Local(options.processes, options.devices)
   if options.dry_run:
-    for job in get_jobs():
-      print('\n'.join(map(shlex.join, here.commands(job, 'PORT'))))
+    dry_run.show(get_jobs(), lambda job: '\n'.join(map(shlex.join, here.commands(job, 'PORT'))))
     return 0
-  return scheduler.Scheduler(here, at_once=options.jobs, restarts=options.restarts).run(get_jobs)
+  return scheduler.Scheduler(here, at_once=options.jobs, restarts=options.restarts,
+                             give_up=options.give_up).run(get_jobs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +117,8 @@ class LocalRun:
     killed = {signal.Signals(-code) for code in codes if code < 0}
     if killed:
       names = ', '.join(sorted(kind.name for kind in killed - {signal.SIGABRT} or killed))
-      return jobs_lib.Ending(jobs_lib.End.AGAIN, f'killed by {names}')
+      return jobs_lib.Ending(
+          jobs_lib.End.AGAIN, f'killed by {names}', '' if self._asked else deaths.of(names))
     if cli.EXIT_STOPPED in codes:
       return jobs_lib.Ending(jobs_lib.End.AGAIN, 'stopped by a signal')
     text = self._tail(next(i for i, code in enumerate(codes) if code or i == len(codes) - 1))

@@ -12,7 +12,6 @@ the first part of all copies is, and the rest of those that go on.
 import collections
 from collections.abc import Sequence
 import dataclasses
-import math
 import pathlib
 from typing import Any
 
@@ -23,6 +22,7 @@ from rich import text
 
 from launch import chips
 from launch import costs
+from launch import room
 from launch import states
 from nfnets_am.config import cells as cells_lib
 from nfnets_am.config import derived as derived_lib
@@ -58,6 +58,7 @@ class Row:
     input_hosts: hosts that feed such updates.
     refusal: why they cannot run.
     stage: after which only some copies of a cell go on, or None.
+    config: of one of them.
   """
 
   cells: tuple[dict[str, Any], ...]
@@ -66,6 +67,7 @@ class Row:
   input_hosts: float = 0.0
   refusal: str = ''
   stage: stages.Selection | None = None
+  config: Any = None
 
   @property
   def updates(self) -> int:
@@ -131,7 +133,7 @@ def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: boo
     estimate = estimates[str(step)]
     cpu_ms = costs.input_ms(config.data, derived.unique, derived.views)
     rows.append(Row(tuple(cells), derived, estimate,
-                    cpu_ms / (estimate.ms * tpu.chip.host_cpus), stage=stage))
+                    cpu_ms / (estimate.ms * tpu.chip.host_cpus), stage=stage, config=config))
   return rows
 
 
@@ -213,23 +215,9 @@ def advice(rows: Sequence[Row], tpu: chips.Slice) -> dict[str, list[str]]:
   """Returns what there is to say about rows: sentence -> their labels."""
   found: dict[str, list[str]] = {}
   for row in rows:
-    if sentence := row.refusal or _advice(row.estimate, tpu):
+    if sentence := row.refusal or room.advice(row.estimate, tpu, rows):
       found.setdefault(sentence, []).append(label(row.cells))
   return found
-
-
-def _advice(estimate: costs.Estimate, tpu: chips.Slice) -> str:
-  room = tpu.chip.device_gib * costs.USABLE
-  fits = estimate.fits(tpu.chip)
-  if fits == 'yes':
-    return estimate.note
-  if fits == 'tight':
-    return (f'needs up to {estimate.most_gib:.1f} GiB of {room:.1f} unless XLA recomputes; '
-            f'{estimate.note or "--mode=compiled says whether it does"}, and model.remat or '
-            'accumulate make room')
-  parts = max(2, math.ceil(estimate.most_gib / room))
-  return (f'does not fit; {estimate.note or "more devices"}, accumulate={parts} or model.remat '
-          'make room')
 
 
 if __name__ == '__main__':

@@ -15,14 +15,21 @@ import threading
 import time
 from typing import Protocol
 
+from launch import deaths
+from launch import equal_failures
 from launch import jobs as jobs_lib
 from launch import view as view_lib
 from nfnets_am.core import cli
+from nfnets_am.core import errors
 from nfnets_am.storage import leases
 
 _POLL_S = 0.2
 # Between two looks at a run that another launcher works on, on a disk and in a bucket.
 _LOOK_S = {True: 1.0, False: 20.0}
+# While there is no room: looks of one pass, a few ms on a disk and a second in a bucket, and
+# seconds between two at the same run.
+_WATCHES = 20
+_WATCH_S = leases.STALE_S / 8
 
 
 class Handle(Protocol):
@@ -64,13 +71,15 @@ class _Active:
 class Scheduler:
   """The queue of one launcher."""
 
-  def __init__(self, backend: Backend, *, at_once: int, restarts: int):
+  def __init__(self, backend: Backend, *, at_once: int, restarts: int, give_up: int = 3):
     """Makes an empty queue.
 
     Args:
       backend: starts the runs.
       at_once: runs at a time.
       restarts: how often an interrupted run is started again by this launcher.
+      give_up: different runs that fail alike before any ends well, until no more are started; 0
+        starts all.
     """
     self._backend, self._at_once, self._restarts = backend, at_once, restarts
     self._view = view_lib.make_view()
@@ -81,8 +90,10 @@ class Scheduler:
     # Leases of runs that others hold: they remember how long a heartbeat has stood still.
     self._watched: dict[jobs_lib.Job, leases.Lease] = {}
     self._look_again: dict[jobs_lib.Job, float] = {}
+    self._watch_again: dict[jobs_lib.Job, float] = {}
     self._restarted: dict[jobs_lib.Job, int] = {}
     self._failed: set[jobs_lib.Job] = set()
+    self._alike = equal_failures.Failures(give_up)
 
   def run(self, get_jobs: Callable[[], Sequence[jobs_lib.Job]]) -> int:
     """Runs what is not done, until a call of `get_jobs` brings nothing new.
@@ -93,6 +104,9 @@ class Scheduler:
 
     Returns:
       Exit status: 0 if all finished or diverged, 75 if a signal stopped it, else 1.
+
+    Raises:
+      UserError: it gave up, since its first runs failed alike.
     """
     interrupted = False
     with _terminate_like_ctrl_c():
@@ -102,9 +116,12 @@ class Scheduler:
         self._view.say(f'{len(self._jobs)} runs, {done} of them done before')
         while self._waiting or self._active:
           self._start_some()
+          self._watch()
           time.sleep(_POLL_S)
           ended = self._collect()
-          if not self._waiting and (ended or not self._active):
+          if self._alike.sentence:
+            self._waiting.clear()
+          elif not self._waiting and (ended or not self._active):
             self._add(get_jobs())
           self._view.show(
               len(self._jobs), list(self._active), len(self._waiting), len(self._failed))
@@ -119,6 +136,8 @@ class Scheduler:
     view_lib.print_table(jobs)
     if interrupted:
       return cli.EXIT_STOPPED
+    if self._alike.sentence:
+      raise errors.UserError(self._alike.sentence)
     return 1 if jobs_lib.unfinished(jobs) else 0
 
   def _add(self, jobs: Sequence[jobs_lib.Job]) -> None:
@@ -142,14 +161,13 @@ class Scheduler:
   def _start_some(self) -> None:
     """Starts waiting runs while there is room; those in other hands stay in the queue."""
     for job in list(self._waiting):
-      if len(self._active) >= self._at_once:
+      if len(self._active) >= self._at_once or self._alike.sentence:
         return
       if time.monotonic() < self._look_again.get(job, 0):
         continue
       self._look_again[job] = time.monotonic() + _LOOK_S[leases.is_local(job.folder)]
       job.folder.mkdir(parents=True, exist_ok=True)
-      lease = self._watched.setdefault(job, leases.Lease(
-          os.path.join(job.folder, 'launcher.lease')))
+      lease = self._lease_of(job)
       if not lease.acquire():
         if job.done:
           self._waiting.remove(job)
@@ -163,6 +181,25 @@ class Scheduler:
       else:
         self._waiting.remove(job)
         self._begin(job, lease)
+
+  def _watch(self) -> None:
+    """Looks at the leases of waiting runs while there is no room for one of them.
+
+    So that a heartbeat which stood still in this time has done so for us too when there is room.
+    """
+    if len(self._active) < self._at_once:
+      return
+    now = time.monotonic()
+    due = [job for job in self._waiting if now >= self._watch_again.get(job, 0)]
+    # The longest unseen first: each gets its turn, however many there are.
+    for job in sorted(due, key=lambda job: self._watch_again.get(job, 0))[:_WATCHES]:
+      self._watch_again[job] = now + _WATCH_S
+      self._lease_of(job).watch()
+
+  def _lease_of(self, job: jobs_lib.Job) -> leases.Lease:
+    if job not in self._watched:
+      self._watched[job] = leases.Lease(os.path.join(job.folder, 'launcher.lease'))
+    return self._watched[job]
 
   def _begin(self, job: jobs_lib.Job, lease: leases.Lease) -> None:
     job.note(starts=job.record()['starts'] + 1, error='', dropped='')
@@ -193,22 +230,26 @@ class Scheduler:
     return ended
 
   def _end(self, job: jobs_lib.Job, lease: leases.Lease, ending: jobs_lib.Ending) -> None:
+    hopeless = deaths.count(job, ending)
     if ending.end is jobs_lib.End.AGAIN:
       self._restarted[job] = self._restarted.get(job, 0) + 1
       job.note(interruptions=job.record()['interruptions'] + 1)
-      if self._restarted[job] <= self._restarts:
+      if self._restarted[job] <= self._restarts and not hopeless:
         self._view.say(f'{job.name}: {ending.reason}; it goes on')
         self._waiting.insert(0, job)
         self._look_again.pop(job, None)
         lease.release()
         return
       ending = jobs_lib.Ending(
-          jobs_lib.End.FAILED, f'interrupted {self._restarted[job]} times, {ending.reason}')
+          jobs_lib.End.FAILED,
+          hopeless or f'interrupted {self._restarted[job]} times, {ending.reason}')
     if ending.end is jobs_lib.End.FAILED:
       self._failed.add(job)
+      self._alike.note(job, ending.reason)
       job.note(error=ending.reason)
       self._view.say(f'{job.name}: failed: {ending.reason}')
     else:
+      self._alike.ended_well()
       status = job.status()
       self._view.say(f'{job.name}: {status["status"]} at update {status.get("update", "?")}')
     lease.release()

@@ -17,6 +17,7 @@ from absl import logging
 import yaml
 
 from launch import chips
+from launch import dry_run
 from launch import hosts
 from launch import jobs as jobs_lib
 from launch import view
@@ -58,11 +59,11 @@ def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Opt
     raise errors.ConfigError(
         'a run is handed to SkyPilot once and goes to its end there; allowed for a sweep with '
         'stages: --on=local or --on=gcloud')
-  jobs = jobs_lib.unfinished(jobs)
   if options.dry_run:
-    for job in jobs:
-      print(f'# {path_of(job)}\n{dump(task(job, options))}{shlex.join(command(job))}')
+    dry_run.show(jobs, lambda job: f'# {path_of(job)}\n{dump(task(job, options))}'
+                 f'{shlex.join(command(job))}')
     return 0
+  jobs = jobs_lib.unfinished(jobs)
   if any(leases.is_local(job.folder) for job in jobs):
     logging.warning('the workdir is not gs://...: the hosts must see the same folder under the '
                     'same path')

@@ -6,34 +6,29 @@
 
 A run is a folder of the workdir, and the folders are all the state there is. Several launchers may
 work on one workdir. Ctrl-C stops the runs of this machine after a saved update. --dry_run prints
-the commands and files. See docs/launching.md.
+the commands and files. Before anything starts, each config is checked and the data are opened where
+they can be seen. See docs/launching.md.
 """
 
 from absl import flags
 
-from launch import gcloud
 from launch import jobs as jobs_lib
-from launch import local
-from launch import skypilot
+from launch import places
 from nfnets_am.core import cli
-from nfnets_am.core import registry
-
-PLACES = registry.Registry('place to run on', {
-    'gcloud': gcloud.launch,
-    'local': local.launch,
-    'skypilot': skypilot.launch,
-})
 
 _EXPERIMENT = flags.DEFINE_string('experiment', None, 'Experiment file with a get_sweep().')
 _WORKDIR = flags.DEFINE_string(
     'workdir', None, "The sweep's folder or gs:// address; each run is a folder in it.")
-_ON = flags.DEFINE_string('on', 'local', f'Where: {", ".join(PLACES)}.')
+_ON = flags.DEFINE_string('on', 'local', f'Where: {", ".join(places.PLACES)}.')
 _SCALE = flags.DEFINE_string('scale', '', "A scale that the file knows, such as 'smoke'.")
 _SET = flags.DEFINE_multi_string('set', [], 'KEY=VALUE for the config of every run; repeatable.')
 _OPTIONS = [
     flags.DEFINE_integer('jobs', 1, 'Runs at a time.', lower_bound=1),
     flags.DEFINE_integer(
         'restarts', 20, 'How often an interrupted run is started again.', lower_bound=0),
+    flags.DEFINE_integer(
+        'give_up', 3, 'Runs that fail alike before any ends well, until no more are started; 0 '
+        'starts all.', lower_bound=0),
     flags.DEFINE_bool('dry_run', False, 'Print the commands and files, and touch nothing.'),
     flags.DEFINE_integer('processes', 1, 'local: processes of each run.', lower_bound=1),
     flags.DEFINE_integer('devices', 0, 'local: CPU devices of each process; 0: as they are.',
@@ -50,11 +45,10 @@ _OPTIONS = [
 
 
 def main() -> int:
-  launch = PLACES[_ON.value]
-  options = jobs_lib.Options(**{flag.name: flag.value for flag in _OPTIONS})
-  return launch(
-      lambda: jobs_lib.jobs_of(_EXPERIMENT.value, _WORKDIR.value, _SCALE.value, _SET.value),
-      options)
+  return places.run(
+      _ON.value, jobs_lib.Options(**{flag.name: flag.value for flag in _OPTIONS}),
+      experiment=_EXPERIMENT.value, workdir=_WORKDIR.value, scale=_SCALE.value,
+      overrides=_SET.value)
 
 
 if __name__ == '__main__':

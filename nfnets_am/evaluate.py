@@ -2,6 +2,7 @@
 
     python -m nfnets_am.evaluate --workdir=runs/mine --split=test
     python -m nfnets_am.evaluate --weights=F0_haiku.npz --model=nfnet_f0 --data_dir=data
+    python -m nfnets_am.evaluate --weights=mine.npz --model='wide_resnet(depth=28)' --data=cifar100
 
 The images of imagenet2012, and of other sets of encoded images, are cropped to the model's test
 size or to --size; those of a set in memory, such as cifar100 or tfds:NAME, are taken as stored.
@@ -32,7 +33,8 @@ from nfnets_am.training import saved
 
 _WORKDIR = flags.DEFINE_string('workdir', None, "A run's folder, or:")
 _WEIGHTS = flags.DEFINE_string('weights', None, 'A weights file, see models/pretrained.py.')
-_MODEL = flags.DEFINE_string('model', None, 'With --weights: the model.')
+_MODEL = flags.DEFINE_string(
+    'model', None, "With --weights: the model; with arguments, 'wide_resnet(depth=28, width=10)'.")
 _DATA = flags.DEFINE_string('data', None, 'With --weights: the data set; imagenet2012 if not said.')
 _SIZE = flags.DEFINE_integer(
     'size', None, "With --weights and encoded images: their side; else the model's test size.",
@@ -88,7 +90,8 @@ def _config_of_weights() -> ml_collections.ConfigDict:
     raise errors.UserError('--weights needs --model too')
   config = schema.get_default()
   config.unique = jax.device_count()
-  config.model.name = _MODEL.value
+  model, arguments = models.parse(_MODEL.value)
+  config.model = ml_collections.ConfigDict({'name': model, **arguments})
   if _BATCH.value is not None:
     config.eval_batch = _BATCH.value
   name, data_dir = _DATA.value or 'imagenet2012', _DATA_DIR.value or ''
@@ -99,7 +102,7 @@ def _config_of_weights() -> ml_collections.ConfigDict:
     config.data = ml_collections.ConfigDict(
         {'name': 'memory', 'set': name, 'data_dir': data_dir, 'augment': 'normalise()'})
     return config
-  size = _SIZE.value or models.create_model(_MODEL.value, 1000).test_size
+  size = _SIZE.value or models.create_model(model, 1000, **arguments).test_size
   config.data = ml_collections.ConfigDict(
       {'name': 'stream', 'set': name, 'data_dir': data_dir, 'lanes': 1,
        'augment': f'crop({size}) | normalise()'})

@@ -105,4 +105,5 @@ def check(method: str) -> None:
   """Raises ConfigError for a row that the tables do not have."""
   if method not in _ROWS:
     raise errors.ConfigError(
-        f'method={method!r}{registry.did_you_mean(method, _ROWS)}; allowed: {", ".join(_ROWS)}')
+        f'method={method!r}{registry.did_you_mean(method, _ROWS)}; allowed: '
+        f'{registry.listed(method, _ROWS)}')

@@ -43,13 +43,7 @@ def measure(config: ml_collections.ConfigDict, workdir: str | os.PathLike,
     ConfigError: the config names no measure, or cannot run.
     UserError: a file cannot be read or written; status.json says 'failed'.
   """
-  found = calls.calls(config.measure) if config.measure else []
-  if len(found) != 1:
-    raise errors.ConfigError(
-        f'measure={config.measure!r}; allowed: one call of {", ".join(entries)}, such as '
-        f"'{next(iter(entries))}()'")
-  ((name, keys),) = found
-  of_run = entries.make(name, **keys)
+  of_run = of(config.measure, entries)
   folder = run_folder.RunFolder(workdir, writer=jax.process_index() == 0)
   run = run_lib.build(config)
   folder.open(run.config, sections.defaults(run.config))
@@ -73,6 +67,21 @@ def measure(config: ml_collections.ConfigDict, workdir: str | os.PathLike,
     raise
   finally:
     folder.close()
+
+
+def of(text: str, entries: registry.Registry) -> Measure:
+  """Returns the measure that a config's key `measure` calls, one of the entries.
+
+  Raises:
+    ConfigError: it calls none, or several, or one that is not there, or with other arguments.
+  """
+  found = calls.calls(text) if text else []
+  if len(found) != 1:
+    raise errors.ConfigError(
+        f'measure={text!r}; allowed: one call of {", ".join(entries)}, such as '
+        f"'{next(iter(entries))}()'")
+  ((name, keys),) = found
+  return entries.make(name, **keys)
 
 
 def _write(folder: run_folder.RunFolder, derived: Any, lines: dict[str, dict[str, float]],

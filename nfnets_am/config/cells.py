@@ -23,7 +23,7 @@ def parse_cell(text: str | None, defaults: Mapping[str, Any]) -> dict[str, Any]:
     if key not in cell:
       raise errors.ConfigError(
           f'the cell has no key {key!r}{registry.did_you_mean(key, cell)}; allowed: '
-          f'{", ".join(cell)}')
+          f'{registry.listed(key, cell)}')
     try:
       cell[key] = type(defaults[key])(value)
     except ValueError:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 import hashlib
 import json
+import math
 from typing import Any
 
 import ml_collections
@@ -35,8 +36,18 @@ def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, 
 
 def to_json(config: ml_collections.ConfigDict) -> dict[str, Any]:
   """Returns dotted key -> value for every leaf, as JSON keeps values."""
-  return {key: value if type(value) in _PLAIN else json.loads(json.dumps(value))
-          for key, value in flatten(config)}
+  return {key: as_json(value) for key, value in flatten(config)}
+
+
+def as_json(value: Any) -> Any:
+  """Returns a value as JSON keeps it: lists for tuples, and the text 'inf' for infinity."""
+  if type(value) is float:
+    return value if math.isfinite(value) else str(value)
+  if type(value) in _PLAIN:
+    return value
+  if isinstance(value, (list, tuple)):
+    return [as_json(one) for one in value]
+  return json.loads(json.dumps(value))
 
 
 def rows(flat: Mapping[str, Any]) -> tuple[int, int, bool]:
@@ -95,7 +106,7 @@ def difference(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
   for key in sorted(stored.keys() - ignored):
     if key not in expected:
       return f'{key}={stored[key]!r}, expected none'
-    if stored[key] != expected[key]:
+    if as_json(stored[key]) != expected[key]:
       return f'{key}={stored[key]!r}, expected {expected[key]!r}'
   return ''
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 import gc
+import logging as stdlib_logging
 import sys
+import threading
+from typing import Any
 
 from absl import app
 from absl import flags
@@ -30,10 +33,7 @@ def run(main: Callable[[], int | None],
     logging.use_absl_handler()
     logging.set_verbosity(logging.INFO)
     logging.set_stderrthreshold('info')
-    # Orbax logs every file that it touches, and with a traceback what it also raises; asyncio, at
-    # exit, each of its writes that failed with the first.
-    logging.get_absl_handler().addFilter(
-        lambda record: 'orbax' not in record.pathname and record.name != 'asyncio')
+    logging.get_absl_handler().addFilter(_is_news)
     try:
       if len(argv) > 1:
         raise errors.UserError(f'unknown argument {argv[1]!r}; all arguments are --flags')
@@ -54,6 +54,18 @@ def run(main: Callable[[], int | None],
   app.run(guarded, flags_parser=lambda argv: _parse(argv, take))
 
 
+def _is_news(record: Any) -> bool:
+  """Whether a log record is for people.
+
+  Orbax logs every file that it touches, and with a traceback what it also raises; asyncio, at exit,
+  each of its writes that failed with the first; JAX, each kind of device that this machine lacks.
+  """
+  if 'orbax' in record.pathname or record.name == 'asyncio':
+    return False
+  return not (record.levelno <= stdlib_logging.INFO
+              and 'Unable to initialize backend' in str(record.msg))
+
+
 def _parse(argv: list[str], take: Callable[[list[str]], list[str]]) -> list[str]:
   try:
     return flags.FLAGS(take(argv))
@@ -66,5 +78,8 @@ def _parse(argv: list[str], take: Callable[[list[str]], list[str]]) -> list[str]
 
 
 def _fail(sentence: str) -> int:
-  print(terminal.clean(f'error: {sentence}'), file=sys.stderr)
+  # What threads and destructors meet at exit, such as a closed event loop, is of the same error.
+  stdlib_logging.disable()
+  threading.excepthook = sys.unraisablehook = lambda _: None
+  print(terminal.clean(f'error: {sentence}'), file=sys.stderr, flush=True)
   return 1

@@ -1,8 +1,11 @@
 """Errors that a user reads: one sentence that says what was found and what is allowed."""
 
-# What TensorFlow's and gcsfs' file layers raise for a bucket; no OSErrors.
+# What TensorFlow's and gcsfs' file layers and Google's library raise for a bucket; no OSErrors.
 _BUCKET = ('AbortedError', 'DeadlineExceededError', 'FailedPreconditionError', 'HttpError',
-           'NotFoundError', 'PermissionDeniedError', 'UnauthenticatedError', 'UnavailableError')
+           'NotFoundError', 'PermissionDeniedError', 'UnauthenticatedError', 'UnavailableError',
+           'BadGateway', 'DefaultCredentialsError', 'Forbidden', 'GatewayTimeout',
+           'InternalServerError', 'NotFound', 'RefreshError', 'RetryError', 'ServiceUnavailable',
+           'TooManyRequests', 'TransportError', 'Unauthorized')
 
 
 class UserError(Exception):

@@ -94,7 +94,7 @@ def of(metric: str) -> Quantity:
   if key not in QUANTITIES:
     raise errors.ConfigError(
         f'unknown metric {metric!r}{registry.did_you_mean(key, QUANTITIES)}; allowed: '
-        f'{", ".join(QUANTITIES)}, after SPLIT/ and, for averaged weights, {EMA}')
+        f'{registry.listed(key, QUANTITIES)}, after SPLIT/ and, for averaged weights, {EMA}')
   return QUANTITIES[key]
 
 

@@ -1,6 +1,7 @@
 """Names to things: every model, data set, op and schedule is one line in a registry."""
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 import difflib
 import functools
@@ -12,6 +13,9 @@ from nfnets_am.core import errors
 
 # Stands for the default of an argument that has none.
 REQUIRED = inspect.Parameter.empty
+# Letters of a list that a sentence has in full, and how many names it has of a longer one.
+_LIST = 220
+_NEAREST = 5
 
 
 class Registry(Mapping):
@@ -29,7 +33,7 @@ class Registry(Mapping):
   def __getitem__(self, name: str) -> Callable[..., Any]:
     if name not in self._entries:
       raise errors.ConfigError(
-          f'unknown {self.what} {name!r}{did_you_mean(name, self)}; allowed: {", ".join(self)}')
+          f'unknown {self.what} {name!r}{did_you_mean(name, self)}; allowed: {listed(name, self)}')
     return self._entries[name]
 
   def __contains__(self, name: object) -> bool:
@@ -74,6 +78,16 @@ def did_you_mean(name: str, allowed) -> str:
   return f' (did you mean {close[0]!r}?)' if close else ''
 
 
+def listed(name: str, allowed: Iterable[Any]) -> str:
+  """Returns what is allowed in place of `name`: 'a, b', 'none', or of many the nearest."""
+  names = [str(a) for a in allowed]
+  text = ', '.join(names) or 'none'
+  if len(text) <= _LIST:
+    return text
+  near = difflib.get_close_matches(str(name), names, n=_NEAREST, cutoff=0)
+  return f'{", ".join(near)} and {len(names) - len(near)} others'
+
+
 @functools.cache
 def _keywords(fn: Callable[..., Any]) -> tuple[tuple[str, Any], ...]:
   return tuple((key, parameter.default) for key, parameter in
@@ -92,7 +106,7 @@ def check_kwargs(what: str, fn: Callable[..., Any], kwargs: Mapping[str, Any]) -
     if key not in known:
       raise errors.ConfigError(
           f'{what} has no key {key!r}{did_you_mean(key, known)}; '
-          f'allowed: {", ".join(known) or "none"}')
+          f'allowed: {listed(key, known)}')
   for key, default in known.items():
     if default is REQUIRED and key not in kwargs:
       raise errors.ConfigError(f'{what} needs the key {key!r}')

@@ -10,6 +10,7 @@ from nfnets_am import models
 from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import schema
 from nfnets_am.costs import counting
+from nfnets_am.costs import kept
 from nfnets_am.data import known
 
 # A backward pass takes the products of two forward passes: for the inputs, and for the weights.
@@ -62,5 +63,6 @@ def of(config: ml_collections.ConfigDict, until: str = '') -> Workload | None:
 @functools.cache
 def _macs(model: str, size: int, channels: int, num_classes: int) -> int:
   kwargs = json.loads(model)
-  return counting.forward_macs(
-      models.create_model(kwargs.pop('name'), num_classes, **kwargs), size, channels)
+  made = models.create_model(kwargs.pop('name'), num_classes, **kwargs)
+  return kept.of(['forward_macs', model, size, channels, num_classes],
+                 lambda: counting.forward_macs(made, size, channels))

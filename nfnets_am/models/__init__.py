@@ -3,6 +3,8 @@
 import functools
 from typing import Any
 
+from nfnets_am.core import calls
+from nfnets_am.core import errors
 from nfnets_am.core import registry
 from nfnets_am.models import alexnet
 from nfnets_am.models import densenet
@@ -35,6 +37,31 @@ MODELS = registry.Registry('model', {
     **{name: functools.partial(searched_cells.create, name) for name in searched_cells.VARIANTS},
     **{name: functools.partial(vgg.create, name) for name in vgg.VARIANTS},
 })
+
+
+_LANGUAGE = calls.Language('model', 'a model', 'wide_resnet(depth=28, width=10)')
+
+
+def parse(text: str) -> tuple[str, dict[str, Any]]:
+  """Returns name and arguments of a model as a command line says it.
+
+  Args:
+    text: a name, or a call such as "resnet_tiny(norm='group()')".
+
+  Raises:
+    ConfigError: it cannot be read, or the name or an argument is unknown.
+  """
+  if text in MODELS:
+    return text, {}
+  if '(' not in text:
+    MODELS[text]  # Says which names there are.
+  found = calls.calls(text, _LANGUAGE, keys_of=lambda name: MODELS.keys_of(name))
+  if len(found) != 1:
+    raise errors.ConfigError(
+        f'the model {text!r} is {len(found)} calls; allowed: one, such as {_LANGUAGE.example!r}')
+  name, kwargs = found[0]
+  registry.check_kwargs(f'model {name!r}', MODELS[name], kwargs)
+  return name, kwargs
 
 
 def create_model(name: str, num_classes: int, **kwargs: Any) -> Model:

@@ -215,4 +215,5 @@ def create(num_classes: int, *, auxiliary: bool = True, dropout: float = 0.2, wi
       lambda: InceptionV3(num_classes, auxiliary=auxiliary, dropout=dropout, width=width,
                           norm=maker),
       name='inception_v3', num_classes=num_classes, train_size=299, test_size=299,
-      head='inception_v3/linear')
+      head='inception_v3/linear',
+      auxiliary_heads=('inception_v3/auxiliary/linear',) if auxiliary else ())

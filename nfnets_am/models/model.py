@@ -77,6 +77,7 @@ class Model:
     train_size: side of a training view in pixels.
     test_size: side of a test image in pixels.
     head: path of the final linear's module among the params, such as 'NFNet/~/linear'.
+    auxiliary_heads: paths of the linears to classes that heads inside the network end with.
     randaugment: magnitude of its published RandAugment, or None.
     init_carry: rows B -> the first carry of as many rows.
   """
@@ -90,6 +91,12 @@ class Model:
   head: str
   randaugment: int | None = None
   init_carry: Callable[[int], Any] = _no_carry
+  auxiliary_heads: tuple[str, ...] = ()
+
+  @property
+  def heads(self) -> tuple[str, ...]:
+    """Modules whose weights depend on the number of classes: new ones where that differs."""
+    return self.head, *self.auxiliary_heads
 
 
 def from_module(build: Callable[[], Callable[..., Any]], *,

@@ -140,6 +140,7 @@ def create(variant: str, num_classes: int, *, activation: str = 'relu', dropout:
   for key, rate in (('dropout', dropout), ('stochastic_depth', stochastic_depth)):
     if not 0 <= rate < 1:
       raise errors.ConfigError(f'model.{key}={rate}; allowed: from 0 to below 1')
+  layers.ACTIVATIONS[activation]  # Refuses an unknown name.
   facts = VARIANTS[variant]
   if facts.skipinit and activation != 'relu':
     raise errors.ConfigError(f"model.activation={activation!r} with {variant}; allowed: 'relu'")

@@ -171,6 +171,7 @@ def create(variant: str, num_classes: int, *, activation: str = 'gelu',
   Raises:
     ConfigError: an unknown activation, or a rate outside [0, 1).
   """
+  layers.ACTIVATIONS[activation]  # Refuses an unknown name.
   facts = VARIANTS[variant]
   dropout = facts.dropout if dropout is None else dropout
   for key, rate in (('dropout', dropout), ('stochastic_depth', stochastic_depth)):

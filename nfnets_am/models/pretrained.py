@@ -4,10 +4,12 @@ A file is a pickle, in spite of its name `F0_haiku.npz`, of {module path: {name:
 {'NFNet/~/linear': {'w': ..., 'b': ...}}. Nothing in it is run (models/unpickling.py). A model that
 keeps averages, such as the moving statistics of its norms, has them there too, under the path of
 their module with 'averages:' in front; their counts are int32. A file of a model without averages
-is of the released layout, byte for byte.
+is of the released layout, byte for byte. An npz of arrays that are called MODULE/NAME is read too,
+whatever the file is called (models/npz.py).
 """
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 import os
 import pathlib
 import pickle
@@ -15,16 +17,17 @@ from typing import Any
 
 import numpy as np
 
+from nfnets_am.core import differences
 from nfnets_am.core import errors
-from nfnets_am.models import unpickling
+from nfnets_am.models import formats
+from nfnets_am.models import stored_arrays
 
 # {module: {name: array}}; parameters are float32, averages may have int32 too.
 Weights = Mapping[str, Mapping[str, Any]]
 
-_LAYOUT = 'a pickle of {module: {name: array of float16, float32 or float64}}'
+_LAYOUT = ('a pickle of {module: {name: array of float16, float32 or float64}}, or an npz of such '
+           'arrays called MODULE/NAME')
 _AVERAGES = 'averages:'
-# Entries that a sentence names of each kind.
-_NAMED = 3
 
 
 class _Pickler(pickle.Pickler):
@@ -50,25 +53,27 @@ def load(path: str | os.PathLike) -> tuple[Weights, Weights]:
     UserError: the file is missing, damaged, or holds something else.
   """
   try:
-    found = unpickling.read(path)
+    found = formats.read(path)
   except OSError as e:
     raise errors.UserError(f'the weights file {path} cannot be read: {e.strerror}') from None
   except Exception as e:  # Damaged bytes raise nearly anything, MemoryError among it.
     raise errors.UserError(
         f'the weights file {path} cannot be read ({_first_line(e)}); allowed: {_LAYOUT}') from None
-  if not (_is_dict_of_names(found) and all(map(_is_dict_of_names, found.values()))):
+  if not (_is_dict_of_names(found) and all(map(_is_dict_of_names, found.values()))
+          # One dict under a thousand names would be as many.
+          and len({id(weights) for weights in found.values()}) == len(found)):
     raise errors.UserError(
         f'the weights file {path} does not hold modules with weights; allowed: {_LAYOUT}')
   params: dict[str, dict[str, np.ndarray]] = {}
   averages: dict[str, dict[str, np.ndarray]] = {}
   for module, weights in found.items():
-    kind, codes = params, unpickling.FLOATS
+    kind, codes = params, stored_arrays.FLOATS
     if module.startswith(_AVERAGES):
-      kind, codes = averages, unpickling.FLOATS + unpickling.COUNTS
+      kind, codes = averages, stored_arrays.FLOATS + stored_arrays.COUNTS
     arrays = kind[module.removeprefix(_AVERAGES)] = {}
     for name, stored in weights.items():
       try:
-        arrays[name] = unpickling.to_array(stored, codes)
+        arrays[name] = stored_arrays.to_array(stored, codes)
       except (TypeError, ValueError) as e:
         raise errors.UserError(
             f'the weights file {path} holds at {module}/{name} {_first_line(e)}; allowed: '
@@ -121,38 +126,30 @@ def check(params: Weights, averages: Weights, expected_params: Weights, expected
     UserError: it counts the missing, extra and differently shaped entries, and names the first.
   """
   found, wanted = _shapes(params, averages), _shapes(expected_params, expected_averages)
-  faults = []
-  for what, keys in (('missing', wanted.keys() - found.keys()),
-                     ('extra', found.keys() - wanted.keys())):
-    if keys:
-      faults.append(f'{len(keys)} {what} ({_first(sorted(keys))})')
-  differing = sorted(key for key in found.keys() & wanted.keys() if found[key] != wanted[key])
-  if differing:
-    shapes = [f'{key} {found[key]} instead of {wanted[key]}' for key in differing]
-    faults.append(f'{len(differing)} of another shape ({_first(shapes)})')
+  faults = differences.tell(found, wanted)
   if faults:
-    raise errors.UserError(
-        f'{source} does not fit the model of {len(wanted)} entries: {"; ".join(faults)}')
+    raise errors.UserError(f'{source} does not fit the model of {len(wanted)} entries: {faults}')
 
 
 def adapt(params: Weights, averages: Weights, fresh_params: Weights, fresh_averages: Weights, *,
-          head: str, source: str = 'the file') -> tuple[Weights, Weights]:
-  """Returns weights to fine-tune from: the given ones, but a new head for other classes.
+          heads: Sequence[str], source: str = 'the file') -> tuple[Weights, Weights]:
+  """Returns weights to fine-tune from: the given ones, but new heads for other classes.
 
   Args:
     params, averages: {module: {name: array}}, of the same model with any number of classes.
     fresh_params, fresh_averages: newly initialised ones of the model, or their shapes.
-    head: the model's, see model.Model.
+    heads: the model's, see model.Model.
     source: what a sentence calls the weights.
 
   Returns:
-    `params` and `averages`; the head is that of `fresh_params` if the number of classes differs.
+    `params` and `averages`; a head is that of `fresh_params` if the number of classes differs.
 
   Raises:
     UserError: see `check`.
   """
-  if head in params and _only_classes_differ(params[head], fresh_params.get(head, {})):
-    params = {**params, head: fresh_params[head]}
+  renewed = {head: fresh_params[head] for head in heads if head in params
+             and _only_classes_differ(params[head], fresh_params.get(head, {}))}
+  params = {**params, **renewed}
   check(params, averages, fresh_params, fresh_averages, source)
   return params, averages
 
@@ -177,10 +174,6 @@ def _shapes(params: Weights, averages: Weights) -> dict[str, str]:
   return {f'{prefix}{module}/{name}': ('int32 ' if _counts(w) else '') + str(tuple(w.shape))
           for prefix, kind in (('', params), (_AVERAGES, averages))
           for module, weights in kind.items() for name, w in weights.items()}
-
-
-def _first(texts: list[str]) -> str:
-  return ', '.join(texts[:_NAMED]) + (', ...' if len(texts) > _NAMED else '')
 
 
 def _first_line(error: Exception) -> str:

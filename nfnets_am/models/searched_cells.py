@@ -170,4 +170,5 @@ def create(variant: str, num_classes: int, *, channels: int = 36, cells: int = 2
           num_classes, VARIANTS[variant], cells=cells, channels=channels, auxiliary=auxiliary,
           drop_path=drop_path, drop_path_steps=drop_path_steps, norm=maker),
       name=variant, num_classes=num_classes, train_size=32, test_size=32,
-      head='searched_cells/linear')
+      head='searched_cells/linear',
+      auxiliary_heads=('searched_cells/auxiliary/linear',) if auxiliary else ())

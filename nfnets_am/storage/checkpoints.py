@@ -10,9 +10,11 @@ from typing import Any
 
 from absl import logging
 from etils import epath
+import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
+from nfnets_am.core import differences
 from nfnets_am.core import errors
 from nfnets_am.core import quantities
 from nfnets_am.storage import digests
@@ -131,7 +133,7 @@ class Checkpoints:
           update, args=ocp.args.Composite(
               train_state=ocp.args.StandardRestore(abstract_state), loop=ocp.args.JsonRestore()))
     except Exception as e:
-      raise self._damaged(update, _first_line(e)) from e
+      raise self._damaged(update, self.misfit(update, abstract_state) or _first_line(e)) from e
     state, loop = restored['train_state'], restored['loop']
     saved = loop.pop('digests', None)
     if saved is not None and saved != (found := digests.of(state)):
@@ -139,6 +141,23 @@ class Checkpoints:
       raise self._damaged(
           update, f'{wrong} of its {len(saved)} arrays are not what was saved')
     return state, loop
+
+  def misfit(self, update: int, abstract_state: Any) -> str:
+    """Says how the arrays of a checkpoint differ from others in name or shape; reads none of them.
+
+    Args:
+      update: one of `all()`.
+      abstract_state: the shapes that are wanted.
+
+    Returns:
+      '' if they do not, or if the checkpoint cannot be read.
+    """
+    try:
+      with ocp.StandardCheckpointer() as reader:
+        found = reader.metadata(self.folder / str(update) / 'train_state').item_metadata.tree
+    except Exception:  # Damaged; `restore` says how.
+      return ''
+    return differences.tell(_shapes(found), _shapes(abstract_state))
 
   def newest(self, abstract_state: Any) -> tuple[int, Any, dict[str, Any]] | None:
     """Loads the newest checkpoint that can be read, removes later ones, and the log says so.
@@ -184,6 +203,12 @@ class Checkpoints:
     return errors.UserError(
         f'a checkpoint could not be written to {self.folder} ({_first_line(error)}); the good ones '
         f'there are of update {kept}')
+
+
+def _shapes(tree: Any) -> dict[str, str]:
+  """Returns the shapes of a tree by names that do not tell a dict from a tuple with names."""
+  return {jax.tree_util.keystr(path, simple=True, separator='/'): str(tuple(leaf.shape))
+          for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
 
 
 def _first_line(error: Exception) -> str:

@@ -2,7 +2,8 @@
 
 A lease is free when its file is missing, when its holder is a process of this machine that is gone,
 or when its heartbeat has not moved for STALE_S of the watcher's own clock: the clocks of two
-machines are never compared.
+machines are never compared. To take one is one step: under a lock on a disk, by the store's own
+precondition in a bucket (objects.py), and by writing and waiting where neither is to be had.
 """
 
 import fcntl
@@ -18,11 +19,12 @@ import uuid
 from etils import epath
 
 from nfnets_am.core import errors
+from nfnets_am.storage import objects
 
 BEAT_S = 15.0
 STALE_S = 120.0
-# An object store has no exclusive create: of several who write, the last one holds the lease, and
-# by then all have written.
+# The file layer of an object store has no exclusive create: of several who write through it, the
+# last one holds the lease, and by then all have written.
 _SETTLE_S = 3.0
 # What a lease's file holds, at least.
 _FIELDS = {'token': str, 'machine': str, 'pid': int, 'started': str, 'beats': int,
@@ -49,6 +51,8 @@ class Lease:
       beat_s: seconds between two heartbeats, BEAT_S by default.
     """
     self._path = epath.Path(path)
+    self._object: objects.Object | None = None
+    self._opened = False
     self._beat_s = beat_s or BEAT_S
     self._token = uuid.uuid4().hex
     self._beats = 0
@@ -69,6 +73,9 @@ class Lease:
         if not self._free():
           return False
         self._write()
+    elif self._store() is not None:
+      if not self._write():
+        return False
     else:
       self._write()
       time.sleep(_SETTLE_S)
@@ -89,14 +96,31 @@ class Lease:
     self._thread = None
     try:
       if (self.holder() or {}).get('token') == self._token:
-        self._path.unlink(missing_ok=True)
+        if self._store() is not None:
+          self._store().remove()
+        else:
+          self._path.unlink(missing_ok=True)
+    except Exception as e:
+      if not errors.is_storage(e):
+        raise
+
+  def watch(self) -> None:
+    """Looks at a lease that is not held, so that its heartbeat's silence counts from now on."""
+    try:
+      self._free()
     except Exception as e:
       if not errors.is_storage(e):
         raise
 
   def holder(self) -> dict[str, Any] | None:
     """Returns what the file says of its holder ('machine', 'pid', 'beats', 'time'), or None."""
-    return holder(self._path)
+    return holder(self._path) if self._store() is None else _parse(self._store().read())
+
+  def _store(self) -> objects.Object | None:
+    """Returns the lease as an object of its store, opened when it is first needed."""
+    if not self._opened:
+      self._object, self._opened = objects.open_object(self._path), True
+    return self._object
 
   def _free(self) -> bool:
     found = self.holder()
@@ -106,7 +130,8 @@ class Lease:
       self._seen = found, time.monotonic()
     return time.monotonic() - self._seen[1] > STALE_S
 
-  def _write(self) -> None:
+  def _write(self) -> bool:
+    """Writes the next heartbeat; False if somebody else wrote since `holder` looked."""
     self._beats += 1
     text = json.dumps({
         'token': self._token, 'machine': _machine(), 'pid': os.getpid(),
@@ -115,8 +140,11 @@ class Lease:
       partial = self._path.with_name(f'.{self._path.name}.{self._token}')
       partial.write_text(text)
       os.replace(partial, self._path)
+    elif self._store() is not None:
+      return self._store().write(text)
     else:
       self._path.write_text(text)
+    return True
 
   def _beat(self) -> None:
     while not self._end.wait(self._beat_s):
@@ -135,9 +163,15 @@ class Lease:
 def holder(path: str | os.PathLike) -> dict[str, Any] | None:
   """Returns what a lease's file says, or None if there is none that can be read."""
   try:
-    found = json.loads(epath.Path(path).read_text())
-  except FileNotFoundError:
+    return _parse(epath.Path(path).read_text())
+  except (FileNotFoundError, UnicodeDecodeError):
     return None
+
+
+def _parse(text: str | None) -> dict[str, Any] | None:
+  """As `holder`, of the content of its file, None if there is none."""
+  try:
+    found = json.loads(text) if text is not None else None
   except ValueError:
     return None  # Cut off by a full disk: nobody's.
   # Neither is what somebody else has written there.

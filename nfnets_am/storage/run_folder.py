@@ -83,7 +83,7 @@ class RunFolder:
     # A key that the code did not have then, had what is its default now.
     before = {key: value for key, value in defaults.items() if key in flat} | before
     for key in sorted((before.keys() | flat.keys()) - identity.free_keys(before, flat)):
-      if before.get(key) != flat.get(key):
+      if identity.as_json(before.get(key)) != flat.get(key):
         raise errors.UserError(
             f'{self.path} holds a run with {key}={before.get(key)!r}, this config says '
             f'{flat.get(key)!r}; take another workdir, or the same config to resume')

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
+import functools
 import importlib.util
+import inspect
 import os
 import pathlib
 import re
+import traceback
 import types
 from typing import Any
 
@@ -14,8 +17,10 @@ import ml_collections
 
 from nfnets_am.config import cells as cells_lib
 from nfnets_am.config import identity
+from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.core import quantities
+from nfnets_am.core import registry
 from nfnets_am.sweeps import paper
 from nfnets_am.sweeps import stages as stages_lib
 from nfnets_am.training import sections
@@ -117,7 +122,8 @@ def load(path: str | os.PathLike) -> types.ModuleType:
   except SyntaxError as e:
     raise errors.ConfigError(f'{path}, line {e.lineno}: {e.msg}') from None
   if not hasattr(module, 'get_config'):
-    raise errors.ConfigError(f'{path} has no get_config')
+    raise errors.ConfigError(
+        f'{path} has no get_config; allowed: an experiment, such as experiments/quickstart.py')
   return module
 
 
@@ -132,7 +138,7 @@ def get_config(path: str, overrides: Mapping[str, Any] | None = None) -> ml_coll
     ConfigError: no such file, cell or key.
   """
   file, _, cell = path.partition(':')
-  return _complete(load(file).get_config(cell), overrides, file)
+  return _config_of(load(file), cell, overrides, file)
 
 
 def get_sweep(path: str | os.PathLike, scale: str = '') -> Sweep:
@@ -147,8 +153,16 @@ def get_sweep(path: str | os.PathLike, scale: str = '') -> Sweep:
   """
   module = load(path)
   if not hasattr(module, 'get_sweep'):
-    raise errors.ConfigError(f'{path} has no get_sweep')
-  return module.get_sweep(scale) if scale else module.get_sweep()
+    raise errors.ConfigError(
+        f'{path} has no get_sweep, so it is no sweep; allowed: one run of it, by '
+        f'python -m nfnets_am.train --config={path}')
+  if scale and not inspect.signature(module.get_sweep).parameters:
+    raise errors.ConfigError(f'scale={scale!r}: {path} knows no scales; allowed: none')
+  found = module.get_sweep(scale) if scale else module.get_sweep()
+  if not isinstance(found, Sweep):
+    raise errors.ConfigError(
+        f'get_sweep of {path} returns a {type(found).__name__}; allowed: an experiment_file.Sweep')
+  return found
 
 
 def find(folder: str | os.PathLike) -> list[pathlib.Path]:
@@ -178,14 +192,21 @@ def get_runs(path: str | os.PathLike, sweep: Sweep,
     first: the runs of its first cells, where they are known already.
 
   Raises:
-    ConfigError: a cell or a key is unknown, or two cells are the same run.
+    ConfigError: a cell or a key is unknown, a key is one that the cells say, or two cells are the
+      same run.
   """
   module = load(path)
+  said = {key for cell in sweep.cells for key in cell}
+  for key in overrides or {}:
+    if key in said:
+      raise errors.ConfigError(
+          f'{key} is a key of the cells of {path}, which say it for each run; allowed: keys of the '
+          'config that no cell says')
   runs = {run.name: run for run in first}
   found = list(first)
   for cell in sweep.cells[len(first):]:
     text = cells_lib.cell_name(cell)
-    config = _complete(module.get_config(text), overrides, path)
+    config = _config_of(module, text, overrides, path)
     flat = identity.to_json(config)
     name = identity.run_name(flat, sections.defaults(config))
     if name in runs and runs[name].flat == flat:
@@ -200,13 +221,42 @@ def get_runs(path: str | os.PathLike, sweep: Sweep,
   return found
 
 
-def _complete(config: Any, overrides: Mapping[str, Any] | None, path: Any
-              ) -> ml_collections.ConfigDict:
+def _config_of(module: types.ModuleType, cell: str, overrides: Mapping[str, Any] | None, path: Any
+               ) -> ml_collections.ConfigDict:
+  """Returns the complete config of a cell."""
+  try:
+    config = module.get_config(cell)
+  except (AttributeError, KeyError, TypeError) as e:
+    # What ml_collections says of a key or a type that is not the config's; else it is a bug.
+    frames = traceback.extract_tb(e.__traceback__)
+    if len(frames) == 1:
+      raise errors.ConfigError(f"{path}: {e}; allowed: get_config(cell: str = '')") from None
+    if 'ml_collections' not in frames[-1].filename:
+      raise
+    line = [frame.lineno for frame in frames if frame.filename == str(path)]
+    raise errors.ConfigError(
+        f'{path}{f", line {line[-1]}" if line else ""}: {_sentence(str(e.args[0]))}') from None
+  allowed = 'the ConfigDict of schema.get_default, with changes'
   if not isinstance(config, ml_collections.ConfigDict):
     raise errors.ConfigError(
-        f'get_config of {path} returns a {type(config).__name__}; allowed: the ConfigDict of '
-        'schema.get_default, with changes')
+        f'get_config of {path} returns a {type(config).__name__}; allowed: {allowed}')
+  missing = _top_level().difference(config.keys())
+  if missing:
+    raise errors.ConfigError(
+        f'get_config of {path} returns a config without {min(missing)!r}; allowed: {allowed}')
   return sections.override(config, overrides or {})
+
+
+def _sentence(text: str) -> str:
+  """Returns what ml_collections says less its list of all keys with their values."""
+  first = ' '.join(text.split()).partition('. Other fields')[0].strip('\'"')
+  key = re.search(r'Key "(\w+)" does not exist', first)
+  return first[:250] + (registry.did_you_mean(key[1], _top_level()) if key else '')
+
+
+@functools.cache
+def _top_level() -> frozenset[str]:
+  return frozenset(schema.get_default().keys())
 
 
 def parse_overrides(texts: Sequence[str]) -> dict[str, str]:

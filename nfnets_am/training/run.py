@@ -5,6 +5,7 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import ml_collections
 from rich import table
 
@@ -13,11 +14,15 @@ from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import schema
 from nfnets_am.config import seeds as seeds_lib
 from nfnets_am.core import errors
+from nfnets_am.core import quantities
 from nfnets_am.core import terminal
+from nfnets_am.data import facts as facts_lib
 from nfnets_am.data import inputs
+from nfnets_am.data import known
 from nfnets_am.data import orders
 from nfnets_am.data import views
 from nfnets_am.evaluation import evaluation as evaluation_lib
+from nfnets_am.models import model as model_lib
 from nfnets_am.training import sections
 from nfnets_am.training import starts
 from nfnets_am.training import step as step_lib
@@ -53,20 +58,21 @@ class Run:
     return self.config.backend
 
 
-def build(config: ml_collections.ConfigDict, *, begins: bool = True) -> Run:
-  """Builds a run; everything that is wrong with a config is refused here.
+def check(config: ml_collections.ConfigDict, *, devices: int, hosts: int
+          ) -> tuple[evaluation_lib.Evaluation, ...]:
+  """Refuses what is wrong whatever lies in the data's files: all, where their sizes are known.
 
   Args:
-    config: see schema.get_default.
-    begins: whether the run starts at its first update. From a checkpoint it needs no start, whose
-      file may be gone by then.
+    config: complete.
+    devices: over all hosts.
+    hosts: at least 1.
+
+  Returns:
+    Its evaluations, in order.
 
   Raises:
-    ConfigError: one sentence with the key, its value and what is allowed.
-    UserError: the data set or what it starts from is missing or unreadable, or the weights are
-      those of another model.
+    ConfigError: as of `build`.
   """
-  config = sections.complete(config)
   schema.validate(config)
   evaluations = evaluation_lib.of(config, evaluation.EVALUATIONS)
   for one in evaluations:
@@ -74,13 +80,49 @@ def build(config: ml_collections.ConfigDict, *, begins: bool = True) -> Run:
       raise errors.ConfigError(
           f"evals.{one.name}.split='validation', but data.validation is 0; allowed: held-out "
           'training images')
-  dataset = inputs.INPUTS.build(config.data, config.dtype)
+  found = known.training_set(config.data) if 'set' in config.data else None
+  if found:
+    facts = facts_lib.Facts(
+        found.train_images, found.num_classes, found.image_shape, config.dtype)
+    _describe(config, evaluations, facts, None, devices, hosts)
+  return evaluations
+
+
+def _describe(config: ml_collections.ConfigDict,
+              evaluations: tuple[evaluation_lib.Evaluation, ...], facts: facts_lib.Facts,
+              preparation: Any, devices: int, hosts: int
+              ) -> tuple[derived_lib.Derived, step_lib.Experiment]:
   derived = derived_lib.derive(
-      config, train_images=dataset.facts.train_examples, devices=jax.device_count(),
-      hosts=jax.process_count())
+      config, train_images=facts.train_examples, devices=devices, hosts=hosts)
   for one in evaluations:
     derived.interval(f'evals.{one.name}.every', one.every)
-  experiment = step_lib.make_experiment(config, derived, dataset.facts, dataset.preparation)
+  return derived, step_lib.make_experiment(config, derived, facts, preparation)
+
+
+def build(config: ml_collections.ConfigDict, *, begins: bool = True,
+          dataset: inputs.Input | None = None, devices: int = 0, hosts: int = 0) -> Run:
+  """Builds a run; everything that is wrong with a config is refused here.
+
+  Args:
+    config: see schema.get_default.
+    begins: whether the run starts at its first update. From a checkpoint it needs no start, whose
+      file may be gone by then.
+    dataset: what its section `data` names, where that is open already.
+    devices, hosts: that it is to run on; 0 is those that are here.
+
+  Raises:
+    ConfigError: one sentence with the key, its value and what is allowed.
+    UserError: the data set or what it starts from is missing or unreadable, or the weights are
+      those of another model.
+  """
+  config = sections.complete(config)
+  devices, hosts = devices or jax.device_count(), hosts or jax.process_count()
+  evaluations = check(config, devices=devices, hosts=hosts)
+  dataset = dataset or inputs.INPUTS.build(config.data, config.dtype)
+  derived, experiment = _describe(
+      config, evaluations, dataset.facts, dataset.preparation, devices, hosts)
+  if begins and config.checkpoint.best:
+    _check_best(config.checkpoint.best, evaluations, experiment)
   seeds = seeds_lib.of(config)
   order = config.order.to_dict()
   ordering = functools.partial(orders.ORDERS[order.pop('name')], **order)
@@ -92,11 +134,37 @@ def build(config: ml_collections.ConfigDict, *, begins: bool = True) -> Run:
       plan=dataset.plan(
           ordering, unique=derived.unique, multiplicity=derived.multiplicity,
           neighbouring=derived.scheme == 'neighbouring', shuffle_seed=seeds.shuffle,
-          host=jax.process_index(), hosts=jax.process_count()),
+          # Of hosts that are elsewhere the first one's part is looked at.
+          host=jax.process_index() if hosts == jax.process_count() else 0, hosts=hosts),
       seeds=seeds,
       evaluations=evaluations,
       start=starts.STARTS.build(config.start, experiment) if begins else None,
   )
+
+
+def _check_best(best: str, evaluations: tuple[evaluation_lib.Evaluation, ...],
+                experiment: step_lib.Experiment) -> None:
+  """Refuses a checkpoint.best that its evaluation does not measure; traces, and computes nothing.
+  """
+  name, _, metric = best.partition('/')
+  (one,) = [one for one in evaluations if one.name == name]
+  state = jax.eval_shape(experiment.init)
+  facts = experiment.facts
+  batch = {'inputs': jax.ShapeDtypeStruct((1, *facts.row_shape), facts.row_dtype),
+           'label': jax.ShapeDtypeStruct((1,), jnp.int32)}
+
+  def values(params, averages, batch):
+    held = model_lib.State(averages, experiment.model.init_carry(1))
+    return one.evaluate(experiment.model.apply, params, held, jax.random.key(0), batch)[0]
+
+  measured = [*jax.eval_shape(values, state.params, state.averages, batch)]
+  if experiment.ema:
+    measured += [quantities.EMA + key for key in measured]
+  if metric not in measured:
+    hint = ', or others with ema over 0' if metric.startswith(quantities.EMA) else ''
+    raise errors.ConfigError(
+        f'checkpoint.best={best!r} is not measured here; allowed: '
+        f'{", ".join(f"{name}/{key}" for key in measured)}{hint}')
 
 
 def print_derived(derived: derived_lib.Derived) -> None:

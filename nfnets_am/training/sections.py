@@ -4,11 +4,8 @@ An experiment says what it sets. `complete` gives the rest its default and refus
 entry does not take, so that every key can be shown, overridden and compared.
 """
 
-import ast
 from collections.abc import Mapping
 import functools
-import json
-import re
 from typing import Any
 
 import ml_collections
@@ -18,7 +15,7 @@ from nfnets_am import models
 from nfnets_am import objectives
 from nfnets_am.config import identity
 from nfnets_am.config import schema
-from nfnets_am.core import durations
+from nfnets_am.config import values
 from nfnets_am.core import errors
 from nfnets_am.core import registry
 from nfnets_am.data import inputs
@@ -43,8 +40,6 @@ SECTIONS = {
 
 # Keys that every entry of a section has beside its own.
 _COMMON = {'schedule': {'peak': 0.1}}
-# Sections whose numbers may be said as durations, '5 epochs'.
-_DURATIONS = ('schedule', 'optimizer')
 
 
 def keys_of(section: str, name: str) -> dict[str, Any]:
@@ -74,7 +69,7 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     if not isinstance(part, ml_collections.ConfigDict) or 'name' not in part:
       raise errors.ConfigError(
           f'{section} names no entry; allowed: a section with the key name, one of '
-          f'{", ".join(_registry(section))}')
+          f'{registry.listed("", _registry(section))}')
     # A sweep has thousands of configs, and a dict is read faster than one of them.
     said = dict(part.items())
     name = said.pop('name')
@@ -90,7 +85,7 @@ def complete(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
               f'{section}.{key} is missing; the {_registry(section).what} {name!r} needs it')
         part[key] = default
       elif type(said[key]) is not type(default):
-        value = _fitting(f'{section}.{key}', _like(section, name, key), said[key])
+        value = values.fitting(f'{section}.{key}', _like(section, name, key), said[key])
         if type(value) is not type(said[key]):
           with part.ignore_type():
             part[key] = value
@@ -112,9 +107,8 @@ def _plain_defaults() -> dict[str, Any]:
 
 @functools.cache
 def _section_defaults(section: str, name: str) -> dict[str, Any]:
-  keys = {f'{section}.{key}': value for key, value in keys_of(section, name).items()
-          if value is not registry.REQUIRED}
-  return json.loads(json.dumps(keys))
+  return {f'{section}.{key}': identity.as_json(value)
+          for key, value in keys_of(section, name).items() if value is not registry.REQUIRED}
 
 
 def run_name(config: ml_collections.ConfigDict) -> str:
@@ -170,21 +164,30 @@ def override(config: ml_collections.ConfigDict, changes: Mapping[str, Any]
 def check_key(config: ml_collections.ConfigDict, key: str) -> None:
   """Raises ConfigError if a complete config has no leaf with this dotted name."""
   keys = dict(identity.flatten(config))
-  if key not in keys:
-    section, _, last = key.rpartition('.')
-    if section in dict(_parts(config)):
-      raise errors.ConfigError(
-          f'the config has no key {key!r}: {_lacks(section, _get(config, section).name, last)}')
-    near = [k for k in keys if k.rpartition('.')[0] == section] or list(keys)
+  if key in keys:
+    return
+  section, _, last = key.rpartition('.')
+  what = f'the config has no key {key!r}'
+  if section in dict(_parts(config)):
+    raise errors.ConfigError(f'{what}: {_lacks(section, _get(config, section).name, last)}')
+  if section.startswith('evals.'):
     raise errors.ConfigError(
-        f'the config has no key {key!r}{registry.did_you_mean(key, keys)}; allowed'
-        f'{f" in {section}" if section else ""}: {", ".join(near)}')
+        f'{what}, since evals has no {section[6:]!r}; allowed: one of '
+        f'{registry.listed(section[6:], config.evals)}, or {section}.name=accuracy with it')
+  # The same key of another section, or the name of what was taken for a key, is what is meant.
+  meant = [k for k in keys if k.rpartition('.')[2] == last or k == f'{key}.name']
+  hint = f' (did you mean {meant[0]!r}?)' if meant else registry.did_you_mean(key, keys)
+  near = [k for k in keys if k.rpartition('.')[0] == section]
+  where = f' in {section}' if section and near else ''
+  allowed = near or {k.partition('.')[0]: k for k in keys if '.' in k}
+  raise errors.ConfigError(
+      f'{what}{hint}; allowed{where if near else " sections"}: {registry.listed(key, allowed)}')
 
 
 def _lacks(section: str, name: str, key: str) -> str:
   keys = keys_of(section, name)
   return (f'the {_registry(section).what} {name!r} has no key {key!r}'
-          f'{registry.did_you_mean(key, keys)}; allowed: {", ".join(keys) or "none"}')
+          f'{registry.did_you_mean(key, keys)}; allowed: {registry.listed(key, keys)}')
 
 
 def _parts(config: ml_collections.ConfigDict) -> list[tuple[str, Any]]:
@@ -227,8 +230,8 @@ def _change(config: ml_collections.ConfigDict, dotted: str, value: Any) -> None:
     _set(config, dotted, None)
     return
   if isinstance(value, str):
-    value = _read_as(dotted, like, value)
-  _set(config, dotted, _fitting(dotted, like, value))
+    value = values.read_as(dotted, like, value)
+  _set(config, dotted, values.fitting(dotted, like, value))
 
 
 def _like(section: str, name: str, key: str) -> Any:
@@ -260,40 +263,3 @@ def _set(config: ml_collections.ConfigDict, dotted: str, value: Any) -> None:
       config[last] = value
   except (KeyError, AttributeError):
     raise errors.ConfigError(f'the config has no key {dotted!r}') from None
-
-
-def _read_as(key: str, default: Any, text: str) -> Any:
-  """Reads a text of the command line as the type of a default."""
-  if isinstance(default, str) or _is_duration(key, default, text):
-    return text
-  try:
-    if isinstance(default, float):
-      return float(text)
-    return ast.literal_eval({'true': 'True', 'false': 'False'}.get(text, text))
-  except (SyntaxError, ValueError):
-    raise errors.ConfigError(f'{key}={text!r}; allowed: {_kind(default)}') from None
-
-
-def _fitting(key: str, default: Any, value: Any) -> Any:
-  """Returns a value as the type of its default, if it is one."""
-  if type(value) is type(default) or _is_duration(key, default, value):
-    return value
-  if isinstance(default, float) and type(value) is int:
-    return float(value)
-  if isinstance(default, tuple) and isinstance(value, list):
-    return tuple(value)
-  raise errors.ConfigError(f'{key}={value!r}; allowed: {_kind(default)}')
-
-
-def _is_duration(key: str, default: Any, value: Any) -> bool:
-  if key.partition('.')[0] not in _DURATIONS or type(default) not in (int, float):
-    return False
-  if not (isinstance(value, str) and re.match(r'[0-9.]+ *[a-df-z]|[0-9.e+-]+ +[a-z]', value)):
-    return False
-  durations.parse(key, value)
-  return True
-
-
-def _kind(default: Any) -> str:
-  return {bool: 'True or False', int: 'a whole number', float: 'a number', str: 'a text',
-          tuple: 'a tuple, such as (1, 2)'}[type(default)]

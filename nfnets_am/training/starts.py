@@ -7,6 +7,7 @@ read when the run is built, so that a missing file is refused before any work.
 from collections.abc import Callable
 from typing import Any
 
+from absl import logging
 from etils import epath
 import jax
 import numpy as np
@@ -40,7 +41,9 @@ def fresh(experiment: step_lib.Experiment, *, bit_change: int = -1,
 
 def weights(experiment: step_lib.Experiment, *, file: str, bit_change: int = -1,
             bit_change_in: str = '') -> Start:
-  """The weights of a file in DeepMind's layout; the final linear is new if the classes differ.
+  """The weights of a file in DeepMind's layout; heads are new if the classes differ.
+
+  The model's averages are the file's, and the average of the weights starts at both.
 
   Args:
     experiment: of the run.
@@ -55,9 +58,12 @@ def weights(experiment: step_lib.Experiment, *, file: str, bit_change: int = -1,
   params, averages = pretrained.load(file)
   expected = jax.eval_shape(experiment.init)
   adapt = lambda like: pretrained.adapt(
-      params, averages, like.params, like.averages, head=experiment.model.head,
+      params, averages, like.params, like.averages, heads=experiment.model.heads,
       source=f'start.file={file!r}')
-  adapt(expected)
+  taken, _ = adapt(expected)
+  new = [head for head in experiment.model.heads if taken[head] is expected.params[head]]
+  if new:
+    logging.info('start.file=%r has other classes: %s begins anew', file, ', '.join(new))
 
   def start(backend):
     state = experiment.begin(*adapt(experiment.first_state()))
@@ -78,7 +84,8 @@ def run(experiment: step_lib.Experiment, *, workdir: str, update: int = -1,
     bit_change_in: as of `fresh`.
 
   Raises:
-    UserError: there is no such checkpoint, or it is of another model.
+    UserError: there is no such checkpoint, or it is of another model or optimiser; the sentence
+      names what is missing or has another shape.
   """
   _check(experiment, bit_change, bit_change_in)
   folder = epath.Path(workdir) / 'checkpoints'
@@ -92,6 +99,10 @@ def run(experiment: step_lib.Experiment, *, workdir: str, update: int = -1,
   if chosen >= experiment.updates:
     raise errors.ConfigError(
         f'start.update={chosen} in a run of {experiment.updates} updates; allowed: an earlier one')
+  faults = store.misfit(chosen, experiment.placed_shapes(jax.device_count()))
+  if faults:
+    raise errors.UserError(
+        f'start.workdir={workdir!r}: its state at update {chosen} does not fit this run: {faults}')
 
   def start(backend):
     state, _ = restore(store, chosen, experiment, backend)
@@ -177,7 +188,7 @@ def _check(experiment: step_lib.Experiment, seed: int, module: str) -> None:
     if module not in known:
       raise errors.ConfigError(
           f'start.bit_change_in={module!r}{registry.did_you_mean(module, known)}; allowed: '
-          f'{", ".join(known)}')
+          f'{registry.listed(module, known)}')
 
 
 STARTS = registry.Registry('start', {'fresh': fresh, 'run': run, 'weights': weights})

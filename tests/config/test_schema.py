@@ -48,15 +48,30 @@ def test_the_default_needs_only_a_batch():
     ({'checkpoint.at': ('5 epochs', '0 updates')}, ["checkpoint.at[1]='0 updates'", 'more than']),
     ({'checkpoint.best': 'train/top1'}, ["checkpoint.best='train/top1'", 'test']),
     ({'checkpoint.best': 'test/images'}, ["'test/images'", 'allowed: ']),
+    ({'checkpoint.best': 'test/ema_top1'}, ["'test/ema_top1' is not measured", 'test/top5', 'ema']),
+    ({'checkpoint.best': 'test/perplexity'}, ['is not measured', 'allowed: test/loss, test/top1']),
+    ({'schedule.peak': -0.1}, ['peak is -0.1', 'at least 0']),
+    ({'schedule.peak': float('nan')}, ['peak is nan']),
+    ({'schedule.peak': float('inf')}, ['peak is inf']),
+    ({'optimizer.weight_decay': -1e-4}, ['optimizer.weight_decay=-0.0001', 'at least 0']),
+    ({'optimizer.weight_decay': float('inf')}, ['optimizer.weight_decay=inf']),
+    ({'optimizer.momentum': float('nan')}, ['optimizer.momentum=nan']),
+    ({'model.name': 'nf_resnet50', 'model.activation': 'relo'}, ["'relo'", "did you mean 'relu'"]),
     ({'checkpoint.best': 'test/topp1'}, ["'test/topp1'", "did you mean 'top1'"]),
     ({'reseed.epoch': -1}, ['reseed.epoch=-1', 'from 0']),
 ])
 def test_bad_values_are_refused_in_one_sentence(values, words):
   with pytest.raises(errors.ConfigError) as e:
     run_lib.build(_config(**values))
-  assert '\n' not in str(e.value)
+  assert '\n' not in str(e.value) and len(str(e.value)) < 300
   for word in words:
     assert word in str(e.value)
+
+
+def test_a_bad_value_of_a_known_set_is_refused_before_the_set_is_opened(tmp_path):
+  changes = {'data.set': 'cifar10', 'data.data_dir': str(tmp_path / 'none'), 'schedule.peak': -0.1}
+  with pytest.raises(errors.ConfigError, match='peak is -0.1'):
+    run_lib.build(_config(**changes))
 
 
 def test_neighbouring_needs_no_divisor():

@@ -1,7 +1,8 @@
 """Stands in for training in the tests of the launcher: the same files, signals and exit statuses.
 
 `--config=KIND` says what becomes of it: fine, held (its first start goes on until a signal), crash,
-diverge, killed_twice, stopped_once. `--until='4 updates'` is as that of nfnets_am.train.
+diverge, killed_twice, segfault (always at update 4), stopped_once. `--until='4 updates'` is as that
+of nfnets_am.train.
 """
 
 import argparse
@@ -44,6 +45,8 @@ def main() -> int:
   last = int(known.until.split()[0])
   for update in range(first + 1, updates + 1):
     time.sleep(0.05)
+    if known.config == 'segfault' and update == 4:
+      os.kill(os.getpid(), signal.SIGSEGV)
     with open(metrics, 'a') as f:
       f.write(json.dumps({'update': update, 'split': 'test', 'top1': 0.5}) + '\n')
     while known.config == 'held' and starts == 1 and update == 5 and not stop:

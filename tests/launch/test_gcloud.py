@@ -1,11 +1,8 @@
 """Queued resources, by a stand-in for gcloud and by the real one where it is installed."""
 
 import http.server
-import os
 import pathlib
 import shutil
-import stat
-import sys
 import threading
 
 from etils import epath
@@ -22,24 +19,11 @@ from tests.launch import tpu_service
 _REAL = shutil.which('gcloud')
 
 
-def _fake(tmp_path, monkeypatch):
-  """Puts a stand-in for the gcloud command before all others."""
-  service = tpu_service.Service(tmp_path / 'service.json')
-  bin_ = tmp_path / 'bin'
-  bin_.mkdir()
-  path = bin_ / 'gcloud'
-  path.write_text(f'#!/bin/sh\nexec {sys.executable} {tpu_service.__file__} '
-                  f'{tmp_path / "service.json"} "$@"\n')
-  path.chmod(path.stat().st_mode | stat.S_IXUSR)
-  monkeypatch.setenv('PATH', f'{bin_}{os.pathsep}{os.environ["PATH"]}')
-  return service
-
-
 @pytest.fixture(params=['stand-in', pytest.param('real', marks=[
     pytest.mark.slow, pytest.mark.skipif(not _REAL, reason='gcloud is not installed')])])
 def service(request, tmp_path, monkeypatch):
   if request.param == 'stand-in':
-    yield _fake(tmp_path, monkeypatch)
+    yield tpu_service.put_before_path(tmp_path, monkeypatch)
     return
   service = tpu_service.Service(tmp_path / 'service.json')
   server = http.server.HTTPServer(('127.0.0.1', 0), tpu_service.handler(service))
@@ -95,7 +79,7 @@ def test_a_sweep(service, tmp_path):
 
 
 def test_another_launcher_comes_back_to_the_slice(tmp_path, monkeypatch):
-  service = _fake(tmp_path, monkeypatch)
+  service = tpu_service.put_before_path(tmp_path, monkeypatch)
   service.begin({'left': [['ACTIVE', 'ACTIVE', 'ACTIVE', 'ACTIVE', 'finish']]})
   jobs = _jobs(tmp_path / 'runs', 'left')
   backend = gcloud.QueuedResources(jobs_lib.Options(tpu='v3-32', zone='z'), poll_s=0.0)
@@ -113,7 +97,7 @@ def test_another_launcher_comes_back_to_the_slice(tmp_path, monkeypatch):
     ([['ACTIVE', 'SUSPENDING'], ['SUSPENDED']], 1, 'failed'),
 ])
 def test_what_comes_back_and_what_does_not(tmp_path, monkeypatch, lives, restarts, status):
-  service = _fake(tmp_path, monkeypatch)
+  service = tpu_service.put_before_path(tmp_path, monkeypatch)
   service.begin({'run': lives})
   jobs = _jobs(tmp_path / 'runs', 'run')
   assert _run(jobs, restarts) == (status == 'failed')
@@ -122,7 +106,7 @@ def test_what_comes_back_and_what_does_not(tmp_path, monkeypatch, lives, restart
 
 
 def test_a_bucket_that_does_not_answer_is_read_again(tmp_path, monkeypatch):
-  service = _fake(tmp_path, monkeypatch)
+  service = tpu_service.put_before_path(tmp_path, monkeypatch)
   service.begin({'run': [['ACTIVE', 'finish']]})
   (job,) = _jobs(tmp_path / 'runs', 'run')
   job.folder.mkdir(parents=True)
@@ -139,7 +123,7 @@ def test_a_bucket_that_does_not_answer_is_read_again(tmp_path, monkeypatch):
 
 
 def test_a_service_that_never_answers_is_said(tmp_path, monkeypatch):
-  service = _fake(tmp_path, monkeypatch)
+  service = tpu_service.put_before_path(tmp_path, monkeypatch)
   service.begin({'run': [['ACTIVE']]}, list_errors=1000)
   monkeypatch.setattr(gcloud, '_MOST_SILENT', 2)
   jobs = _jobs(tmp_path / 'runs', 'run')

@@ -121,7 +121,8 @@ def test_four_are_killed_and_stopped_and_one_goes_on_with_the_same_images(tmp_pa
               and _checkpoints(job))
     os.kill(_process(job, process), kind)
     _wait_for(started.stopped)
-    assert started.poll() == jobs_lib.Ending(jobs_lib.End.AGAIN, ending)
+    ended = started.poll()
+    assert (ended.end, ended.reason) == (jobs_lib.End.AGAIN, ending)
   assert [p.returncode for p in started._processes] == [75] * 4
   stopped = job.status()
   assert stopped['status'] == 'stopped' and 0 < stopped['update'] < _UPDATES

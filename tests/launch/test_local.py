@@ -11,7 +11,7 @@ from nfnets_am.training import sections
 from tests import commands
 
 _EXPERIMENT = '''
-"""Two cells that finish, one that diverges, one whose config is refused."""
+"""Two cells that finish, one that diverges, one that fails when its step is traced."""
 from nfnets_am.config import cells as cells_lib
 from nfnets_am.sweeps import experiment_file
 from tests import tiny
@@ -24,6 +24,8 @@ def get_config(cell=''):
   config = tiny.get_config(f'multiplicity={cell["multiplicity"]}')
   config.schedule.peak = cell['peak']
   config.seed = cell['seed']
+  if cell['peak'] == 0.06:
+    config.penalty = "l2(coefficient=1e-4, mask='norm_scale')"
   config.budget = BUDGET
   return config
 
@@ -31,7 +33,7 @@ def get_config(cell=''):
 def get_sweep():
   return experiment_file.Sweep(title='Mixed ends', cells=tuple(
       {'multiplicity': n, 'peak': peak, 'seed': 0}
-      for n, peak in ((1, 0.05), (2, 0.05), (1, 1e30), (-1, 0.05))))
+      for n, peak in ((1, 0.05), (2, 0.05), (1, 1e30), (1, 0.06))))
 '''
 
 _TUNED = '''
@@ -83,19 +85,21 @@ def test_every_cell_ends_in_its_state_and_the_report_says_so(tmp_path):
   assert _statuses(workdir) == {
       _folder(experiment, workdir, 'multiplicity=1,peak=0.05,seed=0'): 'finished',
       _folder(experiment, workdir, 'multiplicity=2,peak=0.05,seed=0'): 'finished',
-      _folder(experiment, workdir, 'multiplicity=1,peak=1e+30,seed=0'): 'diverged'}
-  refused = _folder(experiment, workdir, 'multiplicity=-1,peak=0.05,seed=0')
-  assert 'error: multiplicity=-1' in (refused / 'log.txt').read_text()
+      _folder(experiment, workdir, 'multiplicity=1,peak=1e+30,seed=0'): 'diverged',
+      _folder(experiment, workdir, 'multiplicity=1,peak=0.06,seed=0'): 'failed'}
+  refused = _folder(experiment, workdir, 'multiplicity=1,peak=0.06,seed=0')
+  assert "error: the mask 'norm_scale'" in (refused / 'log.txt').read_text()
 
   # Again: only the refused one is tried.
-  before = {path: path.stat().st_mtime_ns for path in workdir.glob('*/metrics.jsonl')}
+  before = {path: path.stat().st_mtime_ns for path in workdir.glob('*/metrics.jsonl')
+            if path.parent != refused}
   assert commands.run('launch.sweep', *flags).returncode == 1
   assert before == {path: path.stat().st_mtime_ns for path in before}
 
   report = commands.run('nfnets_am.report', *flags)
   assert report.returncode == 0, report.stderr
   page = (workdir / 'report.md').read_text()
-  assert '1 diverged' in page and '1 missing' in page and 'no run' in page
+  assert '1 diverged' in page and 'failed' in page and 'no run' in page
   assert (workdir / 'report.csv').exists() and (workdir / 'report.png').exists()
 
 
@@ -133,7 +137,7 @@ def test_ctrl_c_saves_the_runs_and_the_same_command_goes_on(tmp_path):
   statuses = _statuses(workdir)
   assert set(statuses.values()) == {'stopped'} and len(statuses) == 2
   commands.run('launch.sweep', *flags)
-  assert sorted(_statuses(workdir).values()) == ['diverged', 'finished', 'finished']
+  assert sorted(_statuses(workdir).values()) == ['diverged', 'failed', 'finished', 'finished']
 
 
 @pytest.mark.slow
@@ -147,3 +151,7 @@ def test_a_dry_run_prints_commands_that_a_shell_reads_and_touches_nothing(tmp_pa
   assert f"'--config={experiment}:multiplicity=1,peak=0.05,seed=0'" in lines[0]
   folder = _folder(experiment, workdir, 'multiplicity=1,peak=0.05,seed=0')
   assert f"'--workdir={folder}'" in lines[0]
+  # Of the others what differs, so that the whole is a script of one command.
+  cell = 'multiplicity=2,peak=0.05,seed=0'
+  assert lines[1] == (f"# {cell}: '--config={experiment}:{cell}' "
+                      f"'--workdir={_folder(experiment, workdir, cell)}'")

@@ -12,6 +12,8 @@ from launch import jobs as jobs_lib
 from launch import local
 from launch import scheduler
 from launch import states
+from nfnets_am.storage import leases
+from nfnets_am.storage import run_folder
 from tests import commands
 from tests.launch import launcher
 
@@ -152,6 +154,52 @@ def test_a_launcher_that_ends_is_replaced(tmp_path, how):
     first_update, second_update = map(int, _lines(job, 'begun.txt'))
     assert first_update == 0 < second_update
     assert len(_lines(job, 'metrics.jsonl')) == 8
+
+
+class _Sleeper:
+  """A backend whose runs take a time of their own, by a clock that stands still but for sleep."""
+
+  on_stop = ''
+
+  def __init__(self, clock, seconds):
+    self._clock, self._seconds, self.started = clock, seconds, {}
+
+  def start(self, job):
+    self.started[job.name] = began = self._clock[0]
+    return _Sleep(lambda: self._clock[0] - began >= self._seconds, job)
+
+  def busy(self, job):
+    return False
+
+
+class _Sleep:
+
+  def __init__(self, over, job):
+    self._over, self._job = over, job
+
+  def poll(self):
+    if not self._over():
+      return None
+    run_folder.RunFolder(self._job.folder).set_status('finished', update=8)
+    return jobs_lib.Ending(jobs_lib.End.DONE)
+
+
+@pytest.mark.parametrize('runs', [2, 50])
+def test_a_lease_falls_silent_while_every_place_is_taken_too(tmp_path, monkeypatch, runs):
+  """The last run's launcher is gone; what counts its silence is this one's look, not its turn."""
+  clock = [1000.0]
+  monkeypatch.setattr(time, 'monotonic', lambda: clock[0])
+  monkeypatch.setattr(time, 'sleep', lambda s: clock.__setitem__(0, clock[0] + s))
+  jobs = launcher.jobs(tmp_path, *['fine'] * runs)
+  jobs[-1].folder.mkdir(parents=True)
+  (jobs[-1].folder / 'launcher.lease').write_text(json.dumps(
+      {'token': 'theirs', 'machine': 'elsewhere', 'pid': 1, 'started': '', 'beats': 7, 'time': 0}))
+  long = leases.STALE_S + 30.0
+  backend = _Sleeper(clock, long)
+  # All but the last and one have a place; that one takes theirs for as long again.
+  assert scheduler.Scheduler(backend, at_once=max(1, runs - 2), restarts=0).run(lambda: jobs) == 0
+  assert len(backend.started) == runs
+  assert backend.started[jobs[-1].name] < 1000.0 + long + 5.0
 
 
 def test_a_run_in_other_hands_is_left_alone(tmp_path):

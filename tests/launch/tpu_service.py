@@ -9,9 +9,11 @@ states ('ACTIVE'), 'FAILED: message', 'finish' (the run's status says finished),
 import argparse
 import http.server
 import json
+import os
 import pathlib
 import re
 import shlex
+import stat
 import sys
 
 
@@ -21,9 +23,11 @@ class Service:
   def __init__(self, path):
     self._path = pathlib.Path(path)
 
-  def begin(self, lives: dict[str, list[list[str]]], list_errors: int = 0) -> None:
-    """Writes the script; the first `list_errors` listings fail."""
-    self._write({'lives': lives, 'resources': {}, 'calls': [], 'list_errors': list_errors})
+  def begin(self, lives: dict[str, list[list[str]]], list_errors: int = 0,
+            refusal: str = '') -> None:
+    """Writes the script; the first `list_errors` listings fail, or all with the refusal."""
+    self._write({'lives': lives, 'resources': {}, 'calls': [], 'list_errors': list_errors,
+                 'refusal': refusal})
 
   def read(self) -> dict:
     return json.loads(self._path.read_text())
@@ -43,6 +47,10 @@ class Service:
 
   def list(self) -> tuple[int, str | list[dict]]:
     state = self.read()
+    if state['refusal']:
+      state['calls'].append(['list'])
+      self._write(state)
+      return 404, state['refusal']
     if state['list_errors']:
       state['list_errors'] -= 1
       self._write(state)
@@ -120,6 +128,18 @@ def handler(service: Service):
       pass
 
   return Handler
+
+
+def put_before_path(tmp_path: pathlib.Path, monkeypatch) -> Service:
+  """Puts a stand-in for the gcloud command before all others; returns its service."""
+  service = Service(tmp_path / 'service.json')
+  bin_ = tmp_path / 'bin'
+  bin_.mkdir()
+  path = bin_ / 'gcloud'
+  path.write_text(f'#!/bin/sh\nexec {sys.executable} {__file__} {tmp_path / "service.json"} "$@"\n')
+  path.chmod(path.stat().st_mode | stat.S_IXUSR)
+  monkeypatch.setenv('PATH', f'{bin_}{os.pathsep}{os.environ["PATH"]}')
+  return service
 
 
 def main(state_path: str, argv: list[str]) -> int:

@@ -57,7 +57,7 @@ def test_integers_are_counts_of_averages_alone(tmp_path):
 def test_averages_are_never_dropped_or_begun_again():
   params, averages, head = _weights()
   adapt = lambda averages, expected: pretrained.adapt(
-      params, averages, params, expected, head=head, source='mine.npz')
+      params, averages, params, expected, heads=(head,), source='mine.npz')
   _assert_same((params, averages), adapt(averages, averages))
   with pytest.raises(errors.UserError) as e:
     adapt({}, averages)
@@ -74,6 +74,6 @@ def test_averages_are_never_dropped_or_begun_again():
 def test_other_classes_keep_the_averages():
   params, averages, head = _weights()
   fresh, fresh_averages, _ = _weights(classes=9)
-  found, kept = pretrained.adapt(params, averages, fresh, fresh_averages, head=head)
+  found, kept = pretrained.adapt(params, averages, fresh, fresh_averages, heads=(head,))
   assert found[head] is fresh[head] and kept is averages
   _assert_same({**params, head: None}, {**found, head: None})

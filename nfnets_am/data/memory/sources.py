@@ -78,6 +78,11 @@ def in_memory(name: str) -> bool:
   return name in SOURCES or name.startswith('tfds:')
 
 
+def is_bundled(name: str) -> bool:
+  """Returns whether a set comes with this code, so that it is wherever the code is."""
+  return name in SOURCES and getattr(SOURCES[name], 'func', None) is _bundled
+
+
 def load(name: str, *, data_dir: str = '', download: bool = False, validation: int = 0,
          train_images: int = 0, seed: int = 0) -> DataSet:
   """Reads a data set into memory.

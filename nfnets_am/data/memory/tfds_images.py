@@ -7,6 +7,7 @@ import numpy as np
 
 from nfnets_am.core import errors
 from nfnets_am.data import tensorflow
+from nfnets_am.data import tfrecords
 
 Arrays = tuple[np.ndarray, np.ndarray]
 _BATCH = 1000
@@ -65,10 +66,14 @@ def prepare(builder: Any, download: bool) -> None:
   if builder.info.splits:
     return
   name = builder.info.name
+  if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and not download:
+    raise errors.UserError(
+        f'the data set {name!r} is not prepared in {builder.data_path}, and its files are to be '
+        'fetched by hand (docs/data.md); set data.data_dir to the folder that holds it prepared')
   if not download:
     raise errors.UserError(
         f'the data set {name!r} is not prepared in {builder.data_path}; set data.download=True '
-        'to fetch it, or data.data_dir to the folder that holds it')
+        'to fetch it, or data.data_dir to the folder that holds it (docs/data.md)')
   try:
     builder.download_and_prepare()
   except Exception as e:  # Whatever the set's own code raises.
@@ -101,6 +106,8 @@ def _read(tfds: Any, builder: Any, split: str, image_key: str, label_key: str) -
   splits = builder.info.splits
   for part in split.split('+'):
     check_split(builder, part)
+    if builder.info.file_format.value == 'tfrecord':
+      _check_lengths(builder, part)
   total = splits[split].num_examples
   image = np.empty((total, *builder.info.features[image_key].shape), np.uint8)
   label = np.empty(total, np.int64)
@@ -122,6 +129,15 @@ def _read(tfds: Any, builder: Any, split: str, image_key: str, label_key: str) -
     raise errors.UserError(
         f'the split {split!r} in {builder.data_path} holds {filled} images instead of {total}')
   return image, label
+
+
+def _check_lengths(builder: Any, split: str) -> None:
+  """Raises errors.UserError if a record's length does not fit its file, see tfrecords.py."""
+  for path in builder.info.splits[split].filepaths:
+    fault = tfrecords.check(str(path))
+    if fault:
+      raise errors.UserError(
+          f'the split {split!r} in {builder.data_path} cannot be read: {fault}')
 
 
 def first_line(e: Exception) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from nfnets_am.core import errors
 from nfnets_am.data import tensorflow
+from nfnets_am.data import tfrecords
 from nfnets_am.data.memory import tfds_images
 from nfnets_am.data.stream import shards
 
@@ -95,6 +96,11 @@ class Records:
     if self.cache:
       path = shards.cached(path, self.cache)
     return shards.FORMATS[self.file_format](path, first, count)
+
+  def damage(self, shard: int) -> str | None:
+    """Returns what was found to be wrong with a shard's file, or None."""
+    path = self.paths[shard]
+    return tfrecords.fault(shards.local_copy(path, self.cache) if self.cache else path)
 
   def parse(self, serialized: Any) -> tuple[Any, Any]:
     """Returns the encoded image (string scalar) and the label (int64 scalar) of a record."""
@@ -203,7 +209,8 @@ def find_fault(records: Records, examples: np.ndarray) -> str | None:
     try:
       found = list(records.read(shard, index, 1))
     except tf.errors.OpError as e:
-      return f'{records.describe(example)} cannot be read: {tfds_images.first_line(e)}'
+      why = records.damage(shard) or tfds_images.first_line(e)
+      return f'{records.describe(example)} cannot be read: {why}'
     if not found:
       return (f"{records.describe(example)} is missing: the file ends before it, though the set's "
               'metadata counts it')

@@ -7,10 +7,12 @@ import threading
 from typing import Any
 
 from absl import logging
+import numpy as np
 
 from nfnets_am.core import errors
 from nfnets_am.core import registry
 from nfnets_am.data import tensorflow
+from nfnets_am.data import tfrecords
 
 # Records fetched together from a file that is indexed.
 _CHUNK = 64
@@ -18,8 +20,29 @@ _CHUNK = 64
 
 def _tfrecord(path: Any, first: Any, count: Any) -> Any:
   tf = tensorflow.import_tensorflow()
+  first = tf.cast(first, tf.int64)
+  stop = first + tf.cast(count, tf.int64)
+  # TensorFlow reads no header that is damaged: a wrong length may end the process.
+  if tf.executing_eagerly():
+    sound, damaged = _sound(tf.constant(path).numpy(), int(stop))
+  else:
+    sound, damaged = (tf.ensure_shape(x, []) for x in tf.numpy_function(
+        _sound, [path, stop], [tf.int64, tf.int64]))
   # `skip` hops from header to header.
-  return tf.data.TFRecordDataset(path).skip(first).take(count)
+  whole = tf.data.TFRecordDataset(path).skip(tf.minimum(first, sound)).take(
+      tf.maximum(sound - first, 0))
+  rest = tf.data.Dataset.range(damaged).map(
+      lambda _: tf.ensure_shape(tf.numpy_function(_refuse, [path], tf.string), []))
+  return whole.concatenate(rest)
+
+
+def _sound(path: bytes, stop: int) -> tuple[np.int64, np.int64]:
+  sound, damaged = tfrecords.sound(path.decode(), int(stop))
+  return np.int64(sound), np.int64(damaged)
+
+
+def _refuse(path: bytes) -> bytes:
+  raise ValueError(tfrecords.fault(path.decode()))
 
 
 def _array_record(path: Any, first: Any, count: Any) -> Any:
@@ -77,12 +100,14 @@ def cached(path: Any, folder: str) -> Any:
   # A graph of its own: called outside of one, TensorFlow hands over an array in place of bytes.
   @tf.function
   def local():
-    return tf.numpy_function(lambda path: _copy(path.decode(), folder).encode(), [path], tf.string)
+    return tf.numpy_function(
+        lambda path: local_copy(path.decode(), folder).encode(), [path], tf.string)
 
   return tf.ensure_shape(local(), [])
 
 
-def _copy(path: str, folder: str) -> str:
+def local_copy(path: str, folder: str) -> str:
+  """As `cached`, of Python's own strings."""
   tf = tensorflow.import_tensorflow()
   local = os.path.join(folder, os.path.basename(path))
   # Lanes read side by side; one of them copies, the others of this shard wait.
