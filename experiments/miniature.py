@@ -1,61 +1,101 @@
-"""What the miniatures of papers share: differences between kinds of runs, and whether they hold."""
+"""What the miniatures of papers share: differences between kinds of runs, and runs kept as data."""
 
+from collections.abc import Mapping
+from collections.abc import Sequence
+import csv
 import dataclasses
 import json
+import math
+import os
 import pathlib
 
 import numpy as np
 
+from nfnets_am.core import quantities
+from nfnets_am.reporting import evidence
+from nfnets_am.reporting.claims import judging
+from nfnets_am.sweeps import differences
+from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import outcomes
+from nfnets_am.sweeps import paper
 from nfnets_am.sweeps import reduction
 
-
-@dataclasses.dataclass(frozen=True)
-class Difference:
-  """A metric of one kind of run less that of another, paired by seed.
-
-  Attributes:
-    values: one for each seed that both have.
-  """
-
-  values: tuple[float, ...]
-
-  @property
-  def mean(self) -> float:
-    return float(np.mean(self.values))
-
-  @property
-  def error(self) -> float:
-    """Standard error of the mean, from the deviation between seeds (ddof 1)."""
-    return float(np.std(self.values, ddof=1) / len(self.values) ** 0.5)
-
-  def verdict(self) -> str:
-    """Whether it is over 0, by 2 standard errors of 3 seeds or more; of fewer, the signs alone."""
-    seeds = len(self.values)
-    if not seeds:
-      return 'not run'
-    if seeds < 3:
-      signs = {np.sign(x) for x in self.values}
-      side = {1.0: 'for it', -1.0: 'against it'}.get(signs.pop()) if len(signs) == 1 else None
-      return f'{side or "undecided"}, {seeds} seed{"s" if seeds > 1 else ""}'
-    if abs(self.mean) <= 2 * self.error:
-      return 'not resolved'
-    return 'holds' if self.mean > 0 else 'does not hold'
-
-  def __str__(self) -> str:
-    if not self.values:
-      return 'no runs'
-    spread = f' ± {100 * self.error:.2f}' if len(self.values) > 1 else ''
-    return f'{100 * self.mean:+.2f}{spread} points ({len(self.values)})'
+RULE = (
+    'Differences are paired by seed. Their standard error has two parts: over the seeds, and over '
+    'test sets, as of two networks that see different images, since predictions are not kept. What '
+    'is over two standard errors "holds" on the side that the paper says, and "does not hold" on '
+    'the other; the rest is "not resolved". A difference of the size that "could be seen" would '
+    'count in four of five repetitions.')
+# What `columns` returns.
+HEADER = ('difference', 'runs', 'seed error', 'test set error', 'could be seen', 'here')
 
 
 def difference(more: reduction.Cell | None, less: reduction.Cell | None, metric: str
-               ) -> Difference:
-  """Returns `more` less `less` over the seeds that finished in both."""
-  def by_seed(cell):
-    return {run.cell['seed']: run.final[metric] for run in (cell.runs if cell else ())
-            if metric in run.final}
-  a, b = by_seed(more), by_seed(less)
-  return Difference(tuple(a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())))
+               ) -> differences.Difference | None:
+  """Returns `more` less `less` over the seeds that finished in both; None if there is none.
+
+  It is turned so that better is over 0. Pairing takes out of the seeds' error what both have in
+  common; the error of a test set is that of reduction.Summary.measured.
+  """
+  a, b = ({run.cell['seed']: run.final for run in (cell.runs if cell else ())
+           if metric in run.final} for cell in (more, less))
+  seeds = sorted(a.keys() & b.keys())
+  if not seeds:
+    return None
+  values = [quantities.of(metric).sign * (a[seed][metric] - b[seed][metric]) for seed in seeds]
+  sampling = [_summary([side[seed] for seed in seeds], metric).measured(metric).sampling
+              for side in (a, b)]
+  return differences.Difference(
+      float(np.mean(values)),
+      None if len(seeds) < 2 else float(np.std(values, ddof=1) / len(seeds) ** 0.5),
+      math.hypot(*sampling), len(seeds), metric)
+
+
+def _summary(ends: Sequence[Mapping[str, float]], metric: str) -> reduction.Summary:
+  values = [end[metric] for end in ends]
+  examples = ends[0].get(metric.partition('/')[0] + '/images', 0)
+  return reduction.Summary(float(np.mean(values)), float(np.std(values)), len(values),
+                           int(examples))
+
+
+def columns(found: differences.Difference | None, sign: int = 1) -> list[str]:
+  """Returns the texts of HEADER.
+
+  Args:
+    found: of `difference`.
+    sign: -1 where the paper says that the difference is the other way.
+  """
+  if found is None:
+    return ['no runs', *[''] * (len(HEADER) - 2), paper.NOT_RUN]
+  shown = evidence.columns(found)
+  judged = dataclasses.replace(found, value=sign * found.value)
+  return [*shown, judging.of_side(judged, '').outcome]
+
+
+class Recorded:
+  """Runs from the .csv of an earlier report, in the place of outcomes.Reader.
+
+  Args:
+    path: of the file; each line is a run.
+    facts: 'split/images' -> N, which the file does not have.
+  """
+
+  def __init__(self, path: str | os.PathLike, facts: Mapping[str, float]):
+    with open(path, newline='') as f:
+      self._rows = list(csv.DictReader(f))
+    self._facts = facts
+
+  def read(self, run: experiment_file.Run) -> outcomes.RunResult:
+    """Returns a run of a sweep as its line tells it; one without a line is missing."""
+    row = next((row for row in self._rows if all(
+        row.get(key) == str(value) for key, value in run.cell.items())), None)
+    if row is None:
+      return outcomes.RunResult(run.cell, 'missing')
+    final = {key: float(value) for key, value in row.items() if '/' in key and value}
+    derived = {'updates': int(row['updates']), 'views': int(row['views_per_update'])} if (
+        row['updates']) else {}
+    return outcomes.RunResult(run.cell, row['status'], row['reason'], derived,
+                              final | self._facts if final else {})
 
 
 def commits(workdir: pathlib.Path) -> list[str]:

@@ -57,7 +57,7 @@ def _report_all() -> None:
                             experiment_file.parse_overrides(_SET.value))
   printed = table.Table('experiment', 'claim', 'ours', 'verdict',
                         title=f'Claims: {summary.counts}')
-  for experiment, claim, _, ours, verdict in summary.claims:
+  for experiment, claim, _, ours, *_, verdict in summary.claims:
     printed.add_row(experiment, claim, ours, verdict)
   out = terminal.Terminal(width=120)
   out.print(printed)

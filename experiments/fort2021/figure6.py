@@ -16,6 +16,7 @@ import ml_collections
 
 from experiments.fort2021 import grids
 from experiments.fort2021 import recipes
+from experiments.fort2021 import statements
 from nfnets_am.reporting import claims
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import paper
@@ -28,11 +29,10 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
 
 def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
   """Returns the grids at both batches."""
-  curve, least = grids.epochs(128, scale), grids.epochs(32, scale)
+  curve, several = grids.epochs(128, scale), grids.multiplicities_of('wide_resnet', scale)
   large, small = (grids.rows('wide_resnet', regime, scale) for regime in ('large', 'small'))
-  many = {'multiplicity': grids.many('wide_resnet', scale)}
-  # n = 4 at a quarter of the epochs has the updates of n = 1.
-  fast, slow = ({'multiplicity': n, 'epochs': epochs} for n, epochs in ((1, curve), (4, least)))
+  # The lines of (c) and (d) whose ends are compared.
+  one, many = ({'multiplicity': several[i], 'epochs': curve} for i in (0, -1))
   return experiment_file.Sweep(
       title='Figure 6: Wide-ResNet-16-4, CIFAR-100, training loss and learning rates',
       cells=grids.merge(*(grids.grid('wide_resnet', regime, scale, curves=(128,))
@@ -46,17 +46,23 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
                         f'{curve} epochs', 'peak', where={**rows, 'epochs': curve}, tuned=False)
             for letter, rows in (('c', large), ('d', small)))),
       claims=(
-          *(paper.Claim(f'Small multiplicities have the lower training loss after equal updates '
-                        f'(B = {rows["views"]}).', where,
-                        claims.better({**rows, **fast}, {**rows, **slow}, 'train/loss'))
+          *(paper.Claim('Small multiplicities have the lower training loss after a given number '
+                        f'of updates (B = {rows["views"]}).', where, claims.all_of(*(
+                            claims.over({**rows, 'multiplicity': 1}, {**rows, 'multiplicity': n},
+                                        'updates', 'train/loss') for n in several[1:])))
             for rows, where in ((large, 'Figure 6(a)'), (small, 'Figure 6(b)'))),
-          paper.Claim('At large batches the best learning rate does not depend on n.',
-                      'Figure 6(c)',
-                      claims.at_value('same', 'peak', {**large, **many, 'epochs': curve},
-                                      {**large, 'multiplicity': 1, 'epochs': curve})),
-          paper.Claim('At small batches large multiplicities need smaller learning rates.',
-                      'Figure 6(d)',
-                      claims.at_value('smaller', 'peak', {**small, **many, 'epochs': curve},
-                                      {**small, 'multiplicity': 1, 'epochs': curve}))),
+          paper.Claim('At large batches large multiplicities are better at a similar learning rate '
+                      '(by a step of the grid).', 'Figure 6(c)', claims.all_of(
+                          claims.better({**large, **many}, {**large, **one}),
+                          claims.best_at('same', 'peak', {**large, **many}, {**large, **one}))),
+          paper.Claim('At small batches large multiplicities are better, with smaller learning '
+                      'rates.', 'Figure 6(d)', claims.all_of(
+                          claims.better({**small, **many}, {**small, **one}),
+                          claims.best_at('smaller', 'peak', {**small, **many}, {**small, **one}))),
+          *(paper.Claim('Large multiplicities do not enable stable training at larger learning '
+                        f'rates (B = {rows["views"]}).', where,
+                        claims.stable_to('no larger', 'peak', {**rows, **many}, {**rows, **one}))
+            for rows, where in ((large, 'Figure 6(c)'), (small, 'Figure 6(d)'))),
+          statements.pronounced(scale, 'wide_resnet')),
       note=grids.note(scale),
       **grids.tuned_sweep(scale))

@@ -4,9 +4,10 @@
     python -m nfnets_am.report --experiment=experiments/fort2021/figure7.py --workdir=runs/fort2021
 
 The runs of figures 4, 5 and 6 at 128 epochs: in a common workdir they are trained once. Added are
-outer learning rates of NF-ResNet-50. No number is printed: at small temperatures all multiplicities
-are alike, large ones stay stable at larger temperatures and reach higher accuracy. What the paper
-leaves open: recipes.py.
+learning rates, so that the grid of n reaches the temperatures of n = 1: from a centre of
+centre / n on. No number is printed: at small temperatures all multiplicities are alike, large ones
+stay stable at larger temperatures and reach higher accuracy. What the paper leaves open:
+recipes.py.
 """
 
 import ml_collections
@@ -14,6 +15,7 @@ import ml_collections
 from experiments.fort2021 import grids
 from experiments.fort2021 import layouts
 from experiments.fort2021 import recipes
+from experiments.fort2021 import statements
 from nfnets_am.sweeps import experiment_file
 
 
@@ -30,6 +32,7 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
       title='Figure 7: accuracy by temperature at 128 epochs',
       cells=grids.whole_curves(scale, shown),
       panels=layouts.by_temperature(scale, shown),
-      claims=layouts.temperature_claims(scale, shown, 'Figure 7'),
+      claims=(*statements.of_temperature(scale, shown, 'Figure 7'),
+              statements.pronounced(scale, 'nf_resnet50', grids.epochs(128, scale))),
       note=grids.note(scale),
       **grids.tuned_sweep(scale))

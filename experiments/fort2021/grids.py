@@ -63,7 +63,7 @@ def _smoke_cell(cell: Mapping[str, Any]) -> Cell:
 
 def grid(model: str, regime: str, scale: str, *, budgets: Sequence[int] = (),
          curves: Sequence[int] = (), multiplicities: Sequence[int] = (),
-         neighbouring: bool = False) -> tuple[Cell, ...]:
+         neighbouring: bool = False, by_temperature: bool = False) -> tuple[Cell, ...]:
   """Returns the cells of a grid of multiplicities, budgets, learning rates and seeds.
 
   Args:
@@ -75,6 +75,7 @@ def grid(model: str, regime: str, scale: str, *, budgets: Sequence[int] = (),
       wide from the start.
     multiplicities: () is all of the model's; 0 is without augmentation.
     neighbouring: the scheme of appendix C.
+    by_temperature: the grid of n has the temperatures of n = 1, too: from rates n times smaller on.
   """
   recipes.check_scale(scale)
   smoke = scale == 'smoke'
@@ -89,8 +90,15 @@ def grid(model: str, regime: str, scale: str, *, budgets: Sequence[int] = (),
        'epochs': epochs(budget, scale), 'peak': peak, 'seed': seed,
        **({} if scale == 'full' else {'scale': scale})}
       for n in chosen for budget in budgets
-      for peak in tuning.grid(centre, wide if budget in curves else narrow)
+      for peak in _peaks(centre, wide if budget in curves else narrow,
+                         n if by_temperature else 1, smoke)
       for seed in range(seeds))
+
+
+def _peaks(centre: float, reach: int, n: int, smoke: bool) -> tuple[float, ...]:
+  """The rates around centre / n, and at full scale those around the centre, for other figures."""
+  lower = tuning.grid(centre / n, reach)
+  return lower if smoke else tuple(sorted({*lower, *tuning.grid(centre, reach)}))
 
 
 def merge(*grids: Sequence[Cell]) -> tuple[Cell, ...]:
@@ -99,9 +107,21 @@ def merge(*grids: Sequence[Cell]) -> tuple[Cell, ...]:
 
 
 def whole_curves(scale: str, shown: Sequence[tuple[str, str, int]]) -> tuple[Cell, ...]:
-  """Returns wide grids at (model, regime, budget), where the curve over the rate is drawn."""
-  return merge(*(grid(model, regime, scale, budgets=(budget,), curves=(budget,))
+  """Returns wide grids at (model, regime, budget), where the curve over temperatures is drawn."""
+  return merge(*(grid(model, regime, scale, budgets=(budget,), curves=(budget,),
+                      by_temperature=True)
                  for model, regime, budget in shown))
+
+
+def to_equal_updates(scale: str) -> dict[int, tuple[int, ...]]:
+  """Returns n -> budgets beyond its grid's, up to 4x10^5 updates of 1,024 views of CIFAR-100.
+
+  At the scale 'smoke' only those that the paper names.
+  """
+  if scale == 'smoke':
+    return {4: (2048,), 1: (8192,)}
+  return {n: tuple(budget for budget in (1024, 2048, 4096, 8192) if budget <= 8192 // n)
+          for n in (1, 2, 4, 8)}
 
 
 def rows(model: str, regime: str, scale: str) -> dict[str, int]:
@@ -112,6 +132,12 @@ def rows(model: str, regime: str, scale: str) -> dict[str, int]:
 def epochs(budget: int, scale: str) -> int:
   """Returns what a budget that the paper names is at a scale."""
   return _SMOKE_EPOCHS[budget] if scale == 'smoke' else budget
+
+
+def budgets_of(model: str, scale: str) -> tuple[int, ...]:
+  """Returns the budgets of a model's grid, in epochs at a scale."""
+  return tuple(epochs(budget, scale)
+               for budget in (_SMOKE_BUDGETS if scale == 'smoke' else _BUDGETS[model]))
 
 
 def multiplicities_of(model: str, scale: str) -> tuple[int, ...]:

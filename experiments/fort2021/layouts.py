@@ -1,9 +1,8 @@
-"""Plots and claims that several figures of Fort et al. 2021 share."""
+"""Plots that several figures of Fort et al. 2021 share."""
 
 from collections.abc import Sequence
 
 from experiments.fort2021 import grids
-from nfnets_am.reporting import claims
 from nfnets_am.sweeps import paper
 
 _DATA = {'wide_resnet': 'CIFAR-100', 'nf_resnet50': 'ImageNet'}
@@ -29,38 +28,6 @@ def by_temperature(scale: str, shown: Sequence[Shown]) -> tuple[paper.Panel, ...
           f'({letter}) {_DATA[model]}, {regime} batch, {grids.epochs(budget, scale)} epochs',
           'temperature', tuned=False, where=_where(scale, model, regime, budget))
       for letter, (model, regime, budget) in zip('abcd', shown, strict=False))
-
-
-def fixed_batch_claims(scale: str, evidence: str) -> tuple[paper.Claim, ...]:
-  """Returns what sections 1 and 3 say of both models; `evidence` is for ImageNet."""
-  found = []
-  for model, shown in (('wide_resnet', 'the plot'), ('nf_resnet50', evidence)):
-    one, many = ({'model': model, 'multiplicity': n} for n in (1, 4))
-    found += [
-        paper.Claim(
-            f'With a fixed batch multiplicities above 1 are better ({_DATA[model]}, n = 4).',
-            shown, claims.better(many, one)),
-        paper.Claim(f'And they need fewer epochs ({_DATA[model]}, largest n).', shown,
-                    claims.at_value('smaller', 'epochs',
-                                    {**many, 'multiplicity': grids.many(model, scale)}, one))]
-  return tuple(found)
-
-
-def temperature_claims(scale: str, shown: Sequence[Shown], where: str) -> tuple[paper.Claim, ...]:
-  """Returns what section 4 says of the temperature, for each model, regime and budget."""
-  found = []
-  for model, regime, budget in shown:
-    cells = _where(scale, model, regime, budget)
-    what = f'{_DATA[model]}, {regime} batch, {budget} epochs'
-    one, many = ({**cells, 'multiplicity': n} for n in (1, grids.many(model, scale)))
-    found += [
-        paper.Claim(
-            f'Multiplicities are alike at small temperatures, apart at large ones ({what}).',
-            where, claims.collapses('multiplicity', 'temperature', cells)),
-        paper.Claim(f'Large multiplicities are best at larger temperatures, and better ({what}).',
-                    where, claims.all_of(claims.at_value('larger', 'temperature', many, one),
-                                         claims.better(many, one)))]
-  return tuple(found)
 
 
 def _where(scale: str, model: str, regime: str, budget: int) -> dict:

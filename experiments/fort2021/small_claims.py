@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from experiments import miniature
+from nfnets_am.sweeps import differences
+from nfnets_am.sweeps import paper
 from nfnets_am.sweeps import reduction
 
 ACCURACY, LOSS, VALIDATION = 'test/top1', 'train/loss', 'validation/top1'
@@ -30,16 +32,10 @@ def find(cells: Sequence[reduction.Cell], scheme: str, unique: int, n: int, epoc
 
 
 def claims(chosen: Sequence[reduction.Cell], measured: Sequence[Sequence]) -> list[list[str]]:
-  """Returns rows: claim, its figure, what is compared here, the difference, whether it holds."""
+  """Returns rows: claim, its figure, what is compared here, then those of miniature.HEADER."""
   def row(claim, figure, compared, more, less, metric=ACCURACY, sign=1):
-    found = miniature.difference(find(chosen, *more), find(chosen, *less), metric)
-    if metric == LOSS:
-      text = 'no runs' if not found.values else (
-          f'{found.mean:+.4f} nats ({len(found.values)})')
-    else:
-      text = str(found)
-    judged = miniature.Difference(tuple(sign * x for x in found.values)).verdict()
-    return [claim, figure, compared, text, judged]
+    return [claim, figure, compared, *miniature.columns(
+        miniature.difference(find(chosen, *more), find(chosen, *less), metric), sign)]
 
   one, two, four = ('within', 64, 1), ('within', 32, 2), ('within', 16, 4)
   growing, neighbouring = ('within', 16, 1), ('neighbouring', 64, 4)
@@ -51,7 +47,7 @@ def claims(chosen: Sequence[reduction.Cell], measured: Sequence[Sequence]) -> li
   for epochs in (32, 128, 512):
     rows.append(row('Growing batch: at the same epochs, more views fit the training set faster',
                     '2b', f'U = 16: training loss, n = 4 less n = 1, {epochs} epochs',
-                    (*four, epochs), (*growing, epochs), LOSS, sign=-1))
+                    (*four, epochs), (*growing, epochs), LOSS))
   for epochs in (128, 512):
     rows.append(row('Fixed batch: at the same epochs, more views are better', '4a, 5a',
                     f'B = 64: n = 4 less n = 1, {epochs} epochs', (*four, epochs),
@@ -65,14 +61,14 @@ def claims(chosen: Sequence[reduction.Cell], measured: Sequence[Sequence]) -> li
   for updates, e1, e4 in ((1000, 128, 32), (4000, 512, 128), (16000, 2048, 512)):
     rows.append(row('Fixed batch: at the same updates, fewer views fit the training set faster',
                     '6b', f'B = 64: training loss, n = 4 less n = 1, {updates:,} updates',
-                    (*four, e4), (*one, e1), LOSS))
+                    (*four, e4), (*one, e1), LOSS, sign=-1))
   for updates, e1, e4 in ((1000, 128, 32), (4000, 512, 128)):
     rows.append(row('Neighbouring views help too, for moderate n', '11a',
                     f'B = 64: neighbouring n = 4 less n = 1, {updates:,} updates',
                     (*neighbouring, e4), (*one, e1)))
     rows.append(row('Neighbouring views fit the training set a little faster than within', '11b',
                     f'B = 64: training loss, neighbouring less within, n = 4, {updates:,} updates',
-                    (*neighbouring, e4), (*four, e4), LOSS, sign=-1))
+                    (*neighbouring, e4), (*four, e4), LOSS))
   return rows + _of_variance(measured)
 
 
@@ -80,14 +76,19 @@ def _of_variance(measured: Sequence[Sequence]) -> list[list[str]]:
   """Claims of Figure 9, at the largest n that was measured in each scheme."""
   rows = []
   for scheme, expected, least, most in (
-      ('fixed', 'rises with n', 2, np.inf), ('growing', 'does not depend strongly on n', 0.5, 2)):
+      ('fixed', 'rises with n', 1, np.inf),
+      ('growing', 'does not depend strongly on n (by less than a factor of 1.5)', 1 / 1.5, 1.5)):
     values = [row for row in measured[1:] if row[0] == scheme and isinstance(row[5], float)]
     claim = f'Gradient variance at initialisation, {scheme} batch: {expected}'
     if not values:
-      rows.append([claim, '9', '', 'no runs', 'not run'])
+      rows.append([claim, '9', '', 'no runs', '', '', '', '', paper.NOT_RUN])
       continue
     row = max(values, key=lambda row: row[1])
-    rows.append([claim, '9', f'n = {row[1]} against n = 1',
-                 f'{row[7]:.2f} x ± {row[8]:.2f} ({row[9]})',
-                 'holds' if least < row[7] < most else 'does not hold'])
+    ratio, error = row[7], row[8] / max(1, row[9] - 1) ** 0.5
+    low, high = ratio - 2 * error, ratio + 2 * error
+    rows.append([claim, '9', f'n = {row[1]} against n = 1', f'{ratio:.2f} x', str(row[9]),
+                 f'{error:.2f}' if row[9] > 1 else 'unknown', 'none',
+                 f'{differences.SEEN * error:.2f}' if row[9] > 1 else 'unknown',
+                 paper.OPEN if row[9] < 2 or low <= least <= high or low <= most <= high else
+                 paper.HOLDS if least < ratio < most else paper.FAILS])
   return rows

@@ -35,14 +35,10 @@ def find(cells: Sequence[reduction.Cell], method: str, peak: float) -> reduction
 
 
 def claims(cells: Sequence[reduction.Cell], peak: float) -> list[list[str]]:
-  """Returns rows: claim, what is compared here, the difference, whether it holds."""
-  rows = []
-  for claim, better, worse in _CLAIMS:
-    found = miniature.difference(
-        find(cells, better, peak), find(cells, worse, peak), ACCURACY)
-    rows.append([claim, f'{_title(better)} less {_title(worse)}', str(found),
-                 found.verdict()])
-  return rows
+  """Returns rows: claim, what is compared here, then those of miniature.HEADER."""
+  return [[claim, f'{_title(better)} less {_title(worse)}', *miniature.columns(
+      miniature.difference(find(cells, better, peak), find(cells, worse, peak), ACCURACY))]
+          for claim, better, worse in _CLAIMS]
 
 
 def counts(rows: Sequence[Sequence[str]]) -> str:

@@ -66,11 +66,8 @@ def page(cells: Sequence[reduction.Cell], workdir: pathlib.Path) -> str:
       f'Every run is a line of [{_NAME}.csv]({_NAME}.csv).', '',
       f'![accuracy of all methods]({_NAME}.png)', '',
       '## Claims of section 2.4.2', '',
-      'Differences of test accuracy are paired by seed, with the standard error of their mean and '
-      'the number of seeds. With 3 seeds "holds" is more than 2 standard errors on the side that '
-      'the thesis says, "does not hold" as many on the other; with fewer the last column says only '
-      f'on which side all of them are. In all: {small_claims.counts(rows)}.', '']
-  lines += figures.table_lines(['claim', 'compared here', 'difference', 'here'], rows)
+      f'{miniature.RULE} In all: {small_claims.counts(rows)}.', '']
+  lines += figures.table_lines(['claim', 'compared here', *miniature.HEADER], rows)
   lines += ['## Methods', '',
             f'Mean ± standard deviation (ddof 0) of the finished runs at the rate {small.PEAK:g}, '
             'in the order of Table 2.1.', '']

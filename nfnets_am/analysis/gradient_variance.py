@@ -30,6 +30,8 @@ LAYERS = 'layers.json'
 def gradient_variance() -> measures.Measure:
   """The mean over layers of the variance of their gradients, as 'init/variance'.
 
+  SkipInit scalars are layers in 'init/variance_of_all' only.
+
   Its cells have no penalty, since the variance is that of the loss without it (Fort et al. 2021,
   appendix A), and a budget that says how many minibatches are drawn, at least two.
   """
@@ -42,9 +44,13 @@ def _measure(run: run_lib.Run, folder: epath.Path) -> measures.Found:
     raise errors.ConfigError(
         f"penalty={run.config.penalty!r}; allowed: '', since the variance is that of the loss "
         'without it (Fort et al. 2021, appendix A)')
-  layers = layer_means(variance(run))
-  mean = float(np.mean(list(layers.values())))
-  return {'init': {'variance': mean}}, {LAYERS: layers}
+  found = variance(run)
+  layers, every = layer_means(found), layer_means(found, skip_gains=True)
+  return {'init': {'variance': _mean(layers), 'variance_of_all': _mean(every)}}, {LAYERS: every}
+
+
+def _mean(layers: dict[str, float]) -> float:
+  return float(np.mean(list(layers.values())))
 
 
 def variance(run: run_lib.Run) -> dict[str, dict[str, np.ndarray]]:

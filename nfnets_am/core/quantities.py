@@ -26,6 +26,8 @@ class Quantity:
     digits: format of the scaled value.
     over_updates: of the updates since the last line their 'mean', or the 'last' one's value.
     label: on an axis, where the name would not do.
+    counted: whether a value is the share of examples for which something is so: over other examples
+      it then has the error of a share.
   """
 
   name: str
@@ -35,6 +37,7 @@ class Quantity:
   digits: str = '.4g'
   over_updates: str = 'mean'
   label: str = ''
+  counted: bool = False
 
   @property
   def sign(self) -> int:
@@ -51,8 +54,8 @@ class Quantity:
     return f'{self.scale * value:{self.digits}}' + ('%' if self.unit == '%' else '')
 
 
-def _share(name: str, better: str = 'high') -> Quantity:
-  return Quantity(name, better, 100, '%', '.2f')
+def _share(name: str, better: str = 'high', counted: bool = True) -> Quantity:
+  return Quantity(name, better, 100, '%', '.2f', counted=counted)
 
 
 # In the order in which a line has them.
@@ -65,10 +68,11 @@ QUANTITIES = {quantity.name: quantity for quantity in (
     _share('error', 'low'),
     # As papers print it, in 0 to 100 already.
     Quantity('bleu', 'high', digits='.2f'),
-    _share('calibration_error', 'low'),
+    _share('calibration_error', 'low', counted=False),
     # Share of examples on which two networks say different things.
     _share('disagreement', ''),
     Quantity('variance', digits='.3g'),
+    Quantity('variance_of_all', digits='.3g'),
     # Of two gradients, from -1 to 1; and the standard deviation of what stands beside it.
     Quantity('correlation', digits='.3f'),
     Quantity('deviation', digits='.3g'),

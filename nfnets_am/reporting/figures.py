@@ -11,6 +11,7 @@ from typing import Any
 from etils import epath
 
 from nfnets_am.reporting import comparison
+from nfnets_am.reporting import evidence
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
@@ -98,11 +99,16 @@ def markdown(results: reduction.Results, command: str, picture_name: str = 'repo
   sweep = results.sweep
   lines = [f'# {sweep.title}', '', f'Written by `{command}`.', '']
   if sweep.numbers:
-    lines += ['## The paper and here', '', 'Accuracies in percent, differences in points.', '']
+    lines += ['## The paper and here', '', 'Accuracies in percent, differences in points. '
+              + evidence.NUMBERS_RULE, '']
     lines += table_lines(comparison.NUMBER_HEADER, comparison.number_rows(results))
     lines += [f'- {note}' for note in comparison.doubts(sweep)] + ['']
+  literature = comparison.literature_rows(results)
+  if literature:
+    lines += ['## Measured by others', '',
+              *table_lines(comparison.LITERATURE_HEADER, literature)]
   if sweep.claims:
-    lines += ['## Claims', '']
+    lines += ['## Claims', '', evidence.RULE, '']
     lines += table_lines(comparison.CLAIM_HEADER, comparison.claim_rows(results))
   if sweep.peak_over:
     lines += [f'## The best over {sweep.peak_over}', '']

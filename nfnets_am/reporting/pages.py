@@ -10,11 +10,13 @@ from etils import epath
 
 from nfnets_am.core import errors
 from nfnets_am.reporting import comparison
+from nfnets_am.reporting import evidence
 from nfnets_am.reporting import figures
 from nfnets_am.reporting import pictures
 from nfnets_am.storage import run_folder
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
+from nfnets_am.sweeps import paper
 from nfnets_am.sweeps import reduction
 from nfnets_am.sweeps import tuning
 
@@ -74,13 +76,13 @@ def write_all(experiments: str | os.PathLike, workdir: str | os.PathLike, scale:
                    *(str(statuses.count(status)) for status in run_folder.DONE)))
   verdicts = [row[-1] for row in claims]
   counts = ', '.join(f'{verdicts.count(verdict)} {verdict}'
-                     for verdict in ('holds', 'does not hold', 'not run'))
+                     for verdict in paper.VERDICTS)
   lines = [f'# All experiments of {experiments}', '', f'Written by `{command}`.', '',
            f'## Claims: {counts}', '',
-           'A difference counts if it is over twice its standard error (0 for single runs).', '',
+           evidence.RULE, '',
            *figures.table_lines(('experiment', *comparison.CLAIM_HEADER), [
                (f'[{row[0]}]({row[0]}.md)', *row[1:]) for row in claims]),
-           '## Numbers', '',
+           '## Numbers', '', evidence.NUMBERS_RULE, '',
            *figures.table_lines(('experiment', *comparison.NUMBER_HEADER), numbers),
            '## Runs', '', *figures.table_lines(
                ('experiment', 'title', 'runs', 'finished', 'diverged'), states)]

@@ -49,6 +49,8 @@ class Sweep:
     peak_over: a key of the cells, such as 'epochs', over which the report also shows the best.
     panels: the plots of the paper's figure; without them every metric is drawn over the updates.
     numbers: what the paper prints.
+    epsilons: (where, points): ours is within the number of a cell that matches, of the first that
+      does, if it differs by no more; said before there are runs.
     claims: what its text says of this experiment.
     note: Markdown: what may and what may not be concluded.
   """
@@ -66,6 +68,7 @@ class Sweep:
   peak_over: str = ''
   panels: tuple[paper.Panel, ...] = ()
   numbers: tuple[paper.Number, ...] = ()
+  epsilons: tuple[tuple[Mapping[str, Any], float], ...] = ()
   claims: tuple[paper.Claim, ...] = ()
   note: str = ''
 

@@ -9,6 +9,7 @@ import pathlib
 from typing import Any
 
 from nfnets_am.core import errors
+from nfnets_am.sweeps import differences
 
 # Of the paper itself; any other reading is the source that a number is of.
 READINGS = ('both', '000', '001', '004')
@@ -92,17 +93,27 @@ def matches(key: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
              for name, value in where.items())
 
 
+# What our runs say of a claim: NOT_RUN waits for runs of the plan, NOT_HERE for some that none has.
+HOLDS, FAILS, OPEN, NOT_RUN, NOT_HERE = (
+    'holds', 'does not hold', 'not resolved', 'not run', 'not run here')
+VERDICTS = (HOLDS, FAILS, OPEN, NOT_RUN, NOT_HERE)
+# What our number is beside the paper's: further off than its epsilon, or not.
+ABOVE, WITHIN, BELOW = 'above', 'within', 'below'
+
+
 @dataclasses.dataclass(frozen=True)
 class Verdict:
   """What our runs say of a claim.
 
   Attributes:
-    holds: None if runs that it needs are missing.
+    outcome: of VERDICTS.
     ours: the numbers that it rests on.
+    difference: of several, the one that decided; None where nothing was compared.
   """
 
-  holds: bool | None
+  outcome: str
   ours: str
+  difference: differences.Difference | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,9 +121,9 @@ class Claim:
   """A statement of the paper's text that runs can support or not.
 
   Attributes:
-    text: the statement.
+    text: the statement, with the allowance that its check makes, if any.
     evidence: the numbers that the paper gives for it, or where it shows it.
-    check: (reduction.Results) -> Verdict; see claims.py.
+    check: (reduction.Results) -> Verdict; see reporting/claims.
   """
 
   text: str

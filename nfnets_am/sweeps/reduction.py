@@ -12,6 +12,7 @@ import numpy as np
 
 from nfnets_am.config import cells as cells_lib
 from nfnets_am.core import quantities
+from nfnets_am.sweeps import differences
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import paper
@@ -26,16 +27,32 @@ class Summary:
     mean: of the runs that count.
     deviation: their standard deviation, divided by their number (ddof 0).
     runs: how many count.
+    examples: N of the evaluated split, as its evaluation counted them; 0 if it did not.
   """
 
   mean: float
   deviation: float
   runs: int
+  examples: int = 0
 
   def text(self, metric: str) -> str:
     """Returns '74.30% ± 0.10%', as the metric is read."""
     quantity = quantities.of(metric)
     return f'{quantity.text(self.mean)} ± {quantity.text(self.deviation)}'
+
+  def measured(self, metric: str) -> differences.Difference:
+    """Returns the mean, turned so that better is more, with its standard errors.
+
+    Over the seeds from the deviation with ddof 1. Over test sets that of one network: those of one
+    cell see the same images, and more of them do not make the set larger.
+    """
+    quantity = quantities.of(metric)
+    share = quantity.counted and self.examples
+    return differences.Difference(
+        quantity.sign * self.mean,
+        None if self.runs < 2 else self.deviation / math.sqrt(self.runs - 1),
+        math.sqrt(max(0.0, self.mean * (1 - self.mean)) / self.examples) if share else 0.0,
+        self.runs, metric)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,7 +212,9 @@ def _cell(runs: Sequence[outcomes.RunResult], selected: str, metrics: Sequence[s
   for metric in metrics:
     values = [run.final[metric] for run in counting if metric in run.final]
     if values:
-      summaries[metric] = summarise(values, metric, best_of)
+      count = metric.partition('/')[0] + '/images'
+      summaries[metric] = dataclasses.replace(summarise(values, metric, best_of), examples=next(
+          (int(run.final[count]) for run in counting if count in run.final), 0))
     if diverged:
       values += [quantities.of(metric).worst] * diverged
       scores[metric] = float(np.mean(_counting(values, metric, best_of)))

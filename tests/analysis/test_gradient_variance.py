@@ -73,19 +73,22 @@ def test_a_cell_equals_brute_force_and_is_measured_once(tmp_path):
     images = (np.asarray(pixels, np.float32) / 255 - way.normalise.mean) / way.normalise.std
     assert images.shape == (64, 28, 28, 1)
     gradients.append(gradient(state.params, jnp.float32(images), batch['label']))
-  expected = []
+  expected, every = [], []
   for module in state.params:
     values = [np.stack([np.asarray(g[module][name], np.float64) for g in gradients])
-              for name in state.params[module] if name != 'skip_gain']
-    if values:
-      expected.append(np.concatenate([np.var(x, axis=0, ddof=1).ravel() for x in values]).mean())
-  assert len(expected) == 1 + 3 * 3 + 1
+              for name in state.params[module]]
+    every.append(np.concatenate([np.var(x, axis=0, ddof=1).ravel() for x in values]).mean())
+    # A block's scalar is all that its module has.
+    if 'skip_gain' not in state.params[module]:
+      expected.append(every[-1])
+  assert len(expected) == 1 + 3 * 3 + 1 and len(every) == len(expected) + 3
 
   result = outcomes.read_run(tmp_path, {})
   assert result.status == 'finished' and result.derived['unique'] == 16
   assert result.final[gradient_variance.METRIC] == pytest.approx(np.mean(expected), rel=1e-3)
   layers = run_folder.RunFolder(tmp_path).read('layers.json')
-  assert sorted(layers.values()) == pytest.approx(sorted(expected), rel=1e-3, abs=1e-12)
+  assert sorted(layers.values()) == pytest.approx(sorted(every), rel=1e-3, abs=1e-12)
+  assert result.final['init/variance_of_all'] == pytest.approx(np.mean(every), rel=1e-3)
   # The lock is taken, since a folder of another config is refused; nothing is written.
   before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir() if path.name != '.lock'}
   _measure(config, tmp_path)

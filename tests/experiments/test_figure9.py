@@ -74,14 +74,18 @@ def test_every_scale_has_its_cells_once():
 def test_its_claims_are_those_of_the_figure():
   def cell(scheme, n, value):
     key = {'scheme': scheme, 'multiplicity': n, 'scale': 'smoke'}
-    summary = reduction.Summary(mean=value, deviation=0.0, runs=2)
-    return reduction.Cell(key, (), {'init/variance': summary}, {'init/variance': value})
+    summary = reduction.Summary(mean=value, deviation=0.01, runs=2)
+    both = ('init/variance', 'init/variance_of_all')
+    return reduction.Cell(key, (), dict.fromkeys(both, summary), dict.fromkeys(both, value))
 
   sweep = experiment_file.get_sweep(_FILE, 'smoke')
-  for growing, verdicts in ((0.9, ['holds', 'holds']), (2.0, ['holds', 'does not hold'])):
+  for growing, verdicts in ((0.9, ['holds', 'holds']), (2.0, ['holds', 'does not hold']),
+                            (1.5, ['holds', 'not resolved'])):
     results = reduction.Results(sweep, (cell('fixed', 1, 1.0), cell('fixed', 4, 3.9),
                                         cell('growing', 1, 1.0), cell('growing', 4, growing)))
-    assert [row[-1] for row in comparison.claim_rows(results)] == verdicts
-  assert comparison.claim_rows(results)[0][2] == 'multiplicity 1: 1, 4: 3.9'
+    # Of the layers, and of the layers with the SkipInit scalars.
+    assert [row[-1] for row in comparison.claim_rows(results)] == 2 * verdicts
+  assert comparison.claim_rows(results)[0][2] == (
+      'multiplicity 1: 1, 4: 3.9; 1.45 for each doubling')
   rows = comparison.claim_rows(reduction.Results(sweep, ()))
-  assert [row[-1] for row in rows] == ['not run', 'not run']
+  assert [row[-1] for row in rows] == 4 * ['not run here']

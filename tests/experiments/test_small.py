@@ -57,16 +57,34 @@ def test_what_a_cell_cannot_be_is_refused():
       _derived(cell)
 
 
-@pytest.mark.parametrize('values, verdict', [
-    ((), 'not run'), ((0.02,), 'for it, 1 seed'), ((-0.02, -0.01), 'against it, 2 seeds'),
-    ((-0.02, 0.01), 'undecided, 2 seeds'), ((0.02, 0.03, 0.025), 'holds'),
-    ((-0.02, -0.03, -0.025), 'does not hold'), ((0.04, -0.03, 0.01), 'not resolved')])
-def test_a_claim_holds_by_two_standard_errors_of_three_paired_seeds(values, verdict):
-  found = miniature.Difference(values)
-  assert found.verdict() == verdict
-  if len(values) == 3 and verdict == 'holds':
-    # Deviation 0.005 (ddof 1), over the root of 3.
-    assert str(found) == '+2.50 ± 0.29 points (3)'
+@pytest.mark.parametrize('values, images, outcome', [
+    ((0.02, 0.03, 0.025), 0, 'holds'), ((-0.02, -0.03, -0.025), 0, 'does not hold'),
+    ((0.04, -0.03, 0.01), 0, 'not resolved'), ((0.02,), 0, 'not resolved'),
+    # Of 2,000 images the error of a difference at 75% is 1.4 points.
+    ((0.02, 0.03, 0.025), 2000, 'not resolved'), ((0.05,), 2000, 'holds')])
+def test_a_difference_is_paired_by_seed_and_has_both_errors(values, images, outcome):
+  facts = {'test/images': images} if images else {}
+  def cell(add):
+    runs = tuple(outcomes.RunResult({'seed': seed}, 'finished', '', {}, {
+        'test/top1': 0.7 + 0.05 * seed + add(seed), **facts}) for seed in range(len(values)))
+    return reduction.Cell({}, runs, {}, {})
+  more, less = cell(lambda seed: values[seed]), cell(lambda seed: 0)
+  row = miniature.columns(miniature.difference(more, less, small_claims.ACCURACY))
+  assert row[-1] == outcome and row[1] == str(len(values))
+  if outcome == 'holds' and not images:
+    # Deviation 0.005 (ddof 1), over the root of 3; the seeds' own scatter is in both.
+    assert row[:4] == ['+2.50', '3', '0.29', 'none']
+  other_way = miniature.columns(miniature.difference(more, less, small_claims.ACCURACY), sign=-1)
+  turned = {'holds': 'does not hold', 'does not hold': 'holds'}
+  assert other_way[-1] == turned.get(outcome, outcome) and other_way[:-1] == row[:-1]
+
+
+def test_less_of_a_loss_is_better_and_is_printed_as_less():
+  one, two = (reduction.Cell({}, tuple(outcomes.RunResult(
+      {'seed': seed}, 'finished', '', {}, {'train/loss': loss + seed / 1000})
+      for seed in range(3)), {}, {}) for loss in (0.5, 0.25))
+  row = miniature.columns(miniature.difference(two, one, small_claims.LOSS))
+  assert row[0] == '-0.2500' and row[-1] == 'holds'
 
 
 def _cell(peak, seeds):
@@ -92,8 +110,10 @@ def test_the_learning_rate_is_chosen_on_validation_images_among_those_with_the_m
 def test_differences_are_of_the_seeds_that_finished_in_both():
   more = _cell(0.1, {0: (0, 0.8), 1: (0, 0.9), 2: None})
   less = _cell(0.1, {0: (0, 0.7), 1: None, 2: (0, 0.1)})
-  assert miniature.difference(more, less, small_claims.ACCURACY).values == pytest.approx((0.1,))
-  assert miniature.difference(more, None, small_claims.ACCURACY).values == ()
+  found = miniature.difference(more, less, small_claims.ACCURACY)
+  assert (found.value, found.runs, found.seeds) == (pytest.approx(0.1), 1, None)
+  assert miniature.difference(more, None, small_claims.ACCURACY) is None
+  assert miniature.columns(None)[-1] == 'not run'
 
 
 def _folders(tmp_path, scale='smoke'):
@@ -125,11 +145,19 @@ def test_the_report_says_what_was_run_and_what_was_not(tmp_path):
   page = (out / 'fashion_mnist_small.md').read_text()
   assert '`abcdef0123`' in page
   # Runs 0 and 1 are the seeds of n = 1, runs 2 and 3 those of n = 4, two points above.
-  assert 'no runs | not run' in page
+  assert '| no runs |  |  |  |  | not run |' in page
   assert '| within | 16 | 1 | 16 | 5 | 20 | 0.05 | 50.50% ± 0.50% | 0.5000 ± 0.0000 | 2/2 |' in page
   assert '1 missing' in page
   assert len((out / 'fashion_mnist_small.csv').read_text().splitlines()) == 1 + 8
   assert (out / 'fashion_mnist_small.png').stat().st_size > 10_000
+  # From the lines of that report alone the same page is made.
+  done = commands.run('experiments.fort2021.small_report', f'--out={tmp_path / "again"}',
+                      f'--data={out / "fashion_mnist_small.csv"}',
+                      f'--variance={tmp_path / "none"}', '--scale=smoke')
+  assert done.returncode == 0, done.stderr
+  again = (tmp_path / 'again' / 'fashion_mnist_small.md').read_text()
+  cells = lambda page: page[page.index('## Cells'):]
+  assert cells(again) == cells(page) and '--data=' in again
 
 
 def test_the_picture_takes_cells_without_runs(tmp_path):

@@ -14,6 +14,7 @@ from nfnets_am.core import errors
 from nfnets_am.data import ops
 from nfnets_am.optim import schedules
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import paper
 from nfnets_am.sweeps import stages
 from nfnets_am.training import sections
 from tests.experiments.summers2021 import made_up
@@ -143,50 +144,59 @@ def test_the_contradiction_of_caltech_is_shown():
       'table2_1': 17, 'table2_2': 17, 'table2_3': 5}
 
 
-def _verdicts(name, accuracies):
+# Holds, does not hold, not resolved, not run.
+_LETTERS = {paper.HOLDS: 'h', paper.FAILS: 'x', paper.OPEN: '?', paper.NOT_RUN: '-'}
+
+
+def _verdicts(name, accuracies, images=0):
   sweep = experiment_file.get_sweep(_path(name), 'full')
-  found = made_up.results(sweep, accuracies)
-  return [claim.check(found).holds for claim in sweep.claims]
+  found = made_up.results(sweep, accuracies, images)
+  return ''.join(_LETTERS[claim.check(found).outcome] for claim in sweep.claims)
 
 
-@pytest.mark.parametrize('name, equal', [
-    # As printed: VH-Mixup and VH-BC+ are better than all others, rows than columns.
-    ('table2_1', 8), ('table2_2', 8)])
-def test_claims_hold_of_the_printed_means_without_deviation(name, equal):
+@pytest.mark.parametrize('name', _CIFAR)
+def test_claims_hold_of_the_printed_means_without_errors(name):
   printed = {method: [100 - error] * 3
              for method, error in zip(recipes.METHODS, _PRINTED[name], strict=True)}
-  assert _verdicts(name, printed) == [True] * equal
+  assert _verdicts(name, printed) == 'h' * 8
+  # Seeds that agree say nothing of other test images: of 10,000 the error of a difference is 0.3
+  # points at 95% and 0.6 at 78%, however many seeds there are.
+  assert _verdicts(name, printed, 10_000) == {'table2_1': '??hh????', 'table2_2': 'h?hh????'}[name]
 
 
 def test_claims_fail_where_runs_say_otherwise():
   same = {method: [95.0, 95.0, 95.0] for method in recipes.METHODS}
   # Alike: only what may be as good is.
-  assert _verdicts('table2_1', same) == [False, False, False, True, False, False, False, False]
+  assert _verdicts('table2_1', same) == '???h????'
   printed = {method: [100 - error] * 3
              for method, error in zip(recipes.METHODS, _PRINTED['table2_1'], strict=True)}
   worse = {**printed, 'random_2x2': [95.0] * 3, 'noisy_mixup': [96.4] * 3,
            'random_elements': [97.0] * 3}
   # 2 methods less 2x2 plus Noisy Mixup and Rand. Elems. are four.
-  assert _verdicts('table2_1', worse) == [True, False, True, False, False, False, True, False]
+  assert _verdicts('table2_1', worse) == 'hxhxxxhx'
 
 
 def test_a_difference_within_the_noise_is_no_claim_and_missing_runs_decide_nothing():
   noisy = {method: [100 - error - 3, 100 - error, 100 - error + 3]
            for method, error in zip(recipes.METHODS, _PRINTED['table2_1'], strict=True)}
   verdicts = _verdicts('table2_1', noisy)
-  assert verdicts[0] is False and verdicts[5] is False
-  assert _verdicts('table2_1', {}) == [None] * 8
+  assert verdicts == '????????'
+  assert _verdicts('table2_1', {}) == '-' * 8
   # One row is missing: what needs it is open, unless what is there has decided.
   some = {method: values for method, values in noisy.items() if method != 'noisy_mixup'}
-  assert _verdicts('table2_1', some)[5] is None and _verdicts('table2_1', some)[7] is None
+  assert _verdicts('table2_1', some)[5] == _verdicts('table2_1', some)[7] == '-'
 
 
 def test_claims_of_caltech():
   printed = dict(baseline=[48.6], mixup=[57.3], bc_plus=[57.4], vh_mixup=[56.3], vh_bc_plus=[59.7])
-  assert _verdicts('table2_3', printed) == [True, True]
-  assert _verdicts('table2_3', {**printed, 'vh_mixup': [48.0]}) == [False, True]
-  assert _verdicts('table2_3', {**printed, 'vh_mixup': [60.0]}) == [True, False]
-  assert _verdicts('table2_3', {}) == [None, None]
+  # Single runs: what counts is the error of 30 images of each of 256 classes, 0.8 points.
+  assert _verdicts('table2_3', printed, 7680) == 'hh'
+  assert _verdicts('table2_3', {**printed, 'vh_mixup': [45.0]}, 7680) == 'xh'
+  assert _verdicts('table2_3', {**printed, 'vh_mixup': [62.0]}, 7680) == 'hx'
+  assert _verdicts('table2_3', {**printed, 'vh_mixup': [59.0]}, 7680) == 'h?'
+  # Without it nothing is known of what a single run would be with another seed.
+  assert _verdicts('table2_3', printed) == '??'
+  assert _verdicts('table2_3', {}) == '--'
 
 
 def test_wrong_cells_are_refused_in_a_sentence():
