@@ -34,10 +34,10 @@ _OUT = flags.DEFINE_string('out', None, 'With --runs: a JSON file for all number
 _CALLED: list[str] = []
 
 
-def main() -> None:
+def main() -> int:
   if _CALLED:
     _of_runs(_CALLED[0])
-    return
+    return 0
   for flag in (_RUNS, _OUT):
     if flag.value:
       raise errors.UserError(f'--{flag.name} goes with a measure of runs, such as: '
@@ -49,6 +49,7 @@ def main() -> None:
   distributed.initialize()
   status = measures.measure(config, _WORKDIR.value, analysis.MEASURES)
   logging.info('%s: %s', _WORKDIR.value, status['status'])
+  return cli.EXIT_STOPPED if status['status'] == 'stopped' else 0
 
 
 def _of_runs(text: str) -> None:

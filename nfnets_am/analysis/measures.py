@@ -28,6 +28,10 @@ Found = tuple[dict[str, dict[str, float]], dict[str, Any]]
 Measure = Callable[[run_lib.Run | None, epath.Path], Found]
 
 
+class StoppedError(Exception):
+  """A measure was stopped after what it had was saved: the same command goes on."""
+
+
 def measure(config: ml_collections.ConfigDict, workdir: str | os.PathLike,
             entries: registry.Registry) -> dict[str, Any]:
   """Measures a cell into its folder, unless that was done before.
@@ -38,7 +42,7 @@ def measure(config: ml_collections.ConfigDict, workdir: str | os.PathLike,
     entries: MEASURES.
 
   Returns:
-    The status, {'status': 'finished', ...}.
+    The status, {'status': 'finished' | 'stopped', ...}.
 
   Raises:
     ConfigError: the config names no measure, or cannot run.
@@ -57,6 +61,10 @@ def measure(config: ml_collections.ConfigDict, workdir: str | os.PathLike,
     lines, files = of_run(run, folder.path)
     _write(folder, derived, lines, files)
     status = {'status': 'finished', 'update': derived.updates, 'updates': derived.updates}
+    folder.set_status(**status)
+    return status
+  except StoppedError as e:
+    status = {'status': 'stopped', 'update': 0, 'updates': derived.updates, 'reason': str(e)}
     folder.set_status(**status)
     return status
   except Exception as e:

@@ -87,6 +87,8 @@ QUANTITIES = {quantity.name: quantity for quantity in (
     Quantity('pairing', 'low'),
     Quantity('variance', digits='.3g'),
     Quantity('variance_of_all', digits='.3g'),
+    # The standard deviation of what stands beside it in its line.
+    Quantity('deviation', digits='.3g'),
     Quantity('gradient_norm'),
     Quantity('images_per_second', 'high'),
     Quantity('learning_rate', over_updates='last'),
@@ -121,9 +123,10 @@ def judged(metric: str) -> Quantity:
   """
   found = of(metric)
   if not found.better:
+    ordered = [name for name, row in QUANTITIES.items() if row.better]
     raise errors.ConfigError(
         f'nothing can be chosen by {metric!r}, of which neither high nor low values are better; '
-        f'allowed: {", ".join(name for name, row in QUANTITIES.items() if row.better)}')
+        f'allowed: {registry.listed(found.name, ordered)}')
   return found
 
 

@@ -63,7 +63,7 @@ def test_the_default_needs_only_a_batch():
 def test_bad_values_are_refused_in_one_sentence(values, words):
   with pytest.raises(errors.ConfigError) as e:
     run_lib.build(_config(**values))
-  assert '\n' not in str(e.value) and len(str(e.value)) < 320
+  assert '\n' not in str(e.value) and len(str(e.value)) < 300
   for word in words:
     assert word in str(e.value)
 

@@ -38,18 +38,32 @@ class Crop(base.Op):
 
   Attributes:
     size: S, pixels of a crop's side.
+    shorter: 0 takes windows of all areas and ratios. Else any square of S pixels of the image, once
+      its shorter side is resized to so many: Resize(256) and RandomCrop(224) of torchvision, with
+      which Hoffer et al. 2020 train AlexNet and MobileNet.
   """
   works_on: ClassVar[tuple[str, ...]] = (base.BYTES,)
-  blocks: ClassVar[int] = ATTEMPTS
   size: int
+  shorter: int = 0
 
   def __post_init__(self):
     if type(self.size) is not int or self.size < 8:
       raise errors.ConfigError(f'crop has size={self.size!r}; allowed: integers from 8, in pixels')
+    if type(self.shorter) is not int or self.shorter and self.shorter < self.size:
+      raise errors.ConfigError(
+          f'crop has shorter={self.shorter!r}; allowed: integers from its size, {self.size}, or 0')
+
+  @property
+  def blocks(self) -> int:
+    return 1 if self.shorter else ATTEMPTS
 
   def draw(self, words, height, width):
     """Returns 'ratio' float32 [R, ATTEMPTS], width over height, and 'place' int64 [R, ATTEMPTS, 3],
-    random words in [0, 2**32) for height, top and left."""
+    random words in [0, 2**32) for height, top and left. With `shorter`: 'share' float32 [R], of the
+    shorter side, and 'place' int64 [R, 2], for top and left."""
+    if self.shorter:
+      return {'share': np.full(words.shape[1], self.size / self.shorter, np.float32),
+              'place': words[:2].T.astype(np.int64)}
     words = np.moveaxis(words.reshape(ATTEMPTS, 4, -1), 0, -1)
     # Here and not with the rest: a compiler that fuses this product and sum would move windows.
     low, high = np.float32(_RATIO)
@@ -101,10 +115,36 @@ def windows(ratio: Any, place: Any, height: Any, width: Any, size: int) -> Any:
   return tf.where((failed | is_whole)[:, None], centre(height, width, size)[None], chosen)
 
 
+def squares(share: Any, place: Any, height: Any, width: Any) -> Any:
+  """Turns draws of crops with `shorter` into windows of an image.
+
+  Args:
+    share: float32 [n], of the shorter side that a window has.
+    place: int64 [n, 2].
+    height: of the image, int32 scalar.
+    width: of the image, int32 scalar.
+
+  Returns:
+    tf.Tensor int32 [n, 4]: top, left, height, width of each window, every place equally likely.
+  """
+  tf = tensorflow.import_tensorflow()
+  height, width = tf.convert_to_tensor(height, tf.int32), tf.convert_to_tensor(width, tf.int32)
+  side = tf.cast(tf.round(share * tf.cast(tf.minimum(height, width), tf.float32)), tf.int32)
+  side = tf.maximum(side, 1)
+  return tf.stack([_integers(tf, place[:, 0], height - side + 1),
+                   _integers(tf, place[:, 1], width - side + 1), side, side], axis=-1)
+
+
 @functools.cache
 def compiled_windows() -> Any:
-  """Returns `windows` compiled by XLA; `size` is static."""
-  return tensorflow.import_tensorflow().function(windows, jit_compile=True)
+  """Returns (draws, height, width, size) -> boxes, compiled by XLA; `size` is static."""
+
+  def boxes(draws, height, width, size):
+    if 'share' in draws:
+      return squares(draws['share'], draws['place'], height, width)
+    return windows(draws['ratio'], draws['place'], height, width, size)
+
+  return tensorflow.import_tensorflow().function(boxes, jit_compile=True)
 
 
 def centre(height: Any, width: Any, size: int) -> Any:
@@ -121,7 +161,7 @@ def views_of(image: Any, draws: Mapping[str, Any], size: int, total: int = 0) ->
 
   Args:
     image: tf.Tensor uint8 [H, W, 3], any size.
-    draws: 'ratio' and 'place' as Crop draws them for n views, n static; 'flip' int32 [n], 1 mirrors
+    draws: as Crop draws them for n views, n static; 'flip' int32 [n], 1 mirrors
       left to right.
     size: S.
     total: views of the image in an update over all hosts; 0 is n.
@@ -131,7 +171,7 @@ def views_of(image: Any, draws: Mapping[str, Any], size: int, total: int = 0) ->
   """
   tf = tensorflow.import_tensorflow()
   shape = tf.shape(image)
-  boxes = compiled_windows()(draws['ratio'], draws['place'], shape[0], shape[1], size)
+  boxes = compiled_windows()(draws, shape[0], shape[1], size)
   return bicubic.resize_windows(
       image, boxes, draws['flip'], size, total=total or draws['flip'].shape[0])
 
@@ -144,7 +184,7 @@ def view_of_bytes(encoded: Any, draws: Mapping[str, Any], size: int) -> Any:
   """
   tf = tensorflow.import_tensorflow()
   shape = tf.image.extract_jpeg_shape(encoded)
-  box = compiled_windows()(draws['ratio'], draws['place'], shape[0], shape[1], size)[0]
+  box = compiled_windows()(draws, shape[0], shape[1], size)[0]
   window = tf.io.decode_and_crop_jpeg(encoded, box, channels=3)
   return bicubic.resize_flip(window, draws['flip'][0], size)[None]
 

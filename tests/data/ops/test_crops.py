@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from nfnets_am.core import errors
 from nfnets_am.data import tensorflow
 from nfnets_am.data import views
 from nfnets_am.data.ops import crops
@@ -48,13 +49,31 @@ def _naive(ratio, place, height, width, size):
 def test_windows_are_those_of_a_naive_loop(height, width):
   drawn = helpers.crop_draws(1, _rows(400))
   found = crops.windows(drawn['ratio'], drawn['place'], height, width, 224).numpy()
-  compiled = crops.compiled_windows()(drawn['ratio'], drawn['place'], height, width, 224)
+  compiled = crops.compiled_windows()(drawn, height, width, 224)
   wanted = [_naive(r, p, height, width, 224)
             for r, p in zip(drawn['ratio'], drawn['place'], strict=True)]
   np.testing.assert_array_equal(found, wanted)
   np.testing.assert_array_equal(compiled, wanted)
   assert (found[:, :2] >= 0).all() and (found[:, 2:] >= 1).all()
   assert (found[:, :2] + found[:, 2:] <= [height, width]).all()
+
+
+@pytest.mark.parametrize('height, width, side', [(375, 500, 328), (500, 256, 224), (8, 8, 7)])
+def test_with_a_shorter_side_windows_are_squares_anywhere(height, width, side):
+  drawn = crops.Crop(size=224, shorter=256).draw(
+      np.random.default_rng(0).integers(0, 2**32, (4, 4000), np.uint32), 224, 224)
+  found = crops.compiled_windows()(drawn, height, width, 224).numpy()
+  assert (found[:, 2:] == side).all()
+  for places, size in zip(found.T, (height, width), strict=False):
+    counts = np.bincount(places, minlength=size - side + 1)
+    assert len(counts) == size - side + 1 and counts.min() > 0
+    # Standard errors of a uniform count, with as many chances as places.
+    assert abs(counts / len(found) * len(counts) - 1).max() < 5 * (len(counts) / len(found))**0.5
+
+
+def test_a_crop_larger_than_the_shorter_side_is_refused():
+  with pytest.raises(errors.ConfigError, match='shorter=200; allowed: integers from its size, 224'):
+    crops.Crop(size=224, shorter=200)
 
 
 @pytest.mark.parametrize('height, width', [(375, 500), (480, 200)])
