@@ -2,6 +2,7 @@
 """
 
 import ast
+import functools
 import importlib
 import json
 import re
@@ -9,8 +10,11 @@ import shutil
 import subprocess
 import sys
 
+import jax
+import jax.numpy as jnp
 import pytest
 
+from nfnets_am import models
 from nfnets_am.evaluation import predictions
 from nfnets_am.training import loop
 from nfnets_am.training import sections
@@ -116,3 +120,17 @@ def test_the_way_of_an_image_is_as_the_house_says(pictures, tmp_path, monkeypatc
   config.evals = {}
   loop.train(config, tmp_path / 'run')
   assert called == [name for _, name in listed]
+
+
+def test_the_table_of_models_has_all_of_them_with_their_sizes():
+  text = (commands.ROOT / 'docs' / 'models.md').read_text()
+  sizes = dict(re.findall(r'^\| (\w+) \| ([\d,]{4,}) \| \d+ \|', text, re.MULTILINE))
+  # Those for tests are in no table; the largest are held against published numbers elsewhere.
+  assert sizes.keys() == {name for name in models.MODELS if not name.endswith('_tiny')}
+  for name in sizes:
+    if name.startswith(('nf', 'skipinit', 'darts', 'amoebanet', 'resnet1', 'nasnet')):
+      continue
+    model = models.create_model(name, 1000)
+    inputs = jnp.zeros((1, model.train_size, model.train_size, 3))
+    params, _ = jax.eval_shape(functools.partial(model.init, inputs=inputs), jax.random.key(0))
+    assert sizes[name] == f'{sum(x.size for x in jax.tree.leaves(params)):,}', name
