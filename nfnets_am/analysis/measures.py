@@ -14,6 +14,7 @@ import ml_collections
 
 from nfnets_am.core import calls
 from nfnets_am.core import errors
+from nfnets_am.core import parallel
 from nfnets_am.core import registry
 from nfnets_am.storage import metrics
 from nfnets_am.storage import run_folder
@@ -56,7 +57,7 @@ def measure(config: ml_collections.ConfigDict, workdir: str | os.PathLike,
     if folder.status()['status'] in run_folder.DONE:
       return folder.status()
     derived = run.derived
-    folder.record_start(dataclasses.asdict(derived), 0)
+    folder.record_start(dataclasses.asdict(derived), 0, parallel.hardware())
     folder.set_status('running', update=0, updates=derived.updates)
     lines, files = of_run(run, folder.path)
     _write(folder, derived, lines, files)

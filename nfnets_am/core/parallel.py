@@ -86,6 +86,11 @@ def mean_over_devices(tree: Any) -> Any:
       tree)
 
 
+def hardware() -> str:
+  """Returns what all hosts' devices are, '8 x TPU v5 lite'."""
+  return f'{jax.device_count()} x {jax.devices()[0].device_kind}'
+
+
 @functools.cache
 def mesh() -> Mesh:
   """Returns the mesh of all devices of all hosts, with the axis 'data'."""

@@ -109,7 +109,7 @@ def selected(results: reduction.Results) -> list[str]:
 
 
 def csv_rows(results: reduction.Results, others: Sequence[str] = ()) -> list[list[Any]]:
-  """Returns a header and a row for each run: its cell, state, metrics and views.
+  """Returns a header and a row for each run: its cell, state, metrics, views and what made it.
 
   Args:
     results: of a sweep.
@@ -117,10 +117,12 @@ def csv_rows(results: reduction.Results, others: Sequence[str] = ()) -> list[lis
   """
   metrics = (results.sweep.metric, *(others or results.sweep.others))
   keys = [*comparison.keys_of(results), 'seed']
-  return [[*keys, 'status', *metrics, 'updates', 'views_per_update', 'reason'],
+  made = ('commit', 'command', 'hardware', 'hours')
+  return [[*keys, 'status', *metrics, 'updates', 'views_per_update', *made, 'reason'],
           *([*(run.cell.get(key, '') for key in keys), run.status,
              *(run.final.get(metric, '') for metric in metrics),
-             run.derived.get('updates', ''), run.derived.get('views', ''), run.reason]
+             run.derived.get('updates', ''), run.derived.get('views', ''),
+             *(run.origin.get(key, '') for key in made), run.reason]
             for run in results.runs)]
 
 

@@ -50,6 +50,8 @@ class RunFolder:
     self._lock = None
     self._lease: leases.Lease | None = None
     self._name = ''
+    # When this process' start was recorded, by the monotonic clock.
+    self._began: float | None = None
 
   def open(self, config: Any, defaults: Mapping[str, Any]) -> None:
     """Takes the folder for a run of `config`.
@@ -129,8 +131,12 @@ class RunFolder:
       time.sleep(leases.BEAT_S / 3)
     self._lease = lease
 
-  def record_start(self, derived: dict[str, Any], update: int) -> None:
-    """Adds this start to run.json: where it begins, and with which code and libraries."""
+  def record_start(self, derived: dict[str, Any], update: int, hardware: str) -> None:
+    """Adds this start to run.json: where it begins, with which code and libraries, and on what.
+
+    Its hours are added when a status other than 'running' is set; a start that was killed has none.
+    """
+    self._began = time.monotonic()
     if not self._writer:
       return
     starts = (self.record('run.json') or {}).get('starts', [])
@@ -141,6 +147,7 @@ class RunFolder:
         'version': nfnets_am.__version__,
         'commit': git_commit(),
         'host': platform.node(),
+        'hardware': hardware,
         'python': platform.python_version(),
         'versions': versions(),
     })
@@ -149,8 +156,18 @@ class RunFolder:
   def set_status(self, status: str, **details: Any) -> None:
     """Writes status.json: one of STATUSES, with details such as the update and the reason."""
     assert status in STATUSES, status
-    if self._writer:
-      self.write('status.json', {'status': status, **details})
+    if not self._writer:
+      return
+    if status != 'running' and self._began is not None:
+      self._record_hours((time.monotonic() - self._began) / 3600)
+    self.write('status.json', {'status': status, **details})
+
+  def _record_hours(self, hours: float) -> None:
+    record = self.record('run.json')
+    starts = record.get('starts') if isinstance(record, dict) else None
+    if isinstance(starts, list) and starts and isinstance(starts[-1], dict):
+      starts[-1]['hours'] = round(hours, 6)
+      self.write('run.json', record)
 
   def status(self) -> dict[str, Any]:
     """Returns status.json, or {'status': 'missing'} if there is none that can be read."""

@@ -1,10 +1,12 @@
 """What the folder of a run says: how it stands and what it ended with."""
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
 import functools
 import json
 import os
+import shlex
 from typing import Any
 
 from etils import epath
@@ -37,6 +39,7 @@ class RunResult:
     folder: where it lies; '' is nowhere.
     update: that its status tells of, 0 if of none.
     counts: whether its cell's numbers are to rest on it.
+    origin: what made it, of all its starts: 'commit', 'command', 'hardware', 'hours'.
   """
 
   cell: Mapping[str, Any]
@@ -47,6 +50,7 @@ class RunResult:
   folder: str = ''
   update: int = 0
   counts: bool = True
+  origin: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
   @property
   def done(self) -> bool:
@@ -130,6 +134,7 @@ class _Folder:
   status: Mapping[str, Any]
   derived: Mapping[str, Any]
   final: Mapping[str, float]
+  origin: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def _read_folder(path: str) -> _Folder:
@@ -143,7 +148,8 @@ def _read_folder(path: str) -> _Folder:
 def _whole_folder(path: str) -> _Folder:
   status = _record(path, 'status.json', {'status': str, 'update': int, 'updates': int,
                                          'reason': str}) or {'status': 'missing'}
-  derived = _record(path, 'run.json', {'derived': dict}).get('derived', {})
+  record = _record(path, 'run.json', {'derived': dict, 'starts': list})
+  derived = record.get('derived', {})
   if not {'views', 'updates'} <= derived.keys():
     derived = {}
   _check(os.path.join(path, 'run.json'), derived, {'views': int, 'updates': int})
@@ -153,7 +159,23 @@ def _whole_folder(path: str) -> _Folder:
     for line in metrics.read_end(file, status.get('updates', 0)):
       final |= _values_of(line)
     _check(file, final, dict.fromkeys(final, (int, float)))
-  return _Folder(path, _record(path, 'config.json', {}) or None, status, derived, final)
+  return _Folder(path, _record(path, 'config.json', {}) or None, status, derived, final,
+                 _origin(record.get('starts', [])))
+
+
+def _origin(starts: Sequence[Any]) -> dict[str, str]:
+  """Returns what the CSV says of a run's starts; hours are a least number if one was killed."""
+  starts = [start for start in starts if isinstance(start, dict)]
+  if not starts:
+    return {}
+  each = lambda key: ' '.join(dict.fromkeys(
+      str(start[key]) for start in starts if start.get(key)))
+  command = starts[-1].get('command')
+  hours = [start.get('hours') for start in starts]
+  known = sum(value for value in hours if isinstance(value, (int, float)))
+  return {'commit': each('commit'), 'hardware': each('hardware'),
+          'command': shlex.join(map(str, command)) if isinstance(command, list) else '',
+          'hours': ('> ' if None in hours else '') + f'{known:.4g}'}
 
 
 def _result(folder: _Folder, cell: Mapping[str, Any], expected: Mapping[str, Any] | None
@@ -166,7 +188,8 @@ def _result(folder: _Folder, cell: Mapping[str, Any], expected: Mapping[str, Any
     # Two cells may be one training, said in two ways: what depends on the way is the cell's own.
     derived = derived and {**derived, **_said(expected)}
   return RunResult(cell, folder.status['status'], folder.status.get('reason', ''), derived,
-                   folder.final, folder.path, folder.status.get('update', 0))
+                   folder.final, folder.path, folder.status.get('update', 0),
+                   origin=folder.origin)
 
 
 def _said(config: Mapping[str, Any]) -> dict[str, Any]:

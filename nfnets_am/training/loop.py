@@ -116,7 +116,7 @@ class _Loop:
     """Trains until the end, a signal or a loss that is not finite."""
     train_state, start = self._start()
     derived = self._derived
-    self._folder.record_start(dataclasses.asdict(derived), start)
+    self._folder.record_start(dataclasses.asdict(derived), start, parallel.hardware())
     if self._writer:
       run_lib.print_derived(derived)
     self._folder.set_status('running', update=start, updates=derived.updates)

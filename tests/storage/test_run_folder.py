@@ -77,18 +77,32 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
 def test_every_start_is_recorded(tmp_path):
   folder = run_folder.RunFolder(tmp_path)
   _open(folder)
-  folder.record_start({'unique': 16}, 0)
-  folder.record_start({'unique': 16}, 40)
+  folder.record_start({'unique': 16}, 0, '1 x cpu')
+  folder.record_start({'unique': 16}, 40, '4 x cpu')
   told = json.loads((tmp_path / 'run.json').read_text())
   assert told['derived'] == {'unique': 16}
   assert [start['update'] for start in told['starts']] == [0, 40]
   assert 'jax' in told['starts'][0]['versions']
+  assert [start['hardware'] for start in told['starts']] == ['1 x cpu', '4 x cpu']
+
+
+def test_a_start_that_ends_has_its_hours_and_one_that_was_killed_has_none(tmp_path, monkeypatch):
+  clock = iter([0.0, 1000.0, 8200.0])
+  monkeypatch.setattr(run_folder.time, 'monotonic', lambda: next(clock))
+  folder = run_folder.RunFolder(tmp_path)
+  _open(folder)
+  folder.record_start({}, 0, '1 x cpu')
+  folder.set_status('running', update=0)
+  folder.record_start({}, 0, '1 x cpu')  # As another process would, after a kill.
+  folder.set_status('finished', update=4)
+  starts = json.loads((tmp_path / 'run.json').read_text())['starts']
+  assert [start.get('hours') for start in starts] == [None, 2.0]
 
 
 def test_a_reader_writes_nothing(tmp_path):
   folder = run_folder.RunFolder(tmp_path / 'run', writer=False)
   _open(folder)
   folder.set_status('running', update=0)
-  folder.record_start({}, 0)
+  folder.record_start({}, 0, '1 x cpu')
   assert not (tmp_path / 'run').exists()
   assert folder.status() == {'status': 'missing'}
