@@ -2,6 +2,7 @@
 
     python -m nfnets_am.evaluate --workdir=runs/mine --split=test
     python -m nfnets_am.evaluate --weights=F0_haiku.npz --model=nfnet_f0 --data_dir=data
+    python -m nfnets_am.evaluate --weights=timm.safetensors --model=resnet152 --alphas=0,0.01,0.1
 
 The images of imagenet2012, and of other sets of encoded images, are cropped to the model's test
 size or to --size; those of a set in memory, such as cifar100 or tfds:NAME, are taken as stored.
@@ -25,6 +26,7 @@ from nfnets_am.evaluation import accuracy
 from nfnets_am.evaluation import display
 from nfnets_am.evaluation import evaluation as evaluation_lib
 from nfnets_am.evaluation import evaluator
+from nfnets_am.evaluation import example_weighing
 from nfnets_am.evaluation import predictions
 from nfnets_am.models import pretrained
 from nfnets_am.training import run as run_lib
@@ -42,6 +44,9 @@ _EVAL_CROP = flags.DEFINE_string(
 _SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'], 'What to evaluate.')
 _EVAL = flags.DEFINE_string(
     'eval', None, "One of the run's evaluations by its name, instead of --split.")
+_ALPHAS = flags.DEFINE_string(
+    'alphas', None, "Weights of an example's own statistics in norms, such as '0,0.1,0.5': the "
+    'accuracy on --split at each of them.')
 _PREDICTIONS = flags.DEFINE_string(
     'predictions', None, 'A .npz file for what is predicted of every image.')
 _DATA_DIR = flags.DEFINE_string(
@@ -111,6 +116,8 @@ def _config_of_weights() -> ml_collections.ConfigDict:
 def _evaluation(run: run_lib.Run) -> evaluation_lib.Evaluation:
   """Returns the run's evaluation that --eval names, or the accuracy on --split."""
   keep = bool(_PREDICTIONS.value)
+  if _EVAL.value is not None and _ALPHAS.value is not None:
+    raise errors.UserError('evaluate takes --eval or --alphas, one of the two')
   if _EVAL.value is not None:
     own = {one.name: one for one in run.evaluations}
     if _EVAL.value not in own:
@@ -119,9 +126,11 @@ def _evaluation(run: run_lib.Run) -> evaluation_lib.Evaluation:
   if _SPLIT.value not in run.dataset.splits:
     raise errors.UserError(
         f'split={_SPLIT.value!r}; this run has: {", ".join(run.dataset.splits)}')
+  found = accuracy.accuracy()
+  if _ALPHAS.value is not None:
+    found = example_weighing.example_weighing(alphas=example_weighing.parse(_ALPHAS.value))
   return evaluation_lib.Evaluation(
-      _SPLIT.value, accuracy.accuracy(), _SPLIT.value, every='', batch=run.config.eval_batch,
-      most=0, keep=keep)
+      _SPLIT.value, found, _SPLIT.value, every='', batch=run.config.eval_batch, most=0, keep=keep)
 
 
 if __name__ == '__main__':

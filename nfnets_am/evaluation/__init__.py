@@ -2,6 +2,7 @@
 
 from nfnets_am.core import registry
 from nfnets_am.evaluation import accuracy
+from nfnets_am.evaluation import example_weighing
 from nfnets_am.evaluation.evaluation import COMMON
 
 __all__ = ('COMMON', 'EVALUATIONS')
@@ -9,4 +10,5 @@ __all__ = ('COMMON', 'EVALUATIONS')
 # Each entry takes its keys and returns what evaluates a batch, see evaluation.py.
 EVALUATIONS = registry.Registry('evaluation', {
     'accuracy': accuracy.accuracy,
+    'example_weighing': example_weighing.example_weighing,
 })

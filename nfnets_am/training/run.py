@@ -81,6 +81,8 @@ def build(config: ml_collections.ConfigDict, *, begins: bool = True) -> Run:
   for one in evaluations:
     derived.interval(f'evals.{one.name}.every', one.every)
   experiment = step_lib.make_experiment(config, derived, dataset.facts, dataset.preparation)
+  for check in filter(None, (getattr(one.evaluate, 'check', None) for one in evaluations)):
+    check(jax.eval_shape(experiment.init).averages)
   seeds = seeds_lib.of(config)
   order = config.order.to_dict()
   ordering = functools.partial(orders.ORDERS[order.pop('name')], **order)
