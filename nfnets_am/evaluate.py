@@ -29,16 +29,19 @@ from nfnets_am.evaluation import evaluator
 from nfnets_am.evaluation import example_weighing
 from nfnets_am.evaluation import predictions
 from nfnets_am.models import pretrained
+from nfnets_am.models import weights_files
 from nfnets_am.training import run as run_lib
 from nfnets_am.training import saved
 
 _WORKDIR = flags.DEFINE_string('workdir', None, "A run's folder, or:")
-_WEIGHTS = flags.DEFINE_string('weights', None, 'A weights file, see models/pretrained.py.')
+_WEIGHTS = flags.DEFINE_string('weights', None, 'A weights file, see models/weights_files.py.')
 _MODEL = flags.DEFINE_string('model', None, 'With --weights: the model.')
 _DATA = flags.DEFINE_string('data', None, 'With --weights: the data set; imagenet2012 if not said.')
 _SIZE = flags.DEFINE_integer(
     'size', None, "With --weights and encoded images: their side; else the model's test size.",
     lower_bound=1)
+_NORMALISE = flags.DEFINE_string(
+    'normalise', None, "With --weights: arguments of normalise(), such as 'mean=.5, std=.5'.")
 _EVAL_CROP = flags.DEFINE_string(
     'eval_crop', None, 'With --weights and encoded images: see config.data.eval_crop.')
 _SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'], 'What to evaluate.')
@@ -60,7 +63,7 @@ def main() -> None:
   if (_WORKDIR.value is None) == (_WEIGHTS.value is None):
     raise errors.UserError('evaluate takes --workdir=DIR or --weights=FILE, one of the two')
   if _WORKDIR.value is not None:
-    for flag in (_MODEL, _DATA, _SIZE, _EVAL_CROP):
+    for flag in (_MODEL, _DATA, _SIZE, _EVAL_CROP, _NORMALISE):
       if flag.value is not None:
         raise errors.UserError(f'--{flag.name} goes with --weights; a run has its own')
     run = saved.build(_WORKDIR.value, data_dir=_DATA_DIR.value, batch=_BATCH.value)
@@ -70,10 +73,11 @@ def main() -> None:
     weights = evaluator.weights_of(train_state)
   else:
     config = _config_of_weights()
-    params, averages = pretrained.load(_WEIGHTS.value)
+    weights_of = weights_files.read(_WEIGHTS.value)
     run = run_lib.build(config)
     evaluation = _evaluation(run)
     expected = jax.eval_shape(run.experiment.init)
+    params, averages = weights_of(run.experiment.model.name, run.experiment.init)
     pretrained.check(params, averages, expected.params, expected.averages,
                      source=f'weights={_WEIGHTS.value!r}')
     title, found = _WEIGHTS.value, {'weights': _WEIGHTS.value}
@@ -97,17 +101,18 @@ def _config_of_weights() -> ml_collections.ConfigDict:
   if _BATCH.value is not None:
     config.eval_batch = _BATCH.value
   name, data_dir = _DATA.value or 'imagenet2012', _DATA_DIR.value or ''
+  normalise = f'normalise({_NORMALISE.value or ""})'
   if sources.in_memory(name):
     for flag in (_SIZE, _EVAL_CROP):
       if flag.value is not None:
         raise errors.UserError(f'--{flag.name} is for encoded images; {name!r} is taken as stored')
     config.data = ml_collections.ConfigDict(
-        {'name': 'memory', 'set': name, 'data_dir': data_dir, 'augment': 'normalise()'})
+        {'name': 'memory', 'set': name, 'data_dir': data_dir, 'augment': normalise})
     return config
   size = _SIZE.value or models.create_model(_MODEL.value, 1000).test_size
   config.data = ml_collections.ConfigDict(
       {'name': 'stream', 'set': name, 'data_dir': data_dir, 'lanes': 1,
-       'augment': f'crop({size}) | normalise()'})
+       'augment': f'crop({size}) | {normalise}'})
   if _EVAL_CROP.value is not None:
     config.data.eval_crop = _EVAL_CROP.value
   return config

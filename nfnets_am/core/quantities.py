@@ -2,7 +2,8 @@
 
 Metrics are named 'SPLIT/KEY' in reports and KEY in a line of metrics.jsonl; 'ema_' before a key is
 the same quantity of the averaged weights, and '@0.1' behind it what it is where something else is
-0.1 (see `at`). A new metric is one line of QUANTITIES, and nothing else in the code asks for its name.
+0.1 (see `at`). A new metric is one line of QUANTITIES, and nothing else in the code asks for its
+name.
 """
 
 from collections.abc import Iterable

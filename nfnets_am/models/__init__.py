@@ -8,6 +8,8 @@ from nfnets_am.models import alexnet
 from nfnets_am.models import densenet
 from nfnets_am.models import inception_v3
 from nfnets_am.models import mobilenet
+from nfnets_am.models import mobilenet_v2
+from nfnets_am.models import nasnet
 from nfnets_am.models import nf_resnet
 from nfnets_am.models import nfnet
 from nfnets_am.models import preact_resnet
@@ -23,6 +25,8 @@ MODELS = registry.Registry('model', {
     'densenet_bc': densenet.create,
     'inception_v3': inception_v3.create,
     'mobilenet_v1': mobilenet.create,
+    'mobilenet_v2': mobilenet_v2.create,
+    'nasnet_a_large': nasnet.create,
     'preact_resnet_18': preact_resnet.create,
     'resnet_cifar': resnet.create_cifar,
     'resnet_tiny': resnet_tiny.create,

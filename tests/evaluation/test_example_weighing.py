@@ -1,4 +1,4 @@
-"""The sweep of alphas: each as if it were alone, in one program; what it cannot weigh is refused."""
+"""The sweep of alphas: each as if it were alone, in one program; what it cannot do is refused."""
 
 import jax
 import jax.numpy as jnp
