@@ -43,9 +43,11 @@ def _by_hand(params, averages, x, training):
 
 
 def test_it_is_the_same_in_numpy():
-  model = models.create_model('mobilenet_v2', 5, width=0.2, dropout=0.0)
+  model = models.create_model('mobilenet_v2', 5, width=0.35, dropout=0.0)
   images = np.random.default_rng(3).normal(size=(4, 50, 34, 3))
-  by_numpy.compare(model, _by_hand, images)
+  by_numpy.compare(model, _by_hand, images,
+                   # Behind a narrow norm there are 1x1 convolutions and norms alone.
+                   lambda module, name: module.endswith('narrow/norm') and name == 'offset')
 
 
 def test_weights_start_as_in_torchvision():

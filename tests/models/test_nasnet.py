@@ -82,7 +82,7 @@ def _by_hand(params, averages, x, training):
 
 
 def test_it_is_the_same_in_numpy():
-  model = models.create_model('nasnet_a_large', 3, filters=4, cells=1, stem=3, dropout=0.0,
+  model = models.create_model('nasnet_a_large', 3, filters=8, cells=1, stem=3, dropout=0.0,
                               norm='batch()')
   # Maps of odd and of even sides on the way.
   images = np.random.default_rng(3).normal(size=(3, 67, 53, 3))
