@@ -5,11 +5,12 @@
     python -m nfnets_am.report --experiment=experiments/summers2021/figure4_5.py \\
         --workdir=runs/summers2021
 
-CIFAR-100 (a pre-activation ResNet-18) and Caltech-256 (Inception-v3), B from 1 to 128. `ours` is, at
-B = 1, group norm whose scales and offsets decay; at 2, batch-group norm over two examples with that
-decay and example weighing; from 4 on, ghost batches with both. Beside it stand group norm, ghost
-batches alone (B = 128, over B') and batch norm at 128, which is idealised where the figure draws it
-over all sizes. Printed: 6.5 points over batch norm on Caltech-256, and 5.9 over group norm at B = 2.
+CIFAR-100 (a pre-activation ResNet-18) and Caltech-256 (Inception-v3), B from 1 to 128. `ours` is,
+at B = 1, group norm whose scales and offsets decay; at 2, batch-group norm over two examples with
+that decay and example weighing; from 4 on, ghost batches with both. Beside it stand group norm,
+ghost batches alone (B = 128, over B') and batch norm at 128, which is idealised where the figure
+draws it over all sizes. Printed: 6.5 points over batch norm on Caltech-256, and 5.9 over group norm
+at B = 2.
 
 Ghost batches of `ours` have half the batch, and 16 at most [C]; the thesis tunes them. Its alpha is
 tuned on the validation images, in the claims; the curves are those of each norm's own inference.

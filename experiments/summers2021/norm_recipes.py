@@ -1,7 +1,7 @@
 """The recipes that the experiments of Summers 2021, chapter 4, share (sec. 4.3 and 4.4.1).
 
-The thesis names networks, splits and batch size here, and neither optimiser, rate nor length. [R] is
-its public layer (ceciliaresearch/four_things_batch_norm), [C] a choice.
+The thesis names networks, splits and batch size here, and neither optimiser, rate nor length. [R]
+is its public layer (ceciliaresearch/four_things_batch_norm), [C] a choice.
 
   - Norms [R]: moving averages of E[x] and E[x^2] of each channel over the whole batch, whatever the
     groups, with the decay 0.99, from 0 and 1; epsilon 1e-5; 32 groups of channels.
@@ -10,8 +10,8 @@ its public layer (ceciliaresearch/four_things_batch_norm), [C] a choice.
     high, and its pieces are 128 / B times as many updates long, as in chapter 2's public code.
   - Order of rows [C]: random, so that a ghost batch is a random part of the batch.
   - Renormalisation [C]: the ramps of Ioffe 2017; the decay 0.99 and epsilon 0.001 of TensorFlow.
-  - Splits: 40,000 / 10,000 of CIFAR-100, 80 / 20 of the 604,388 of SVHN, 40 / 10 / 30 images a class
-    of Caltech-256. Numbers of section 4.3 are of the validation images, those of 4.4 of the test's.
+  - Splits: 40,000 / 10,000 of CIFAR-100, 80 / 20 of the 604,388 of SVHN, 40 / 10 / 30 images a
+    class of Caltech-256. Numbers of section 4.3 are of validation images, those of 4.4 of test ones.
   - SVHN [C]: the recipe of CIFAR without flips.
 """
 
