@@ -10,8 +10,8 @@ pre-activation ResNet-18 (CIFAR-100, SVHN) and of Inception-v3 (Caltech-256). Pr
 0.84 points on CIFAR-100 and of 5.8 on Caltech-256 over batch norm, and none on SVHN.
 
 Hardware: not said; 21 runs, of 2 hours (ResNet-18) and 10 (Inception-v3) of a GTX 1080 Ti in
-chapter 2. Caltech-256 has batches of 128 here too, of twice the rate and half the updates of chapter
-2's 64 [C]. What else the thesis leaves open: norm_recipes.py.
+chapter 2. Caltech-256 has batches of 128 here too, of twice the rate and half the updates of
+chapter 2's 64 [C]. What else the thesis leaves open: norm_recipes.py.
 """
 
 import ml_collections

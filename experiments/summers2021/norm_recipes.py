@@ -11,7 +11,7 @@ is its public layer (ceciliaresearch/four_things_batch_norm), [C] a choice.
   - Order of rows [C]: random, so that a ghost batch is a random part of the batch.
   - Renormalisation [C]: the ramps of Ioffe 2017; the decay 0.99 and epsilon 0.001 of TensorFlow.
   - Splits: 40,000 / 10,000 of CIFAR-100, 80 / 20 of the 604,388 of SVHN, 40 / 10 / 30 images a
-    class of Caltech-256. Numbers of section 4.3 are of validation images, those of 4.4 of test ones.
+    class of Caltech-256. Section 4.3 has validation images, section 4.4 test images.
   - SVHN [C]: the recipe of CIFAR without flips.
 """
 
