@@ -58,7 +58,8 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
       cells=tuple({**row(*one), 'seed': 0, **extra} for one in ROWS),
       metric=weighing.OFF,
       others=tuple(dict.fromkeys((*weighing.METRICS[1:], *weighing.CHOSEN_BY))),
-      numbers=paper.read_numbers(pathlib.Path(__file__).with_name('paper.json'), 'table4_1'),
+      numbers=paper.read_numbers(
+          pathlib.Path(__file__).with_name('paper_chapter4.json'), 'table4_1'),
       claims=(
           paper.Claim('Example weighing alone gives batch norm 20 points.', '40.1 to 62.2',
                       weighing.gains(batch, 0.15)),
