@@ -25,8 +25,6 @@ from nfnets_am.core import cli
 from nfnets_am.models import model
 from nfnets_am.models import norms
 
-_OUT = flags.DEFINE_string('out', 'runs/figureA_1.png', 'PNG to write.')
-
 SIZES = tuple(2 ** power for power in range(1, 12))
 # Draws of N normal values, of which the least output is taken.
 _DRAWS = 200
@@ -34,10 +32,16 @@ _DRAWS = 200
 _FURTHER = 3.0
 
 
-def main() -> None:
-  rows = measure(SIZES)
-  draw(rows, pathlib.Path(_OUT.value))
-  print(json.dumps(rows))
+def run() -> None:
+  """Draws the figure, and prints its numbers."""
+  out = flags.DEFINE_string('out', None, 'PNG to write.', required=True)
+
+  def main() -> None:
+    rows = measure(SIZES)
+    draw(rows, pathlib.Path(out.value))
+    print(json.dumps(rows))
+
+  cli.run(main)
 
 
 def measure(sizes: Sequence[int]) -> list[dict[str, float]]:
@@ -94,4 +98,4 @@ def _normal(n: int) -> np.ndarray:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  run()
