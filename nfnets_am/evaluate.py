@@ -3,6 +3,7 @@
     python -m nfnets_am.evaluate --workdir=runs/mine --split=test
     python -m nfnets_am.evaluate --weights=F0_haiku.npz --model=nfnet_f0 --data_dir=data
     python -m nfnets_am.evaluate --weights=mine.npz --model='wide_resnet(depth=28)' --data=cifar100
+    python -m nfnets_am.evaluate --weights=timm.safetensors --model=resnet152 --alphas=0,0.01,0.1
 
 The images of imagenet2012, and of other sets of encoded images, are cropped to the model's test
 size or to --size; those of a set in memory, such as cifar100 or tfds:NAME, are taken as stored.
@@ -28,25 +29,32 @@ from nfnets_am.evaluation import accuracy
 from nfnets_am.evaluation import display
 from nfnets_am.evaluation import evaluation as evaluation_lib
 from nfnets_am.evaluation import evaluator
+from nfnets_am.evaluation import example_weighing
 from nfnets_am.evaluation import predictions
 from nfnets_am.models import pretrained
+from nfnets_am.models import weights_files
 from nfnets_am.training import run as run_lib
 from nfnets_am.training import saved
 
 _WORKDIR = flags.DEFINE_string('workdir', None, "A run's folder, or:")
-_WEIGHTS = flags.DEFINE_string('weights', None, 'A weights file, see models/pretrained.py.')
+_WEIGHTS = flags.DEFINE_string('weights', None, 'A weights file, see models/weights_files.py.')
 _MODEL = flags.DEFINE_string(
     'model', None, "With --weights: the model; with arguments, 'wide_resnet(depth=28, width=10)'.")
 _DATA = flags.DEFINE_string('data', None, 'With --weights: the data set; imagenet2012 if not said.')
 _SIZE = flags.DEFINE_integer(
     'size', None, "With --weights and encoded images: their side; else the model's test size.",
     lower_bound=1)
+_NORMALISE = flags.DEFINE_string(
+    'normalise', None, "With --weights: arguments of normalise(), such as 'mean=.5, std=.5'.")
 _EVAL_CROP = flags.DEFINE_string(
     'eval_crop', None, 'With --weights and encoded images: see config.data.eval_crop.')
 _SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'], 'What to evaluate.')
 _EVAL = flags.DEFINE_string(
     'eval', None, "One of the run's evaluations by its name, instead of --split; or a call such as "
     'views(flip=True), of the images of --split.')
+_ALPHAS = flags.DEFINE_string(
+    'alphas', None, "Weights of an example's own statistics in norms, such as '0,0.1,0.5': the "
+    'accuracy on --split at each of them.')
 _PREDICTIONS = flags.DEFINE_string(
     'predictions', None, 'A .npz file for what is predicted of every image.')
 _DATA_DIR = flags.DEFINE_string(
@@ -60,7 +68,7 @@ def main() -> None:
   if (_WORKDIR.value is None) == (_WEIGHTS.value is None):
     raise errors.UserError('evaluate takes --workdir=DIR or --weights=FILE, one of the two')
   if _WORKDIR.value is not None:
-    for flag in (_MODEL, _DATA, _SIZE, _EVAL_CROP):
+    for flag in (_MODEL, _DATA, _SIZE, _EVAL_CROP, _NORMALISE):
       if flag.value is not None:
         raise errors.UserError(f'--{flag.name} goes with --weights; a run has its own')
     run = saved.build(_WORKDIR.value, data_dir=_DATA_DIR.value, batch=_BATCH.value)
@@ -70,10 +78,11 @@ def main() -> None:
     weights = evaluator.weights_of(train_state)
   else:
     config = _config_of_weights()
-    params, averages = pretrained.load(_WEIGHTS.value)
+    weights_of = weights_files.read(_WEIGHTS.value)
     run = run_lib.build(config)
     evaluation = _evaluation(run)
     expected = jax.eval_shape(run.experiment.init)
+    params, averages = weights_of(run.experiment.model.name, run.experiment.init)
     pretrained.check(params, averages, expected.params, expected.averages,
                      source=f'weights={_WEIGHTS.value!r}')
     title, found = _WEIGHTS.value, {'weights': _WEIGHTS.value}
@@ -98,17 +107,18 @@ def _config_of_weights() -> ml_collections.ConfigDict:
   if _BATCH.value is not None:
     config.eval_batch = _BATCH.value
   name, data_dir = _DATA.value or 'imagenet2012', _DATA_DIR.value or ''
+  normalise = f'normalise({_NORMALISE.value or ""})'
   if sources.in_memory(name):
     for flag in (_SIZE, _EVAL_CROP):
       if flag.value is not None:
         raise errors.UserError(f'--{flag.name} is for encoded images; {name!r} is taken as stored')
     config.data = ml_collections.ConfigDict(
-        {'name': 'memory', 'set': name, 'data_dir': data_dir, 'augment': 'normalise()'})
+        {'name': 'memory', 'set': name, 'data_dir': data_dir, 'augment': normalise})
     return config
   size = _SIZE.value or models.create_model(model, 1000, **arguments).test_size
   config.data = ml_collections.ConfigDict(
       {'name': 'stream', 'set': name, 'data_dir': data_dir, 'lanes': 1,
-       'augment': f'crop({size}) | normalise()'})
+       'augment': f'crop({size}) | {normalise}'})
   if _EVAL_CROP.value is not None:
     config.data.eval_crop = _EVAL_CROP.value
   return config
@@ -116,9 +126,11 @@ def _config_of_weights() -> ml_collections.ConfigDict:
 
 def _evaluation(run: run_lib.Run) -> evaluation_lib.Evaluation:
   """Returns the run's evaluation that --eval names, or the accuracy on --split."""
-  keep, evaluate = bool(_PREDICTIONS.value), accuracy.accuracy()
+  keep, found = bool(_PREDICTIONS.value), accuracy.accuracy()
+  if _EVAL.value is not None and _ALPHAS.value is not None:
+    raise errors.UserError('evaluate takes --eval or --alphas, one of the two')
   if _EVAL.value is not None and '(' in _EVAL.value:
-    evaluate = _called(_EVAL.value)
+    found = _called(_EVAL.value)
   elif _EVAL.value is not None:
     own = {one.name: one for one in run.evaluations}
     if _EVAL.value not in own:
@@ -127,8 +139,10 @@ def _evaluation(run: run_lib.Run) -> evaluation_lib.Evaluation:
   if _SPLIT.value not in run.dataset.splits:
     raise errors.UserError(
         f'split={_SPLIT.value!r}; this run has: {", ".join(run.dataset.splits)}')
+  if _ALPHAS.value is not None:
+    found = example_weighing.example_weighing(alphas=example_weighing.parse(_ALPHAS.value))
   return evaluation_lib.Evaluation(
-      _SPLIT.value, evaluate, _SPLIT.value, every='', batch=run.config.eval_batch, most=0,
+      _SPLIT.value, found, _SPLIT.value, every='', batch=run.config.eval_batch, most=0,
       keep=keep)
 
 

@@ -28,7 +28,7 @@ _PAIRS = (('vertical_concat', 'horizontal_concat'), ('random_rows', 'random_colu
 _WORSE = ('random_pixels', 'random_elements')
 _BEST = ('vh_mixup', 'vh_bc_plus')
 _PRIOR = ('mixup', 'bc_plus')
-_SMOKE_NOTE = """
+SMOKE_NOTE = """
 These are smoke runs: tiny models on small or stand-in images for a few updates, which show that
 everything works and nothing else. The thesis' numbers stand beside them to show the form.
 """
@@ -140,7 +140,7 @@ def sweep(table: str, title: str, methods: Sequence[str], scale: str, *, copies:
       numbers=_numbers(table),
       epsilons=(({}, epsilon),),
       claims=tuple(found),
-      note=_SMOKE_NOTE if smoke else '')
+      note=SMOKE_NOTE if smoke else '')
 
 
 def check_scale(scale: str) -> None:

@@ -1,8 +1,9 @@
 """What a metric is: which way is better, how its values are read, how updates are averaged.
 
 Metrics are named 'SPLIT/KEY' in reports and KEY in a line of metrics.jsonl; 'ema_' before a key is
-the same quantity of the averaged weights. A new metric is one line of QUANTITIES, and nothing else
-in the code asks for its name.
+the same quantity of the averaged weights, and '@0.1' behind it what it is where something else is
+0.1 (see `at`). A new metric is one line of QUANTITIES, and nothing else in the code asks for its
+name.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from nfnets_am.core import errors
 from nfnets_am.core import registry
 
 EMA = 'ema_'
+_AT = '@'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,13 +103,24 @@ QUANTITIES = {quantity.name: quantity for quantity in (
 )}
 
 
+def at(key: str, value: float) -> str:
+  """Returns the key of a quantity as it is at a value of something else, such as 'top1@0.1'."""
+  return f'{key}{_AT}{value:g}'
+
+
+def value_at(key: str) -> str:
+  """Returns the value for which `at` has made a key, '0.1' of 'ema_top1@0.1'; '' where it has not.
+  """
+  return key.partition(_AT)[2]
+
+
 def of(metric: str) -> Quantity:
-  """Returns the row of a metric, 'test/ema_top1' that of 'top1'.
+  """Returns the row of a metric, 'test/ema_top1' and 'test/top1@0.1' that of 'top1'.
 
   Raises:
     ConfigError: the table has no such row.
   """
-  key = metric.rpartition('/')[2].removeprefix(EMA)
+  key = metric.rpartition('/')[2].removeprefix(EMA).partition(_AT)[0]
   if key not in QUANTITIES:
     raise errors.ConfigError(
         f'unknown metric {metric!r}{registry.did_you_mean(key, QUANTITIES)}; allowed: '

@@ -15,12 +15,14 @@ class Known(NamedTuple):
 
 
 KNOWN = {
+    'caltech_birds2011': Known(5_994, None, 200),
     'cifar10': Known(50_000, (32, 32, 3), 10),
     'cifar100': Known(50_000, (32, 32, 3), 100),
     'fashion_mnist': Known(60_000, (28, 28, 1), 10),
     'fashion_mnist_small': Known(12_000, (28, 28, 1), 10),
     'imagenet2012': Known(1_281_167, None, 1000),
     'mnist': Known(60_000, (28, 28, 1), 10),
+    'oxford_flowers102': Known(1_020, None, 102),
     'svhn': Known(604_388, (32, 32, 3), 10),
     'svhn_cropped': Known(73_257, (32, 32, 3), 10),
 }

@@ -4,6 +4,7 @@ from nfnets_am import attacks
 from nfnets_am.core import registry
 from nfnets_am.evaluation import accuracy
 from nfnets_am.evaluation import attacked
+from nfnets_am.evaluation import example_weighing
 from nfnets_am.evaluation import features
 from nfnets_am.evaluation import views
 from nfnets_am.evaluation.evaluation import COMMON
@@ -13,6 +14,7 @@ __all__ = ('COMMON', 'EVALUATIONS')
 # Each entry takes its keys and returns what evaluates a batch, see evaluation.py.
 EVALUATIONS = registry.Registry('evaluation', {
     'accuracy': accuracy.accuracy,
+    'example_weighing': example_weighing.example_weighing,
     'features': features.features,
     'views': views.views,
     **{name: attacked.under(attack) for name, attack in attacks.ATTACKS.items()},

@@ -7,13 +7,18 @@ from nfnets_am.core import terminal
 
 
 def show(title: str, result: dict[str, float]) -> None:
-  """Prints an evaluation: a row of metrics for the raw weights and one for their average."""
+  """Prints an evaluation: a row of metrics for the raw weights and one for their average.
+
+  Metrics at several values of something, such as 'top1@0.1', have rows of their own.
+  """
   # How many images there are is in the title.
-  names = [name for name in quantities.QUANTITIES if name in result and name != 'images']
+  names = [name for name in quantities.QUANTITIES if name != 'images'
+           and any(quantities.of(key).name == name for key in result)]
   rows = table.Table('weights', *names, title=title)
   for label, prefix in (('raw', ''), ('average (EMA)', quantities.EMA)):
-    values = [quantities.of(name).text(result[prefix + name]) if prefix + name in result else ''
-              for name in names]
-    if any(values):
-      rows.add_row(label, *values)
+    for value in dict.fromkeys(map(quantities.value_at, result)):
+      keys = [prefix + (quantities.at(name, float(value)) if value else name) for name in names]
+      values = [quantities.of(key).text(result[key]) if key in result else '' for key in keys]
+      if any(values):
+        rows.add_row(f'{label}, alpha {value}' if value else label, *values)
   terminal.Terminal().print(rows)

@@ -19,7 +19,8 @@ Rows = tuple[dict[str, jax.Array], dict[str, jax.Array]]
 # (apply, params, state, rng, batch) -> Rows of one device. `batch` has 'inputs', 'label' and what
 # else the input gives, 'example' and, of images, 'black' (see evaluator.py); rows that only fill
 # the batch are left out afterwards. The value of a metric is the mean over all examples of the
-# split.
+# split. Its attribute `check`, if it has one, is called with the model's averages, of which there
+# are only shapes yet, and refuses what it cannot evaluate.
 Evaluate = Callable[[Any, Any, model.State, jax.Array, Mapping[str, Any]], Rows]
 
 # The keys that every evaluation has beside its own, with their defaults.

@@ -11,6 +11,8 @@ from nfnets_am.models import densenet
 from nfnets_am.models import inception_v3
 from nfnets_am.models import madry_resnet
 from nfnets_am.models import mobilenet
+from nfnets_am.models import mobilenet_v2
+from nfnets_am.models import nasnet
 from nfnets_am.models import nf_resnet
 from nfnets_am.models import nfnet
 from nfnets_am.models import padded_resnet
@@ -33,6 +35,8 @@ MODELS = registry.Registry('model', {
     'madry_resnet': madry_resnet.create,
     'madry_resnet_18': madry_resnet.create_18,
     'mobilenet_v1': mobilenet.create,
+    'mobilenet_v2': mobilenet_v2.create,
+    'nasnet_a_large': nasnet.create,
     'one_hidden': shallow.one_hidden,
     'one_hidden_conv': shallow.one_hidden_conv,
     'preact_resnet_18': preact_resnet.create,

@@ -87,6 +87,7 @@ _AUXILIARY = 'mixed_6e'
 
 _POOLS = {
     'average': lambda x: layers.average_pool(x, 3, 1, 1),
+    'average_padded': lambda x: layers.average_pool(x, 3, 1, 1, count_padding=True),
     'max': lambda x: layers.max_pool(x, 3, 2),
 }
 
@@ -167,9 +168,10 @@ class InceptionV3(hk.Module):
   """Stem, eleven blocks, mean over the map, dropout, linear; a head on the way, in training."""
 
   def __init__(self, num_classes: int, *, auxiliary: bool, dropout: float, width: float,
-               norm: norms.Maker):
+               count_padding: bool, norm: norms.Maker):
     super().__init__(name='inception_v3')
     self.num_classes, self.auxiliary, self.dropout = num_classes, auxiliary, dropout
+    self.average = 'average_padded' if count_padding else 'average'
     self.unit = functools.partial(_Unit, norm, width)
 
   def __call__(self, x: jax.Array, mode: model.Mode) -> model.Outputs:
@@ -181,6 +183,8 @@ class InceptionV3(hk.Module):
     x = _run(_STEM, x, mode, self.unit, 'stem')
     auxiliary = {}
     for name, branches in _BLOCKS.items():
+      branches = [[self.average if step == 'average' else step for step in branch]
+                  for branch in branches]
       x = _Mixed(branches, self.unit, name)(x, mode)
       if name == _AUXILIARY and self.auxiliary and mode.is_training:
         auxiliary[name] = _Auxiliary(self.num_classes, self.unit)(x, mode)
@@ -191,7 +195,8 @@ class InceptionV3(hk.Module):
 
 
 def create(num_classes: int, *, auxiliary: bool = True, dropout: float = 0.2, width: float = 1.0,
-           norm: str = 'batch(decay=0.9997, eps=0.001)') -> model.Model:
+           count_padding: bool = False, norm: str = 'batch(decay=0.9997, eps=0.001)'
+           ) -> model.Model:
   """Returns the model.
 
   Args:
@@ -201,6 +206,8 @@ def create(num_classes: int, *, auxiliary: bool = True, dropout: float = 0.2, wi
     dropout: rate before the final linear, in [0, 1).
     width: factor of the channels of every convolution, of which at least 16 are left; 1 as
       published.
+    count_padding: whether padding counts as zeros in the blocks' means, as it does in torchvision
+      and timm; false as in TF-slim.
     norm: a call of one of norms.NORMS.
 
   Raises:
@@ -213,7 +220,7 @@ def create(num_classes: int, *, auxiliary: bool = True, dropout: float = 0.2, wi
   maker = norms.parse(norm)
   return model.from_module(
       lambda: InceptionV3(num_classes, auxiliary=auxiliary, dropout=dropout, width=width,
-                          norm=maker),
+                          count_padding=count_padding, norm=maker),
       name='inception_v3', num_classes=num_classes, train_size=299, test_size=299,
       head='inception_v3/linear',
       auxiliary_heads=('inception_v3/auxiliary/linear',) if auxiliary else ())

@@ -164,33 +164,39 @@ class Linear(hk.Module):
 Window = int | tuple[int, int]
 
 
-def max_pool(x: jax.Array, window: Window, stride: int, pad: int = 0) -> jax.Array:
+def max_pool(x: jax.Array, window: Window, stride: int, pad: int | str = 0) -> jax.Array:
   """Returns the greatest pixels of windows; padding is never the greatest.
 
   Args:
     x: [B, H, W, C].
     window: side of a square, or (height, width).
     stride: in both directions.
-    pad: pixels on each side, less than the window.
+    pad: pixels on each side, less than the window; or 'SAME', which puts the odd one after the
+      image.
 
   Returns:
-    [B, H', W', C], H' = (H + 2 pad - height) // stride + 1.
+    [B, H', W', C], H' = (H + 2 pad - height) // stride + 1, or H / stride, rounded up.
   """
   return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, *_windows(window, stride, pad))
 
 
-def average_pool(x: jax.Array, window: Window, stride: int, pad: int = 0) -> jax.Array:
-  """Returns means over what windows hold of the image, summed in float32; as of `max_pool`."""
+def average_pool(x: jax.Array, window: Window, stride: int, pad: int | str = 0, *,
+                 count_padding: bool = False) -> jax.Array:
+  """Returns means over what windows hold of the image, summed in float32; as of `max_pool`.
+
+  With `count_padding` they are over whole windows, with zeros around the image.
+  """
   total = lambda x: jax.lax.reduce_window(
       x, 0.0, jax.lax.add, *_windows(window, stride, pad))
-  counts = total(jnp.ones((1, *x.shape[1:3], 1), jnp.float32))
+  counts = (math.prod(_windows(window, stride, pad)[0]) if count_padding
+            else total(jnp.ones((1, *x.shape[1:3], 1), jnp.float32)))
   return (total(x.astype(jnp.float32)) / counts).astype(x.dtype)
 
 
 def _windows(window, stride, pad):
   height, width = window if isinstance(window, tuple) else (window, window)
   return ((1, height, width, 1), (1, stride, stride, 1),
-          ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+          pad if isinstance(pad, str) else ((0, 0), (pad, pad), (pad, pad), (0, 0)))
 
 
 def dropout(x: jax.Array, rate: float, is_training: bool, masks: int = 1) -> jax.Array:

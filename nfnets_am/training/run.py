@@ -128,6 +128,8 @@ def build(config: ml_collections.ConfigDict, *, begins: bool = True,
       config, evaluations, dataset.facts, dataset.preparation, devices, hosts)
   if begins and config.checkpoint.best:
     _check_best(config.checkpoint.best, evaluations, experiment)
+  for weighs in filter(None, (getattr(one.evaluate, 'check', None) for one in evaluations)):
+    weighs(jax.eval_shape(experiment.init).averages)
   seeds = seeds_lib.of(config)
   order = config.order.to_dict()
   ordering = functools.partial(orders.ORDERS[order.pop('name')], **order)

@@ -17,6 +17,7 @@ from nfnets_am.core import errors
 from nfnets_am.core import parallel
 from nfnets_am.core import registry
 from nfnets_am.models import pretrained
+from nfnets_am.models import weights_files
 from nfnets_am.storage import checkpoints
 from nfnets_am.training import step as step_lib
 
@@ -47,7 +48,7 @@ def weights(experiment: step_lib.Experiment, *, file: str, bit_change: int = -1,
 
   Args:
     experiment: of the run.
-    file: see models/pretrained.py.
+    file: see models/weights_files.py.
     bit_change: as of `fresh`.
     bit_change_in: as of `fresh`.
 
@@ -55,7 +56,7 @@ def weights(experiment: step_lib.Experiment, *, file: str, bit_change: int = -1,
     UserError: the file is missing or damaged, or holds the weights of another model.
   """
   _check(experiment, bit_change, bit_change_in)
-  params, averages = pretrained.load(file)
+  params, averages = weights_files.read(file)(experiment.model.name, experiment.init)
   expected = jax.eval_shape(experiment.init)
   adapt = lambda like: pretrained.adapt(
       params, averages, like.params, like.averages, heads=experiment.model.heads,

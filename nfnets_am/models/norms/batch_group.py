@@ -37,7 +37,8 @@ class BatchGroup(norm.Norm):
     moving = self.moving('mean', channels, 0.0), self.moving('squares', channels, 1.0)
     if not mode.is_training:
       weight = self.own_weight if mode.example_weight is None else mode.example_weight
-      return self.infer(x, weight, *moving, pool)
+      mean, squares = map(pool, moving)
+      return self.infer(x, weight, mean, squares - jnp.square(mean), pool)
     found = norm.moments(
         x, norm.group_size(x, self.examples, f'batch_group(examples={self.examples})'))
     for name, old, new in zip(('mean', 'squares'), moving, found, strict=True):

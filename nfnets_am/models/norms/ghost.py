@@ -33,7 +33,12 @@ class Ghost(norm.Norm):
     second = 'squares' if self.variance == 'squares' else 'variance'
     moving = self.moving('mean', x.shape[-1], 0.0), self.moving(second, x.shape[-1], 1.0)
     if not mode.is_training:
-      return self._infer(x, 0.0 if mode.example_weight is None else mode.example_weight, *moving)
+      mean, variance = moving
+      if self.variance == 'squares':
+        variance = variance - jnp.square(mean)
+      # Bessel's factor stays: it is next to 1 wherever the variance was collected over maps.
+      weight = 0.0 if mode.example_weight is None else mode.example_weight
+      return self.infer(x, weight, mean, variance)
     size = norm.group_size(x, self.size, f'ghost(size={self.size})')
     mean, squares = norm.moments(x, size)
     variance = squares - jnp.square(mean)
@@ -45,14 +50,6 @@ class Ghost(norm.Norm):
         new = new.mean(0, keepdims=True)
       self.follow(name, old, new)
     return self.normalise(x, mean, variance)
-
-  def _infer(self, x, weight, mean, second):
-    if isinstance(weight, (int, float)) and weight == 0:
-      variance = second - jnp.square(mean) if self.variance == 'squares' else second
-      return self.normalise(x, mean, variance)
-    # Bessel's factor stays in the variance: it is next to 1 wherever it was collected over maps.
-    squares = second if self.variance == 'squares' else second + jnp.square(mean)
-    return self.infer(x, weight, mean, squares)
 
 
 def _bessel(count: int) -> float:

@@ -60,22 +60,33 @@ class Norm(hk.Module):
     # A variance is a difference of moments, which rounding may take below 0.
     return self.affine(x, mean, jax.lax.rsqrt(jnp.maximum(variance, 0) + self.eps))
 
-  def infer(self, x: jax.Array, weight: Any, mean: jax.Array, squares: jax.Array,
+  def infer(self, x: jax.Array, weight: Any, mean: jax.Array, variance: jax.Array,
             pool: Callable[[jax.Array], jax.Array] = lambda moment: moment) -> jax.Array:
     """Normalises by a mixture of moments (Summers 2021, eq. 4.3).
 
+    It is E[x] and E[x^2] that are mixed. The variance of the mixture is written as that of its two
+    parts and of what their means are apart: E[x^2] - E[x]^2 would cancel where a mean is large, and
+    a weight of 0 that is only known on the device would not give the plain inference.
+
     Args:
       x: [B, ..., C].
-      weight: alpha, of an example's own moments.
-      mean, squares: float32 [C], the moving E[x] and E[x^2].
+      weight: alpha, of an example's own moments. The numbers 0 and 1 compute only what they weigh.
+      mean, variance: float32 [C], moving; what `pool` is for has been done to them.
       pool: of moments [..., C] over channels.
 
     Returns:
       The like of x.
     """
-    mean, squares = (mix(weight, pool(own), pool(moving))
-                     for own, moving in zip(moments(x, 1), (mean, squares), strict=True))
-    return self.normalise(x, mean, squares - jnp.square(mean))
+    known = isinstance(weight, (int, float))
+    if known and weight == 0:
+      return self.normalise(x, mean, variance)
+    own, squares = map(pool, moments(x, 1))
+    own_variance = squares - jnp.square(own)
+    if known and weight == 1:
+      return self.normalise(x, own, own_variance)
+    apart = weight * (1 - weight) * jnp.square(own - mean)
+    return self.normalise(x, weight * own + (1 - weight) * mean,
+                          weight * own_variance + (1 - weight) * variance + apart)
 
   def moving(self, name: str, channels: int, init: float) -> jax.Array:
     """Returns a moving statistic, float32 [C], which starts at `init`."""
@@ -143,13 +154,6 @@ def group_size(x: jax.Array, size: int | None, what: str) -> int:
     raise errors.ConfigError(
         f'the norm {what} over {rows} rows of a device; allowed: a divisor of them, or all')
   return size
-
-
-def mix(weight: Any, own: jax.Array, moving: jax.Array) -> jax.Array:
-  """Returns weight * own + (1 - weight) * moving; only one of them where the weight says so."""
-  if isinstance(weight, (int, float)) and weight in (0, 1):
-    return own if weight else moving
-  return weight * own + (1 - weight) * moving
 
 
 def check(norm: str, *, decay: float, eps: float) -> None:

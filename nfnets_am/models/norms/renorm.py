@@ -32,8 +32,7 @@ class Renorm(norm.Norm):
       weight = 0.0 if mode.example_weight is None else mode.example_weight
       if isinstance(weight, (int, float)) and weight == 0:
         return self.affine(x, mean, 1 / deviation)
-      return self.infer(
-          x, weight, mean, jnp.square(deviation) - self.eps + jnp.square(mean))
+      return self.infer(x, weight, mean, jnp.square(deviation) - self.eps)
     now = mode.progress
     if self.unit == 'updates':
       now = hk.get_state('updates', (), jnp.int32, jnp.zeros)

@@ -129,6 +129,20 @@ def test_a_stored_variance_is_a_second_moment_less_the_mean(weight):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize('variance', ['biased', 'squares'])
+def test_a_weight_of_zero_on_the_device_is_plain_inference_however_large_a_mean(variance):
+  """E[x^2] - E[x]^2 would have lost a variance of 0.1 beside a mean of 1000."""
+  mean, second = 1000.0, {'biased': 0.1, 'squares': 1000.0 ** 2 + 1.0}[variance]
+  x = np.float32(mean + np.linspace(-0.3, 0.3, 8)).reshape(2, 4, 1, 1)
+  averages = _moving('squares' if variance == 'squares' else 'variance', second, mean)
+  norm = by_hand.transformed(f"batch(variance='{variance}')")
+  params, _ = norm.init(None, x, model.TRAINING)
+  weighed = jax.jit(lambda w: norm.apply(
+      params, averages, None, x, model.Mode(False, example_weight=w))[0])(0.0)
+  plain = by_hand.infer(f"batch(variance='{variance}')", x, averages=averages)
+  np.testing.assert_allclose(weighed, plain, rtol=1e-6)
+
+
 def test_no_weight_is_the_plain_program():
   x = by_hand.draw(_SHAPE)
   norm = by_hand.transformed('batch()')
