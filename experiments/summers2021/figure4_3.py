@@ -55,6 +55,6 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
                           some('caltech256')),
               paper.Claim('On SVHN no size is better than batch norm by over 0.1 points [C].',
                           'no improvement',
-                          claims.alike({'data': 'svhn', 'size': SIZES},
-                                       {'data': 'svhn', 'size': 128}, 0.001))),
+                          claims.not_worse({'data': 'svhn', 'size': 128},
+                                           {'data': 'svhn', 'size': SIZES}, 0.1))),
       note=tables.SMOKE_NOTE if scale == 'smoke' else '')

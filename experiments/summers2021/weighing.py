@@ -6,7 +6,8 @@ from typing import Any
 from experiments.summers2021 import norm_recipes
 from nfnets_am.core import quantities
 from nfnets_am.reporting import claims
-from nfnets_am.sweeps import paper
+from nfnets_am.reporting.claims import judging
+from nfnets_am.sweeps import differences
 from nfnets_am.sweeps import reduction
 
 # Close where the best weights of norms over the batch are.
@@ -25,7 +26,7 @@ CHOSEN_BY = tuple(metric(_VALIDATION, alpha) for alpha in ALPHAS)
 
 
 def tuned(results: reduction.Results, where: Mapping[str, Any]
-          ) -> tuple[float, float, float] | None:
+          ) -> tuple[differences.Difference, differences.Difference, float]:
   """Returns a cell's accuracy without weighing, with the best alpha of validation, and that alpha.
 
   Args:
@@ -33,56 +34,59 @@ def tuned(results: reduction.Results, where: Mapping[str, Any]
     where: what names the cell.
 
   Returns:
-    (share, share, alpha), the means over runs; None while there are none.
+    The two accuracies as shares with their errors, and alpha in [0, 1].
+
+  Raises:
+    judging.Unjudged: its runs are not done, or diverged.
   """
-  cell = results.best(where)
-  if cell is None or any(name not in cell.summaries for name in (*METRICS, *CHOSEN_BY)):
-    return None
-  mean = lambda name: cell.summaries[name].mean
-  place = max(range(len(ALPHAS)), key=lambda i: mean(CHOSEN_BY[i]))
-  return mean(OFF), mean(METRICS[place]), ALPHAS[place]
+  cell = judging.best(results, where, OFF)
+  place = max(range(len(ALPHAS)), key=lambda i: cell.summaries[CHOSEN_BY[i]].mean)
+  of = lambda name: cell.summaries[name].measured(name)
+  return of(OFF), of(METRICS[place]), ALPHAS[place]
 
 
 def gains(where: Mapping[str, Any], least: float, most: float = 1.0) -> claims.Check:
   """Weighing adds from `least` to `most` to a cell's accuracy, as shares."""
 
-  def check(results):
-    found = tuned(results, where)
-    if found is None:
-      return paper.Verdict(None, f'{claims.name_of(where)} is not done')
-    off, on, alpha = found
-    return paper.Verdict(
-        least <= on - off <= most, f'{100 * off:.1f}% without and {100 * on:.1f}% at alpha '
-        f'{alpha:g} at {claims.name_of(where)}')
+  @judging.check
+  def judge(results):
+    off, on, alpha = tuned(results, where)
+    # One network on the same images: the error of the sum is far more than that of the gap.
+    gain = differences.weighted([(1, on), (-1, off)])
+    under = differences.weighted([(-1, on), (1, off)])
+    return judging.of_side(
+        judging.weakest([gain.less(least), under.less(-most)]),
+        f'{100 * off.value:.1f}% without and {100 * on.value:.1f}% at alpha {alpha:g} at '
+        f'{claims.name_of(where)}')
 
-  return check
+  return judge
 
 
 def beats(where: Mapping[str, Any], other: Mapping[str, Any], least: float = 0.0) -> claims.Check:
   """With weighing, a cell is better than another is without any, by over `least` as a share."""
 
-  def check(results):
-    found, cell = tuned(results, where), results.best(other, 'test/top1')
-    if found is None or cell is None:
-      missing = claims.name_of(where if found is None else other)
-      return paper.Verdict(None, f'{missing} is not done')
-    plain = cell.summaries['test/top1'].mean
-    return paper.Verdict(
-        found[1] - plain > least, f'{100 * found[1]:.1f}% at alpha {found[2]:g} at '
-        f'{claims.name_of(where)}, {100 * plain:.1f}% at {claims.name_of(other)}')
+  @judging.check
+  def judge(results):
+    _, on, alpha = tuned(results, where)
+    plain = judging.best(results, other, 'test/top1').summaries['test/top1'].measured('test/top1')
+    return judging.of_side(
+        differences.weighted([(1, on), (-1, plain)]).less(least),
+        f'{100 * on.value:.1f}% at alpha {alpha:g} at {claims.name_of(where)}, '
+        f'{100 * plain.value:.1f}% at {claims.name_of(other)}')
 
-  return check
+  return judge
 
 
 def ahead(where: Mapping[str, Any], *others: Mapping[str, Any]) -> claims.Check:
   """With weighing, a cell is better than all others are with it."""
 
-  def check(results):
-    found = [tuned(results, one) for one in (where, *others)]
-    if None in found:
-      return paper.Verdict(None, f'{found.count(None)} of {len(found)} rows are not done')
-    shown = ', '.join(f'{100 * on:.1f}% at {claims.name_of(one)}'
-                      for one, (_, on, _) in zip((where, *others), found, strict=True))
-    return paper.Verdict(all(found[0][1] > on for _, on, _ in found[1:]), shown)
+  @judging.check
+  def judge(results):
+    (_, mine, _), *theirs = [tuned(results, one) for one in (where, *others)]
+    shown = ', '.join(
+        f'{100 * on.value:.1f}% at {claims.name_of(one)}' for one, on in zip(
+            (where, *others), (mine, *(on for _, on, _ in theirs)), strict=True))
+    return judging.of_side(judging.weakest(
+        [differences.weighted([(1, mine), (-1, on)]) for _, on, _ in theirs]), shown)
 
-  return check
+  return judge

@@ -1,5 +1,6 @@
 """Table 4.1, figures 4.3 and 4.5: splits, norms, lengths in examples, claims on made-up runs."""
 
+import dataclasses
 import pathlib
 
 import pytest
@@ -15,6 +16,7 @@ from nfnets_am.models import norms
 from nfnets_am.optim import penalties
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
+from nfnets_am.sweeps import paper
 from nfnets_am.sweeps import reduction
 from nfnets_am.training import sections
 
@@ -94,7 +96,8 @@ def _results(values):
         weighing.CHOSEN_BY, weighing.ALPHAS, strict=True)}
     final[weighing.metric('weighed', 1.0)] = 0.99
     run = outcomes.RunResult(dict(cell), 'finished', '', {}, final)
-    summaries = {name: reduction.summarise([value], name) for name, value in final.items()}
+    summaries = {name: dataclasses.replace(reduction.summarise([value], name), examples=10_000)
+                 for name, value in final.items()}
     cells.append(reduction.Cell(key, (run,), summaries,
                                 {name: s.mean for name, s in summaries.items()}))
   return reduction.Results(sweep, tuple(cells))
@@ -104,12 +107,14 @@ def test_claims_choose_alpha_on_the_validation_images():
   printed = dict(zip(table4_1.ROWS, ((40.1, 62.2), (69.0, 69.0), (42.3, 50.8), (57.8, 70.9),
                                      (64.3, 72.2), (68.7, 72.0), (70.4, 71.5), (68.4, 71.4),
                                      (75.2, 76.1)), strict=True))
-  verdicts = lambda values: [claim.check(results).holds for results in [_results(values)]
+  verdicts = lambda values: [claim.check(results).outcome for results in [_results(values)]
                              for claim in results.sweep.claims]
-  assert verdicts(printed) == [True] * 4
-  assert verdicts({**printed, ('batch', 128): (40.1, 45.0)}) == [False, True, True, True]
-  assert verdicts({**printed, ('renorm', 128): (69.0, 71.45)}) == [True, False, False, True]
-  assert verdicts({**printed, ('ghost', 16): (64.3, 77.0)}) == [True, True, True, False]
+  # What is within two errors of 10,000 test images is not resolved: the printed 69.0 and 69.0.
+  holds, fails, unclear = paper.HOLDS, paper.FAILS, paper.OPEN
+  assert verdicts(printed) == [holds, unclear, holds, holds]
+  assert verdicts({**printed, ('batch', 128): (40.1, 45.0)}) == [fails, unclear, holds, holds]
+  assert verdicts({**printed, ('renorm', 128): (69.0, 75.0)})[:3] == [holds, fails, fails]
+  assert verdicts({**printed, ('ghost', 16): (64.3, 79.0)}) == [holds, unclear, holds, fails]
   # The numbers of the table stand in the file of the thesis' numbers.
   sweep = table4_1.get_sweep()
   assert {(n.cell['method'], n.cell['size']): n.value for n in sweep.numbers} == {

@@ -1,5 +1,7 @@
 """Tables 3.1, 3.3 and 3.5: the protocol in numbers, printed values, claims, and small rows."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +19,7 @@ from nfnets_am.data import preparation
 from nfnets_am.reporting import pages
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
+from nfnets_am.sweeps import paper
 from nfnets_am.sweeps import reduction
 from nfnets_am.training import loop
 from nfnets_am.training import sections
@@ -83,7 +86,8 @@ def _results(sweep, accuracies):
     values = {f'{name}/top1': value / 100 for name, value in zip(
         _METRICS, accuracies[cell['method']], strict=True)}
     run = outcomes.RunResult(cell, 'finished', '', {}, values)
-    summaries = {name: reduction.summarise([value], name) for name, value in values.items()}
+    summaries = {name: dataclasses.replace(reduction.summarise([value], name), examples=10_000)
+                 for name, value in values.items()}
     cells.append(reduction.Cell({'method': cell['method']}, (run,), summaries, values))
   return reduction.Results(sweep, tuple(cells))
 
@@ -93,10 +97,13 @@ def test_the_printed_numbers_hold_what_the_text_says_and_others_do_not():
   found = {(number.cell['method'], number.metric): number.value for number in sweep.numbers}
   assert found == {(method, f'{name}/top1'): value for method, row in _PRINTED.items()
                    for name, value in zip(_METRICS, row, strict=True)}
-  assert [c.check(_results(sweep, _PRINTED)).holds for c in sweep.claims] == [True] * 4
-  others = {**_PRINTED, 'lrm': (90, 52.8, 53.8, 51.4, 48.0), 'label_smoothing': (86.9, 5, 0, 0, 0)}
-  assert [c.check(_results(sweep, others)).holds for c in sweep.claims] == [
-      False, True, False, False]
+  verdicts = lambda values: [c.check(_results(sweep, values)).outcome for c in sweep.claims]
+  # The printed LRM leads by 0.2 points under PGD-5: not resolved by 10,000 test images.
+  assert verdicts(_PRINTED) == [paper.OPEN] + [paper.HOLDS] * 3
+  clear = {**_PRINTED, 'lrm': (68.5, 58, 58, 57, 56)}
+  assert verdicts(clear) == [paper.HOLDS] * 4
+  others = {**_PRINTED, 'lrm': (90, 52.8, 40, 39, 38), 'label_smoothing': (86.9, 5, 0, 0, 0)}
+  assert verdicts(others) == [paper.FAILS, paper.HOLDS, paper.FAILS, paper.FAILS]
   for name in ('table3_3', 'table3_5'):
     assert len(experiment_file.get_sweep(_path(name), 'full').numbers) == 25
 
