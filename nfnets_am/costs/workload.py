@@ -48,7 +48,10 @@ def of(config: ml_collections.ConfigDict, until: str = '') -> Workload | None:
   found = known.training_set(config.data)
   if found is None:
     return None
-  derived = derived_lib.derive(config, train_images=found.train_images)
+  # Groups of hosts that read the same images are there only if there are so many hosts.
+  hosts = config.data.get('host_group', 1)
+  derived = derived_lib.derive(
+      config, train_images=found.train_images, devices=hosts, hosts=hosts)
   size, _, channels = found.image_shape
   macs = _macs(json.dumps(config.model.to_dict(), sort_keys=True), size, channels,
                found.num_classes)
