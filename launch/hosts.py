@@ -33,11 +33,14 @@ fi
 """
 
 _ATTEMPTS = r"""
-# 75 is a run that was told to stop; over 128 it was killed, with another host, say.
+# 75 is a run that was told to stop; over 128 it was killed, with another host, say. 139 is its own
+# SIGSEGV, that of a damaged record, which would come again.
+crashes=0
 for attempt in $(seq 1 20); do
   "$ROOT/venv/bin/python" {command}
   code=$?
-  case $code in 0|1|76) break;; esac
+  case $code in 0|1|76) break;; 139) crashes=$((crashes + 1));; *) crashes=0;; esac
+  [ "$crashes" -lt 3 ] || break
   sleep "${{NFNETS_AM_PAUSE:-10}}"
 done
 """
