@@ -126,7 +126,9 @@ def test_the_table_of_models_has_all_of_them_with_their_sizes():
   text = (commands.ROOT / 'docs' / 'models.md').read_text()
   sizes = dict(re.findall(r'^\| (\w+) \| ([\d,]{4,}) \| \d+ \|', text, re.MULTILINE))
   # Those for tests are in no table; the largest are held against published numbers elsewhere.
-  assert sizes.keys() == {name for name in models.MODELS if not name.endswith('_tiny')}
+  of_package = {name for name, create in models.MODELS.items()
+                if getattr(create, 'func', create).__module__.startswith('nfnets_am')}
+  assert sizes.keys() == {name for name in of_package if not name.endswith('_tiny')}
   for name in sizes:
     if name.startswith(('nf', 'skipinit', 'darts', 'amoebanet', 'resnet1', 'nasnet')):
       continue

@@ -35,7 +35,8 @@ def test_watching_refreshes_and_ends_with_the_last_run(jobs, tmp_path):
   shown = terminal.Terminal('launch.status', f'--workdir={tmp_path}', '--watch', '--all',
                             '--every=0.5')
   shown.read_until(r'held-1\s*│ queued\s*│ 3/8')
-  shown.read_until('2 runs: 1 queued, 1 finished')
+  # After the workdir, whose length says where the line breaks.
+  shown.read_until(r'2\s+runs:\s+1\s+queued,\s+1\s+finished')
   _set(jobs[1], 'diverged', 5)
   assert shown.end() == 0
   assert '1 diverged, 1 finished' in shown.text and '5/8' in shown.text
