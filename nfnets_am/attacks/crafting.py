@@ -37,7 +37,7 @@ def bind(function: Callable[..., Any], apply: Callable[..., Any], preparation: A
   Args:
     function: the objective or the evaluation.
     apply: of the model, see models/model.py.
-    preparation: of the input.
+    preparation: of the input, or None where nothing is computed.
     stored: whether images are prepared as they are stored, not as views.
 
   Returns:
@@ -47,7 +47,7 @@ def bind(function: Callable[..., Any], apply: Callable[..., Any], preparation: A
   Raises:
     ConfigError: the input's images cannot be had in [0, 1].
   """
-  if not isinstance(function, OfPixels):
+  if not isinstance(function, OfPixels) or preparation is None:
     return apply, preparation
   preparation = preparation.in_pixels(stored=stored)
   return of_pixels(apply, preparation), preparation

@@ -10,6 +10,7 @@ import ml_collections
 from rich import table
 
 from nfnets_am import evaluation
+from nfnets_am.attacks import crafting
 from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import schema
 from nfnets_am.config import seeds as seeds_lib
@@ -163,9 +164,13 @@ def _check_best(best: str, evaluations: tuple[evaluation_lib.Evaluation, ...],
   if len(facts.row_shape) == 3:
     batch['black'] = jax.ShapeDtypeStruct((1, 1, 1, facts.row_shape[-1]), facts.row_dtype)
 
+  apply, _ = crafting.bind(
+      one.evaluate, experiment.model.apply, experiment.preparation, stored=True)
+
   def values(params, averages, batch):
     held = model_lib.State(averages, experiment.model.init_carry(1))
-    return one.evaluate(experiment.model.apply, params, held, jax.random.key(0), batch)[0]
+    batch = {**batch, 'attack': crafting.keys_of_rows(jax.random.key(0), 0, 1)}
+    return one.evaluate(apply, params, held, jax.random.key(0), batch)[0]
 
   measured = [*jax.eval_shape(values, state.params, state.averages, batch)]
   if experiment.ema:
