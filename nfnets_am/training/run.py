@@ -160,6 +160,7 @@ def _check_best(best: str, evaluations: tuple[evaluation_lib.Evaluation, ...],
   facts = experiment.facts
   batch = {'inputs': jax.ShapeDtypeStruct((1, *facts.row_shape), facts.row_dtype),
            'label': jax.ShapeDtypeStruct((1,), jnp.int32),
+           'mask': jax.ShapeDtypeStruct((1,), jnp.float32),
            'example': jax.ShapeDtypeStruct((1,), jnp.int32)}
   if len(facts.row_shape) == 3:
     batch['black'] = jax.ShapeDtypeStruct((1, 1, 1, facts.row_shape[-1]), facts.row_dtype)

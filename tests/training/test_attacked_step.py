@@ -18,9 +18,11 @@ from nfnets_am.data import hand_over
 from nfnets_am.data import ops
 from nfnets_am.data import preparation
 from nfnets_am.models import model as model_lib
+from nfnets_am.training import run as run_lib
 from nfnets_am.training import sections
 from nfnets_am.training import step as step_lib
 from tests import commands
+from tests import tiny
 
 _SHAPE, _CLASSES, _MEAN, _STD = (6, 6, 1), 7, 0.4, 0.25
 _FGSM = {'objective.attack': 'fgsm(epsilon=0.1)'}
@@ -203,3 +205,14 @@ def test_a_run_is_killed_and_resumed_bit_for_bit(tmp_path):
   assert lines == (whole / 'metrics.jsonl').read_text()
   assert lines.count('"split": "attacked"') == 2 and '"pairing": ' in lines
   assert json.loads((cut / 'run.json').read_text())['starts'][-1]['update'] > 0
+
+
+def test_the_best_checkpoint_may_be_that_under_an_attack():
+  config = tiny.get_config()
+  config.evals.pgd = ml_collections.ConfigDict(
+      {'name': 'pgd', 'split': 'test', 'epsilon': 0.1, 'steps': 2, 'step_size': 0.05})
+  config.checkpoint.best = 'pgd/top1'
+  run_lib.build(config)
+  config.checkpoint.best = 'pgd/bits'
+  with pytest.raises(errors.ConfigError, match="'pgd/bits' is not measured here"):
+    run_lib.build(config)
