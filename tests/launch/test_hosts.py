@@ -106,6 +106,7 @@ def test_killed_and_stopped_equals_uninterrupted(tmp_path, uninterrupted):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_four_are_killed_and_stopped_and_one_goes_on_with_the_same_images(tmp_path, uninterrupted):
   """All stop at one update when one is told to; then one process has all the images."""
   job, random_ = _job(tmp_path / 'run'), random.Random(1)

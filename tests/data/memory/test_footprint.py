@@ -34,6 +34,7 @@ for update, _ in enumerate(batches, start=1):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_after_1000_updates_within_a_tenth_of_its_size_after_100(tmp_path):
   encoded.write(tmp_path, (30, 34))
   done = subprocess.run([sys.executable, '-c', _READER, str(tmp_path)], cwd=commands.ROOT,
