@@ -5,7 +5,6 @@ from nfnets_am.attacks import pgd
 from nfnets_am.attacks import spsa
 from nfnets_am.attacks.attack import Attack
 from nfnets_am.core import calls
-from nfnets_am.core import errors
 from nfnets_am.core import registry
 
 # Each entry takes its keys and returns an Attack; evaluation/ has an evaluation of each name.
@@ -28,9 +27,5 @@ def parse(text: str) -> Attack:
     ConfigError: another form, an unknown name, an argument that it does not take or a value out of
       its range.
   """
-  found = calls.calls(text, _LANGUAGE)
-  if len(found) != 1:
-    raise errors.ConfigError(
-        f'the attack {text!r} is {len(found)} calls; allowed: one, such as {_LANGUAGE.example!r}')
-  name, keys = found[0]
+  name, keys = calls.one(text, _LANGUAGE)
   return ATTACKS.make(name, **keys)

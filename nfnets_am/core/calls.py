@@ -52,6 +52,21 @@ def calls(text: str, language: Language = _AUGMENTATION,
   return [_call(text, language, keys_of, n) for n in [node, *reversed(nodes)]]
 
 
+def one(text: str, language: Language, keys_of: Callable[[str], Iterable[str]] | None = None
+        ) -> tuple[str, dict[str, Any]]:
+  """Returns the name and the keyword arguments of the one call that `text` is; as `calls`.
+
+  Raises:
+    errors.ConfigError: also of several calls.
+  """
+  found = calls(text, language, keys_of)
+  if len(found) != 1:
+    raise errors.ConfigError(
+        f'the {language.what} {text!r} is {len(found)} calls; allowed: one, such as '
+        f'{language.example!r}')
+  return found[0]
+
+
 def _call(text: str, language: Language, keys_of: Callable[[str], Iterable[str]] | None,
           node: ast.expr) -> tuple[str, dict[str, Any]]:
   part = ast.unparse(node)

@@ -4,7 +4,6 @@ import functools
 from typing import Any
 
 from nfnets_am.core import calls
-from nfnets_am.core import errors
 from nfnets_am.core import registry
 from nfnets_am.models import alexnet
 from nfnets_am.models import densenet
@@ -73,11 +72,7 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
     return text, {}
   if '(' not in text:
     MODELS[text]  # Says which names there are.
-  found = calls.calls(text, _LANGUAGE, keys_of=lambda name: MODELS.keys_of(name))
-  if len(found) != 1:
-    raise errors.ConfigError(
-        f'the model {text!r} is {len(found)} calls; allowed: one, such as {_LANGUAGE.example!r}')
-  name, kwargs = found[0]
+  name, kwargs = calls.one(text, _LANGUAGE, keys_of=lambda name: MODELS.keys_of(name))
   registry.check_kwargs(f'model {name!r}', MODELS[name], kwargs)
   return name, kwargs
 

@@ -71,8 +71,7 @@ def create(num_classes: int, *, depth: int = 100, growth: int = 12, norm: str = 
   """
   if depth < 10 or (depth - 4) % 6:
     raise errors.ConfigError(f'model.depth={depth}; allowed: 10, 16, 22, 28, ... (6 b + 4)')
-  if growth < 1:
-    raise errors.ConfigError(f'model.growth={growth}; allowed: a whole number from 1 up')
+  model.check_sizes(growth=growth)
   maker = norms.parse(norm)
   return model.from_module(
       lambda: DenseNet(num_classes, (depth - 4) // 6, growth, maker), name='densenet_bc',

@@ -213,8 +213,7 @@ def create(num_classes: int, *, auxiliary: bool = True, dropout: float = 0.2, wi
   Raises:
     ConfigError: a rate or a factor out of its range, or a norm that cannot be read.
   """
-  if not 0 <= dropout < 1:
-    raise errors.ConfigError(f'model.dropout={dropout}; allowed: from 0 to below 1')
+  model.check_rates(dropout=dropout)
   if not 0 < width < float('inf'):
     raise errors.ConfigError(f'model.width={width}; allowed: above 0')
   maker = norms.parse(norm)

@@ -99,8 +99,7 @@ def create(num_classes: int, *, width: float = 1.0, dropout: float = 0.2, norm: 
   """
   if not 0 < width < float('inf'):
     raise errors.ConfigError(f'model.width={width}; allowed: above 0')
-  if not 0 <= dropout < 1:
-    raise errors.ConfigError(f'model.dropout={dropout}; allowed: from 0 to below 1')
+  model.check_rates(dropout=dropout)
   maker = norms.parse(norm)
   return model.from_module(
       lambda: MobileNetV2(num_classes, width, dropout, maker), name='mobilenet_v2',

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import haiku as hk
 import jax
 
+from nfnets_am.core import errors
+
 
 @dataclasses.dataclass(frozen=True)
 class Mode:
@@ -97,6 +99,20 @@ class Model:
   def heads(self) -> tuple[str, ...]:
     """Modules whose weights depend on the number of classes: new ones where that differs."""
     return self.head, *self.auxiliary_heads
+
+
+def check_sizes(**sizes: int) -> None:
+  """Raises errors.ConfigError for an argument of a model that is below 1."""
+  for key, size in sizes.items():
+    if size < 1:
+      raise errors.ConfigError(f'model.{key}={size}; allowed: a whole number from 1 up')
+
+
+def check_rates(**rates: float) -> None:
+  """Raises errors.ConfigError for an argument of a model that is outside [0, 1)."""
+  for key, rate in rates.items():
+    if not 0 <= rate < 1:
+      raise errors.ConfigError(f'model.{key}={rate}; allowed: from 0 to below 1')
 
 
 def from_module(build: Callable[[], Callable[..., Any]], *,

@@ -158,11 +158,8 @@ def create(num_classes: int, *, filters: int = 168, cells: int = 6, stem: int = 
   """
   if filters < 4 or filters % 4:
     raise errors.ConfigError(f'model.filters={filters}; allowed: 4, 8, 12, ...')
-  for key, value in (('cells', cells), ('stem', stem)):
-    if value < 1:
-      raise errors.ConfigError(f'model.{key}={value}; allowed: a whole number from 1 up')
-  if not 0 <= dropout < 1:
-    raise errors.ConfigError(f'model.dropout={dropout}; allowed: from 0 to below 1')
+  model.check_sizes(cells=cells, stem=stem)
+  model.check_rates(dropout=dropout)
   maker = norms.parse(norm)
   return model.from_module(
       lambda: NASNet(num_classes, filters=filters, cells=cells, stem=stem, dropout=dropout,

@@ -137,9 +137,7 @@ def create(variant: str, num_classes: int, *, activation: str = 'relu', dropout:
   Raises:
     ConfigError: a rate outside [0, 1), or another activation.
   """
-  for key, rate in (('dropout', dropout), ('stochastic_depth', stochastic_depth)):
-    if not 0 <= rate < 1:
-      raise errors.ConfigError(f'model.{key}={rate}; allowed: from 0 to below 1')
+  model.check_rates(dropout=dropout, stochastic_depth=stochastic_depth)
   layers.ACTIVATIONS[activation]  # Refuses an unknown name.
   facts = VARIANTS[variant]
   if facts.skipinit and activation != 'relu':

@@ -13,7 +13,6 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from nfnets_am.core import errors
 from nfnets_am.models import layers
 from nfnets_am.models import model
 
@@ -174,9 +173,7 @@ def create(variant: str, num_classes: int, *, activation: str = 'gelu',
   layers.ACTIVATIONS[activation]  # Refuses an unknown name.
   facts = VARIANTS[variant]
   dropout = facts.dropout if dropout is None else dropout
-  for key, rate in (('dropout', dropout), ('stochastic_depth', stochastic_depth)):
-    if not 0 <= rate < 1:
-      raise errors.ConfigError(f'model.{key}={rate}; allowed: from 0 to below 1')
+  model.check_rates(dropout=dropout, stochastic_depth=stochastic_depth)
   return model.from_module(
       lambda: NFNet(num_classes, facts, activation=activation, dropout=dropout,
                     stochastic_depth=stochastic_depth, remat=remat),

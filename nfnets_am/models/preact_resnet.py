@@ -10,7 +10,6 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from nfnets_am.core import errors
 from nfnets_am.models import layers
 from nfnets_am.models import model
 from nfnets_am.models import norms
@@ -72,8 +71,7 @@ def create(num_classes: int, *, width: int = 64, norm: str = 'batch(decay=0.99)'
   Raises:
     ConfigError: no channels, or a norm that cannot be read.
   """
-  if width < 1:
-    raise errors.ConfigError(f'model.width={width}; allowed: a whole number from 1 up')
+  model.check_sizes(width=width)
   maker = norms.parse(norm)
   return model.from_module(
       lambda: PreactResNet(num_classes, width, maker), name='preact_resnet_18',

@@ -12,7 +12,6 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from nfnets_am.core import errors
 from nfnets_am.models import layers
 from nfnets_am.models import model
 
@@ -32,7 +31,7 @@ def one_hidden(num_classes: int, *, hidden: int = 512) -> model.Model:
   Raises:
     ConfigError: no units.
   """
-  _check('hidden', hidden)
+  model.check_sizes(hidden=hidden)
   return _model('one_hidden', 32, num_classes,
                 lambda x: jax.nn.relu(_linear(hidden, 'hidden')(_flat(x))))
 
@@ -47,7 +46,7 @@ def one_hidden_conv(num_classes: int, *, channels: int = 64) -> model.Model:
   Raises:
     ConfigError: no channels.
   """
-  _check('channels', channels)
+  model.check_sizes(channels=channels)
   return _model('one_hidden_conv', 32, num_classes, lambda x: _flat(jax.nn.relu(
       _conv(channels, 5, 2, layers.around(5), 'hidden')(x))))
 
@@ -63,8 +62,7 @@ def two_convs(num_classes: int, *, channels: int = 32, hidden: int = 128) -> mod
   Raises:
     ConfigError: no channels or units.
   """
-  _check('channels', channels)
-  _check('hidden', hidden)
+  model.check_sizes(channels=channels, hidden=hidden)
 
   def features(x):
     x = jax.nn.relu(_conv(channels, 3, 1, 'VALID', 'conv0')(x))
@@ -86,11 +84,6 @@ def _conv(channels: int, kernel: int, stride: int, padding: layers.Padding, name
           ) -> layers.Conv2D:
   return layers.Conv2D(channels, kernel, stride, name=name, padding=padding, w_init=layers.TORCH,
                        b_init=layers.torch_bias)
-
-
-def _check(key: str, value: int) -> None:
-  if value < 1:
-    raise errors.ConfigError(f'model.{key}={value}; allowed: a whole number from 1 up')
 
 
 class _Shallow(hk.Module):

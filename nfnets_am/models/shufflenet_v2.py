@@ -90,8 +90,7 @@ def create(num_classes: int, *, width: int = 48, last: int = 1024, norm: str = '
   """
   if width < 2 or width % 2:
     raise errors.ConfigError(f'model.width={width}; allowed: an even number from 2 up')
-  if last < 1:
-    raise errors.ConfigError(f'model.last={last}; allowed: a whole number from 1 up')
+  model.check_sizes(last=last)
   maker = norms.parse(norm)
   return model.from_module(
       lambda: ShuffleNetV2(num_classes, width, last, maker), name='shufflenet_v2',

@@ -75,11 +75,8 @@ def create(variant: str, num_classes: int, *, width: int = 64, hidden: int = 409
   Raises:
     ConfigError: a width or a rate out of its range, or a norm that cannot be read.
   """
-  for key, size in (('width', width), ('hidden', hidden)):
-    if size < 1:
-      raise errors.ConfigError(f'model.{key}={size}; allowed: a whole number from 1 up')
-  if not 0 <= dropout < 1:
-    raise errors.ConfigError(f'model.dropout={dropout}; allowed: from 0 to below 1')
+  model.check_sizes(width=width, hidden=hidden)
+  model.check_rates(dropout=dropout)
   maker = norms.parse(norm)
   return model.from_module(
       lambda: VGG(num_classes, VARIANTS[variant], width=width, hidden=hidden, dropout=dropout,

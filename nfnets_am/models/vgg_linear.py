@@ -60,8 +60,7 @@ def create(num_classes: int, *, width: int = 64, norm: str = 'batch()') -> model
   Raises:
     ConfigError: no channels, or a norm that cannot be read.
   """
-  if width < 1:
-    raise errors.ConfigError(f'model.width={width}; allowed: a whole number from 1 up')
+  model.check_sizes(width=width)
   maker = norms.parse(norm)
   return model.from_module(
       lambda: VGGLinear(num_classes, width, maker), name='vgg11_linear', num_classes=num_classes,

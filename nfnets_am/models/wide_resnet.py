@@ -80,10 +80,7 @@ def create(
   """
   if depth < 10 or (depth - 4) % 6:
     raise errors.ConfigError(f'model.depth={depth}; allowed: 10, 16, 22, 28, ... (6 b + 4)')
-  if width < 1:
-    raise errors.ConfigError(f'model.width={width}; allowed: a whole number from 1 up')
-  if stem_stride < 1:
-    raise errors.ConfigError(f'model.stem_stride={stem_stride}; allowed: a whole number from 1 up')
+  model.check_sizes(width=width, stem_stride=stem_stride)
   return _model('wide_resnet', num_classes, (depth - 4) // 6, 16, stem_stride,
                 tuple(width * c for c in (16, 32, 64)), dropout, dropout_masks)
 
@@ -97,8 +94,7 @@ def create_tiny(
 
 def _model(name, num_classes, blocks, stem, stem_stride, channels, dropout, dropout_masks
            ) -> model.Model:
-  if not 0 <= dropout < 1:
-    raise errors.ConfigError(f'model.dropout={dropout}; allowed: from 0 to below 1')
+  model.check_rates(dropout=dropout)
   if dropout_masks < 1 or (dropout_masks > 1 and not dropout):
     raise errors.ConfigError(
         f'model.dropout_masks={dropout_masks} with model.dropout={dropout}; allowed: 1, or more '

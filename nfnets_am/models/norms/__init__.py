@@ -33,11 +33,7 @@ def parse(text: str) -> Maker:
   Raises:
     ConfigError: another form, an unknown name, or an argument that it does not take.
   """
-  found = calls.calls(text, _LANGUAGE)
-  if len(found) != 1:
-    raise errors.ConfigError(
-        f'the norm {text!r} is {len(found)} calls; allowed: one, such as {_LANGUAGE.example!r}')
-  name, kwargs = found[0]
+  name, kwargs = calls.one(text, _LANGUAGE)
   return NORMS.make(name, **kwargs)
 
 
