@@ -8,15 +8,13 @@ are by pixels, and none by weights is computed.
 """
 
 from collections.abc import Callable
-import statistics
-import time
 
 import jax
 import ml_collections
 import numpy as np
 from rich import console
-from rich import table
 
+from benchmarks import paired
 from nfnets_am.config import schema
 from nfnets_am.core import calls
 from nfnets_am.core import errors
@@ -37,22 +35,10 @@ def compare(objective: str, model: str, batch: int, rounds: int) -> None:
     rounds: steps of each.
   """
   contenders = {PLAIN: _step(PLAIN, model, batch), objective: _step(objective, model, batch)}
-  times: dict[str, list[float]] = {name: [] for name in contenders}
-  for step in contenders.values():
-    step()
-  for _ in range(rounds):
-    for name, step in contenders.items():
-      began = time.perf_counter()
-      step()
-      times[name].append(time.perf_counter() - began)
+  times = paired.times(contenders, rounds)
   ratios = [b / a for a, b in zip(*times.values(), strict=True)]
-  rows = table.Table('step', 'median ms', 'least to most', title=(
-      f'{model}, {batch} images, {jax.devices()[0].device_kind}'))
-  for name, values in times.items():
-    rows.add_row(name, f'{1e3 * statistics.median(values):.1f}',
-                 f'{1e3 * min(values):.1f} to {1e3 * max(values):.1f}')
-  rows.add_row('in plain steps', f'{statistics.median(ratios):.2f}',
-               f'{min(ratios):.2f} to {max(ratios):.2f}')
+  rows = paired.rows(f'{model}, {batch} images, {jax.devices()[0].device_kind}', times,
+                     'in plain steps', ratios)
   console.Console().print(rows)
 
 

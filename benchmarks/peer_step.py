@@ -8,16 +8,14 @@ extra nfnets_am[peers]. Rounds of the two alternate, so that both see the same m
 """
 
 from collections.abc import Callable
-import statistics
-import time
 
 import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
 from rich import console
-from rich import table
 
+from benchmarks import paired
 from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import schema
 from nfnets_am.core import errors
@@ -53,22 +51,11 @@ def compare(model: str, size: int, batch: int, rounds: int, dtype: str) -> None:
   labels = rng.integers(0, _CLASSES, batch).astype(np.int32)
   contenders = {'ours': _ours(model, images, labels, dtype),
                 'timm': _timm(model, images, labels, dtype)}
-  times: dict[str, list[float]] = {name: [] for name in contenders}
-  for step in contenders.values():
-    step()
-  for _ in range(rounds):
-    for name, step in contenders.items():
-      began = time.perf_counter()
-      step()
-      times[name].append(time.perf_counter() - began)
+  times = paired.times(contenders, rounds)
   ratios = [a / b for a, b in zip(times['ours'], times['timm'], strict=True)]
-  rows = table.Table('step', 'median ms', 'least to most', title=(
-      f'{model}, {batch} images of {size} px, {dtype}, {jax.devices()[0].device_kind}'))
-  for name, values in times.items():
-    rows.add_row(name, f'{1e3 * statistics.median(values):.1f}',
-                 f'{1e3 * min(values):.1f} to {1e3 * max(values):.1f}')
-  rows.add_row('ratio, ours to timm', f'{statistics.median(ratios):.2f}',
-               f'{min(ratios):.2f} to {max(ratios):.2f}')
+  rows = paired.rows(
+      f'{model}, {batch} images of {size} px, {dtype}, {jax.devices()[0].device_kind}', times,
+      'ratio, ours to timm', ratios)
   console.Console().print(rows)
 
 
