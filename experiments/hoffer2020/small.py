@@ -39,7 +39,7 @@ from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import paper
 
 # Best of the rates below for the baseline at seed 0, by validation accuracy.
-PEAK = 0.1
+PEAK = 0.2
 _PEAKS = (0.025, 0.05, 0.1, 0.2, 0.4)
 _CELL = {'column': 'ba', 'multiplicity': 1, 'norm': 'batch', 'peak': PEAK, 'measured': 0, 'seed': 0,
          'scale': 'small'}
