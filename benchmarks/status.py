@@ -23,8 +23,8 @@ from unittest import mock
 from absl import flags
 from rich import table
 
+from launch import chosen
 from launch import states
-from launch import status
 from launch import summary
 from nfnets_am.core import cli
 from nfnets_am.core import terminal
@@ -95,7 +95,7 @@ def read(workdir: pathlib.Path) -> int:
 
 
 def _look(workdir: str) -> list[states.State]:
-  return [states.state_of(job) for job in status.folders_of(workdir)]
+  return [states.state_of(job) for job in chosen.folders_of(workdir)]
 
 
 def _print(parts: list) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 from launch import chips
 from launch import deaths
 from launch import dry_run
+from launch import gcloud_words
 from launch import hosts
 from launch import jobs as jobs_lib
 from launch import scheduler
@@ -95,7 +96,8 @@ class QueuedResources:
       project = self._options.project
       raise errors.UserError(
           f'nothing is started, as gcloud cannot use --zone={self._options.zone} of '
-          f'{f"--project={project}" if project else "its own project"}: {_sentence(done.stderr)}')
+          f'{f"--project={project}" if project else "its own project"}: '
+          f'{gcloud_words.sentence(done.stderr)}')
 
   def start(self, job: jobs_lib.Job) -> 'Resource':
     """Asks for a slice, or finds the one that an earlier launcher asked for."""
@@ -109,10 +111,10 @@ class QueuedResources:
       f.write(self._script(job, name))
       f.flush()
       # Noted first: a launcher that dies now still finds the slice.
-      job.note(resource=name)
+      job.note(resource=name, zone=self._options.zone, project=self._options.project)
       done = self._gcloud(self.create_command(name, f.name))
     if done.returncode and 'ALREADY_EXISTS' not in done.stderr:
-      sentence = _sentence(done.stderr)
+      sentence = gcloud_words.sentence(done.stderr)
       if _TRANSIENT.search(done.stderr):
         return Resource(self, job, name, failed=jobs_lib.Ending(
             jobs_lib.End.AGAIN, f'not created: {sentence}'))
@@ -138,18 +140,14 @@ class QueuedResources:
         'gcloud', 'compute', 'tpus', 'queued-resources', 'create', name, f'--node-id={name}',
         f'--accelerator-type={self._slice.name}',
         f'--runtime-version={options.runtime_version or self._slice.chip.runtime}',
-        f'--metadata-from-file=startup-script={script}', '--async', *self._where()]
+        f'--metadata-from-file=startup-script={script}', '--async',
+        *gcloud_words.where(options)]
     # The run folder and the archive are read with the machines' own rights.
     command.append('--scopes=https://www.googleapis.com/auth/cloud-platform')
     for flag in ('service_account', 'network', 'subnetwork'):
       if value := getattr(options, flag):
         command.append(f'--{flag.replace("_", "-")}={value}')
     return command + ['--spot'] * options.spot
-
-  def delete_command(self, name: str) -> list[str]:
-    """Returns the command that ends a slice."""
-    return ['gcloud', 'compute', 'tpus', 'queued-resources', 'delete', name, '--force', '--async',
-            *self._where()]
 
   def command(self, job: jobs_lib.Job) -> list[str]:
     """Returns what each host of a slice runs, without the interpreter."""
@@ -159,7 +157,7 @@ class QueuedResources:
     """Returns what would be done, for --dry_run: a command and the script that it takes."""
     name = self.name(job, 1)
     script = hosts.startup_script(
-        job, job.folder.parent / 'source-DIGEST.tar.gz', self.delete_command(name),
+        job, job.folder.parent / 'source-DIGEST.tar.gz', gcloud_words.delete(name, self._options),
         self.command(job))
     return f'{shlex.join(self.create_command(name, "startup.sh"))}\n# startup.sh:\n{script}'
 
@@ -175,9 +173,9 @@ class QueuedResources:
 
   def delete(self, name: str) -> None:
     """Ends a slice; one that is gone is fine, trouble is said and not raised."""
-    done = self._gcloud(self.delete_command(name))
+    done = self._gcloud(gcloud_words.delete(name, self._options))
     if done.returncode and not _MISSING.search(done.stderr):
-      logging.warning('%s could not be deleted: %s', name, _sentence(done.stderr))
+      logging.warning('%s could not be deleted: %s', name, gcloud_words.sentence(done.stderr))
 
   def _state(self, name: str, fresh: bool = False) -> str:
     """Returns the state of a resource as last listed; one call serves all runs."""
@@ -189,7 +187,7 @@ class QueuedResources:
       except ValueError:
         found = None
       if found is None:
-        self._silent, self._trouble = self._silent + 1, _sentence(done.stderr)
+        self._silent, self._trouble = self._silent + 1, gcloud_words.sentence(done.stderr)
         if self._silent > _MOST_SILENT:
           raise errors.UserError(f'the service does not answer: {self._trouble}')
         # What was known stays so until it answers.
@@ -204,15 +202,12 @@ class QueuedResources:
 
   def _script(self, job: jobs_lib.Job, name: str) -> str:
     source = hosts.pack(job.folder.parent)
-    return hosts.startup_script(job, source, self.delete_command(name), self.command(job))
+    return hosts.startup_script(
+        job, source, gcloud_words.delete(name, self._options), self.command(job))
 
   def _list_command(self) -> list[str]:
-    return ['gcloud', 'compute', 'tpus', 'queued-resources', 'list', *self._where()]
-
-  def _where(self) -> list[str]:
-    project = self._options.project
-    return [f'--zone={self._options.zone}', *([f'--project={project}'] if project else []),
-            '--format=json', '--quiet']
+    return ['gcloud', 'compute', 'tpus', 'queued-resources', 'list',
+            *gcloud_words.where(self._options)]
 
   def _gcloud(self, command: list[str]) -> subprocess.CompletedProcess:
     try:
@@ -292,9 +287,3 @@ class Resource:
     except FileNotFoundError:
       return None, ''
     return (int(code), text) if code.strip().isdigit() else (None, '')
-
-
-def _sentence(stderr: str) -> str:
-  """Returns what gcloud's ERROR line says, on one line."""
-  text = ' '.join(stderr.split())
-  return re.sub(r'^.*?ERROR: (\([\w.-]+\) )?', '', text)[:500] or 'no message'

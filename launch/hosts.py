@@ -70,12 +70,23 @@ setup() {{
   [ -e "$ROOT/ready" ]
 }}
 
+# For whoever follows the run from elsewhere: launch.logs.
+show() {{
+  while sleep "${{NFNETS_AM_SHOW:-60}}"; do
+    put "$FOLDER/log.txt" < "$LOG"
+  done
+}}
+
 code=1
+touch "$LOG"
+[ "$(worker)" = 0 ] && {{ show & shown=$!; }}
 if setup >> "$LOG" 2>&1; then
   cd "$SOURCE"
 {attempts} >> "$LOG" 2>&1
 fi
 if [ "$(worker)" = 0 ]; then
+  kill "$shown" 2>/dev/null
+  put "$FOLDER/log.txt" < "$LOG"
   {{ echo "$code"; tail -c 4000 "$LOG"; }} | put "$FOLDER/exit.txt"
   # So that nobody pays for a slice whose launcher is gone.
   {delete} || true

@@ -10,6 +10,7 @@ from typing import Any
 from etils import epath
 import ml_collections
 
+from launch import requests
 from nfnets_am.config import cells as cells_lib
 from nfnets_am.core import errors
 from nfnets_am.storage import run_folder
@@ -58,6 +59,16 @@ class Job:
   @property
   def done(self) -> bool:
     """Whether there is nothing left to run."""
+    return self.ended or self.cancelled
+
+  @property
+  def cancelled(self) -> bool:
+    """Whether somebody asked that it does not go on."""
+    return requests.cancelled(self.folder)
+
+  @property
+  def ended(self) -> bool:
+    """Whether it has come to the end of what it is to run."""
     if self.dropped or self.status()['status'] in run_folder.DONE:
       return True
     return bool(self.until) and selection.reached(

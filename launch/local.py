@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 
+from absl import logging
+
 from launch import deaths
 from launch import devices as devices_lib
 from launch import dry_run
@@ -21,6 +23,8 @@ from nfnets_am.core import cli
 from nfnets_am.core import errors
 from nfnets_am.storage import leases
 
+# So old the log of a run in a bucket is at most, there.
+_SHOW_S = 60.0
 # When one process of a run is gone, the others notice within this time by themselves
 # (nfnets_am.train: its heartbeat), or are ended.
 _LEAVE_S = 120.0
@@ -122,12 +126,14 @@ class LocalRun:
     self._job, self._processes, self._logs = job, processes, logs
     self._sizes = [os.path.getsize(path) for path in logs]
     self._asked = False
+    self._shown = time.monotonic()
     # When the first process was seen gone while others went on.
     self._first_gone: float | None = None
 
   def poll(self) -> jobs_lib.Ending | None:
     """Returns how the run ended, once all its processes have."""
     codes = [process.poll() for process in self._processes]
+    self._show(None not in codes)
     if None in codes:
       if any(code is not None for code in codes):
         self._first_gone = self._first_gone or time.monotonic()
@@ -167,6 +173,21 @@ class LocalRun:
     for process in self._processes:
       if process.poll() is None:
         process.kill()
+
+  def _show(self, last: bool) -> None:
+    """Brings the log of a run in a bucket there, for whoever follows it from elsewhere."""
+    if leases.is_local(self._job.folder) or not (
+        last or time.monotonic() - self._shown > _SHOW_S):
+      return
+    self._shown = time.monotonic()
+    try:
+      with open(self._logs[0], 'rb') as log:
+        (self._job.folder / 'log.txt').write_bytes(log.read())
+    except Exception as e:
+      # A log is no part of the run.
+      if not errors.is_storage(e):
+        raise
+      logging.warning('%s: its log cannot be shown in %s: %s', self._job.name, self._job.folder, e)
 
   def _tail(self, index: int) -> str:
     """Returns what a process wrote since it was started."""

@@ -7,17 +7,16 @@ needs beyond that is in its folder; a launcher keeps nothing of its own.
 
 from collections.abc import Callable
 from collections.abc import Sequence
-import contextlib
 import dataclasses
 import os
-import signal
-import threading
 import time
 from typing import Protocol
 
 from launch import deaths
 from launch import equal_failures
 from launch import jobs as jobs_lib
+from launch import requests
+from launch import stopping
 from launch import view as view_lib
 from nfnets_am.core import cli
 from nfnets_am.core import errors
@@ -30,6 +29,8 @@ _LOOK_S = {True: 1.0, False: 20.0}
 # seconds between two at the same run.
 _WATCHES = 20
 _WATCH_S = leases.STALE_S / 8
+# Between two looks at what people ask of runs, on a disk and in a bucket.
+_ASKED_S = {True: 1.0, False: 30.0}
 
 
 class Handle(Protocol):
@@ -93,6 +94,8 @@ class Scheduler:
     self._watch_again: dict[jobs_lib.Job, float] = {}
     self._restarted: dict[jobs_lib.Job, int] = {}
     self._failed: set[jobs_lib.Job] = set()
+    self._cancelled: set[jobs_lib.Job] = set()
+    self._ask_again = 0.0
     self._alike = equal_failures.Failures(give_up)
 
   def run(self, get_jobs: Callable[[], Sequence[jobs_lib.Job]]) -> int:
@@ -109,7 +112,7 @@ class Scheduler:
       UserError: it gave up, since its first runs failed alike.
     """
     interrupted = False
-    with _terminate_like_ctrl_c():
+    with stopping.terminate_like_ctrl_c():
       try:
         self._add(get_jobs())
         done = len(self._jobs) - len(self._waiting)
@@ -117,6 +120,7 @@ class Scheduler:
         while self._waiting or self._active:
           self._start_some()
           self._watch()
+          self._heed_requests()
           time.sleep(_POLL_S)
           ended = self._collect()
           if self._alike.sentence:
@@ -144,7 +148,7 @@ class Scheduler:
     # A run whose stage is over comes again as another job: the rest of it, or nothing.
     new = [job for job in jobs if self._jobs.get(job.folder) != job]
     self._jobs |= {job.folder: job for job in new}
-    self._waiting += jobs_lib.unfinished(new)
+    self._waiting += [job for job in new if not job.ended]
     for job in new:
       if job.dropped and job.record()['dropped'] != job.dropped:
         self._drop(job)
@@ -170,17 +174,41 @@ class Scheduler:
       lease = self._lease_of(job)
       if not lease.acquire():
         if job.done:
-          self._waiting.remove(job)
+          self._leave(job)
         continue
       # Only now is what the folder says not about to change.
       if job.done:
-        self._waiting.remove(job)
+        self._leave(job)
         lease.release()
       elif self._backend.busy(job):
         lease.release()
       else:
         self._waiting.remove(job)
         self._begin(job, lease)
+
+  def _leave(self, job: jobs_lib.Job) -> None:
+    """Takes a run that is done, or cancelled, out of the queue."""
+    self._waiting.remove(job)
+    if not job.ended:
+      self._cancelled.add(job)
+      self._view.say(f'{job.name}: cancelled {requests.reason(job.folder)}')
+
+  def _heed_requests(self) -> None:
+    """Stops the runs that were cancelled; those that are to be tried again wait again."""
+    if not self._jobs or time.monotonic() < self._ask_again:
+      return
+    self._ask_again = time.monotonic() + _ASKED_S[leases.is_local(next(iter(self._jobs)))]
+    for job, active in self._active.items():
+      if job.cancelled:
+        active.handle.stop()
+    again = [job for job in self._failed if not job.record()['error']]
+    again += [job for job in self._cancelled if not job.cancelled]
+    for job in again:
+      self._failed.discard(job)
+      self._cancelled.discard(job)
+      self._restarted.pop(job, None)
+      self._waiting.append(job)
+      self._view.say(f'{job.name}: waits again, as asked for')
 
   def _watch(self) -> None:
     """Looks at the leases of waiting runs while there is no room for one of them.
@@ -248,6 +276,9 @@ class Scheduler:
       self._alike.note(job, ending.reason)
       job.note(error=ending.reason)
       self._view.say(f'{job.name}: failed: {ending.reason}')
+    elif not job.ended:
+      self._cancelled.add(job)
+      self._view.say(f'{job.name}: cancelled {requests.reason(job.folder)}')
     else:
       self._alike.ended_well()
       status = job.status()
@@ -260,20 +291,3 @@ class Scheduler:
       active.handle.stop()
     while not all(a.handle.poll() or a.handle.stopped() for a in self._active.values()):
       time.sleep(_POLL_S)
-
-
-@contextlib.contextmanager
-def _terminate_like_ctrl_c():
-  """SIGTERM ends a launcher as Ctrl-C does: its runs are told to save."""
-  def interrupt(kind, frame):
-    del kind, frame
-    raise KeyboardInterrupt
-
-  if threading.current_thread() is not threading.main_thread():
-    yield
-    return
-  before = signal.signal(signal.SIGTERM, interrupt)
-  try:
-    yield
-  finally:
-    signal.signal(signal.SIGTERM, before)

@@ -11,12 +11,14 @@ from typing import Any
 from etils import epath
 
 from launch import jobs as jobs_lib
+from launch import requests
 from nfnets_am.storage import leases
 from nfnets_am.storage import run_folder
 from nfnets_am.sweeps import outcomes
 
 # The statuses, those that are looked for first before the others.
-STATUSES = ('failed', 'running', 'diverged', 'queued', 'finished', outcomes.NOT_SELECTED)
+STATUSES = ('failed', 'running', 'diverged', 'queued', 'finished', 'cancelled',
+            outcomes.NOT_SELECTED)
 # Those that do not stay by themselves.
 TO_COME = ('queued', 'running')
 # A heartbeat that is this old by this machine's clock is somebody's who is gone; generous, since
@@ -35,7 +37,7 @@ class State:
   Attributes:
     name: of its cell.
     status: 'queued' (also: interrupted, and goes on when a launcher comes to it), 'running',
-      'finished', 'diverged', 'failed', or 'not selected' to go on after a stage.
+      'finished', 'diverged', 'failed', 'cancelled', or 'not selected' to go on after a stage.
     update: that its last line of metrics, or its status, tells of.
     updates: of the whole run; 0 where it is not known yet.
     reason: why it failed, diverged or stopped.
@@ -57,7 +59,7 @@ class State:
   def log(self) -> str:
     """Where its output is, a whole path; its folder if it is not in there."""
     if not leases.is_local(self.folder):
-      return os.path.join(self.folder, 'exit.txt')
+      return os.path.join(self.folder, 'log.txt')
     folder = os.path.abspath(self.folder)
     found = (os.path.join(folder, name) for name in _LOGS)
     return next((path for path in found if os.path.exists(path)), folder)
@@ -75,6 +77,8 @@ def state_of(job: jobs_lib.Job) -> State:
     update = max(update, line)
     if at_work(job):
       kind, reason, left = 'running', '', _seconds_left(job, update, updates, wrote)
+    elif cancelled := requests.reason(job.folder):
+      kind, reason = 'cancelled', cancelled
     elif job.dropped or (not job.flags and record['dropped']):
       # Without an experiment it is as the launcher has last noted it.
       kind, reason = outcomes.NOT_SELECTED, job.dropped or record['dropped']
@@ -96,13 +100,17 @@ def _count(status: Mapping[str, Any], key: str) -> int:
 
 def at_work(job: jobs_lib.Job) -> bool:
   """Whether a launcher or a training process holds the run's folder."""
-  if locked(job.folder):
-    return True
-  for name in ('launcher.lease', 'train.lease'):
-    found = leases.holder(os.path.join(job.folder, name))
-    if found and not leases.gone(found) and time.time() - found['time'] < _OLD_S:
-      return True
-  return False
+  return locked(job.folder) or launched(job) or _held(job, 'train.lease')
+
+
+def launched(job: jobs_lib.Job) -> bool:
+  """Whether a launcher has the run in hand."""
+  return _held(job, 'launcher.lease')
+
+
+def _held(job: jobs_lib.Job, name: str) -> bool:
+  found = leases.holder(os.path.join(job.folder, name))
+  return bool(found and not leases.gone(found) and time.time() - found['time'] < _OLD_S)
 
 
 def locked(folder: str | os.PathLike) -> bool:
@@ -117,6 +125,20 @@ def locked(folder: str | os.PathLike) -> bool:
   except BlockingIOError:
     return True
   return False
+
+
+def locker(folder: str | os.PathLike) -> int | None:
+  """Returns the process of this machine that holds the folder; None if Linux does not tell."""
+  try:
+    inode = os.stat(os.path.join(folder, '.lock')).st_ino
+    with open('/proc/locks') as f:
+      lines = [line.split() for line in f]
+  except OSError:
+    return None
+  # '1: FLOCK ADVISORY WRITE 1234 fe:00:5678 0 EOF'
+  return next((int(line[4]) for line in lines
+               if line[1] == 'FLOCK' and line[5].rpartition(':')[2] == str(inode)
+               and line[4].isdigit()), None)
 
 
 def progress(folder: str | os.PathLike) -> tuple[int, float]:

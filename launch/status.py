@@ -12,22 +12,17 @@ Ctrl-C.
 import time
 
 from absl import flags
-from etils import epath
 from rich import console
 from rich import live
 from rich import table
 
-from launch import jobs as jobs_lib
+from launch import chosen
 from launch import states
 from launch import summary
 from nfnets_am.core import cli
 from nfnets_am.core import errors
 from nfnets_am.core import terminal
 
-_WORKDIR = flags.DEFINE_string('workdir', None, "The sweep's folder or gs:// address.")
-_EXPERIMENT = flags.DEFINE_string('experiment', '', 'Also list the runs of this file to come.')
-_SCALE = flags.DEFINE_string('scale', '', "A scale that the file knows, such as 'smoke'.")
-_SET = flags.DEFINE_multi_string('set', [], 'KEY=VALUE, as launch.sweep was given them.')
 _LISTS = {
     'failed': flags.DEFINE_bool('failed', False, 'List every run that failed, with its log.'),
     'running': flags.DEFINE_bool('running', False, 'List every run that is running.'),
@@ -39,32 +34,15 @@ _EVERY = flags.DEFINE_float('every', 5.0, 'With --watch: seconds.', lower_bound=
 
 def read() -> list[states.State]:
   """Returns the states of all runs."""
-  if _EXPERIMENT.value:
-    jobs = jobs_lib.jobs_of(_EXPERIMENT.value, _WORKDIR.value, _SCALE.value, _SET.value)
-  else:
-    jobs = folders_of(_WORKDIR.value)
-  return [states.state_of(job) for job in jobs]
-
-
-def folders_of(workdir: str) -> list[jobs_lib.Job]:
-  """Returns the runs whose folders are in a workdir.
-
-  Raises:
-    UserError: there is no such folder.
-  """
-  path = epath.Path(workdir)
-  if not path.is_dir():
-    raise errors.UserError(f'there is no folder {workdir}')
-  return [jobs_lib.Job(folder.name, folder, ()) for folder in sorted(path.iterdir())
-          if any((folder / name).exists() for name in ('status.json', 'launch.json'))]
+  return [states.state_of(job) for job in chosen.jobs()]
 
 
 def shown(found: list[states.State], most: int) -> list[console.RenderableType]:
   """Returns what the flags ask for, without them at most so many runs of a status."""
   for kind, flag in _LISTS.items():
     if flag.value:
-      return summary.every(found, kind, _WORKDIR.value)
-  return summary.overview(found, _WORKDIR.value, most=most)
+      return summary.every(found, kind, flags.FLAGS.workdir)
+  return summary.overview(found, flags.FLAGS.workdir, most=most)
 
 
 def main() -> None:

@@ -13,11 +13,13 @@ from nfnets_am.storage import leases
 from nfnets_am.sweeps import outcomes
 
 COLOURS = {'finished': 'green', 'running': 'cyan', 'diverged': 'yellow', 'failed': 'red',
-           'queued': 'default', outcomes.NOT_SELECTED: 'dim'}
+           'queued': 'default', 'cancelled': 'dim', outcomes.NOT_SELECTED: 'dim'}
 # Reasons of one status, and runs of one section, that are shown without being asked for.
 _MOST_REASONS = 8
 MOST_RUNS = 20
 _WHOLE = ('finished', 'diverged')
+# No part of what a sweep still is.
+_LEFT_OUT = ('cancelled', outcomes.NOT_SELECTED)
 
 
 def lines_of(found: Sequence[states.State], title: str = '') -> list[str]:
@@ -52,7 +54,7 @@ def progress_of(found: Sequence[states.State]) -> tuple[float | None, float | No
   Returns:
     Share and seconds; None for what is not known.
   """
-  counted = [s for s in found if s.status != outcomes.NOT_SELECTED]
+  counted = [s for s in found if s.status not in _LEFT_OUT]
   known = [s.updates for s in counted if s.updates]
   if not known:
     return None, None

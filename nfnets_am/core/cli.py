@@ -21,12 +21,14 @@ EXIT_DIVERGED = 76
 
 
 def run(main: Callable[[], int | None],
-        take: Callable[[list[str]], list[str]] = lambda argv: argv) -> None:
+        take: Callable[[list[str]], list[str]] = lambda argv: argv,
+        named: list[str] | None = None) -> None:
   """Runs a command: parses the flags, calls main(), and exits with what it returns.
 
   Args:
     main: of the command; returns an exit status.
     take: takes arguments before the flags are parsed and returns the others; raises UserError.
+    named: takes the arguments that are no flags, such as names of runs; without it there are none.
   """
 
   def guarded(argv: list[str]) -> int | None:
@@ -36,7 +38,9 @@ def run(main: Callable[[], int | None],
     logging.get_absl_handler().setFormatter(terminal.Formatter())
     logging.get_absl_handler().addFilter(_is_news)
     try:
-      if len(argv) > 1:
+      if named is not None:
+        named.extend(argv[1:])
+      elif len(argv) > 1:
         raise errors.UserError(f'unknown argument {argv[1]!r}; all arguments are --flags')
       return main()
     except errors.UserError as e:

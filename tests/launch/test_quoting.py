@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from launch import gcloud
+from launch import gcloud_words
 from launch import hosts
 from launch import jobs as jobs_lib
 from launch import local
@@ -142,11 +143,12 @@ def test_local(job, environment, tmp_path):
 def test_the_real_gcloud_reads_every_flag(job, tmp_path, monkeypatch):
   """It refuses a wrong flag before it asks for an account."""
   monkeypatch.setenv('CLOUDSDK_CONFIG', str(tmp_path / 'gcloud'))
-  backend = gcloud.QueuedResources(jobs_lib.Options(
-      tpu='v5p-8', zone='z', project='p', service_account='a@b.c', network='n', subnetwork='s'))
+  options = jobs_lib.Options(
+      tpu='v5p-8', zone='z', project='p', service_account='a@b.c', network='n', subnetwork='s')
+  backend = gcloud.QueuedResources(options)
   (tmp_path / 'script').write_text('')
   for command in (backend.create_command('r', str(tmp_path / 'script')),
-                  backend.delete_command('r')):
+                  gcloud_words.delete('r', options)):
     done = subprocess.run(command, capture_output=True, text=True)
     assert 'unrecognized arguments' not in done.stderr
     assert 'account' in done.stderr or 'credential' in done.stderr.lower(), done.stderr
