@@ -25,6 +25,7 @@ from launch import dry_run
 from launch import gcloud_words
 from launch import hosts
 from launch import jobs as jobs_lib
+from launch import provisioning
 from launch import scheduler
 from nfnets_am.core import cli
 from nfnets_am.core import errors
@@ -75,10 +76,12 @@ class QueuedResources:
       poll_s: seconds between two looks at the service.
 
     Raises:
-      ConfigError: no such TPU, or no zone.
+      ConfigError: no such TPU, no zone, or no such way to have it.
     """
     if not options.zone:
       raise errors.ConfigError('--on=gcloud needs --zone')
+    self._way = provisioning.way_of(
+        options.provisioning, options.reservation, options.max_run_duration)
     self._slice, self._options, self.poll_s = chips.parse(options.tpu), options, poll_s
     self._listed: dict[str, dict[str, Any]] = {}
     self._looked = -poll_s
@@ -137,7 +140,8 @@ class QueuedResources:
     """Returns the command that asks for a slice."""
     options = self._options
     command = [
-        'gcloud', 'compute', 'tpus', 'queued-resources', 'create', name, f'--node-id={name}',
+        'gcloud', *['alpha'] * self._way.alpha, 'compute', 'tpus', 'queued-resources', 'create',
+        name, f'--node-id={name}',
         f'--accelerator-type={self._slice.name}',
         f'--runtime-version={options.runtime_version or self._slice.chip.runtime}',
         f'--metadata-from-file=startup-script={script}', '--async',
@@ -147,7 +151,7 @@ class QueuedResources:
     for flag in ('service_account', 'network', 'subnetwork'):
       if value := getattr(options, flag):
         command.append(f'--{flag.replace("_", "-")}={value}')
-    return command + ['--spot'] * options.spot
+    return command + self._way.flags(options.reservation, options.max_run_duration)
 
   def command(self, job: jobs_lib.Job) -> list[str]:
     """Returns what each host of a slice runs, without the interpreter."""

@@ -98,7 +98,7 @@ class Options:
     tpu: accelerator type, such as 'v3-32'.
     zone, project: of Google Cloud.
     runtime_version: of the TPU's virtual machines; '' is the one for the TPU.
-    spot: whether the TPU may be taken away, at a lower price.
+    provisioning, reservation, max_run_duration: how the TPU is had, see provisioning.way_of.
     service_account: of the virtual machines; '' is the project's default.
     network, subnetwork: of the virtual machines; '' is 'default'.
     devices_per_run: GPUs or TPU chips that each of several runs has to itself; 0 is all there are.
@@ -115,7 +115,9 @@ class Options:
   zone: str = ''
   project: str = ''
   runtime_version: str = ''
-  spot: bool = True
+  provisioning: str = 'spot'
+  reservation: str = ''
+  max_run_duration: str = ''
   service_account: str = ''
   network: str = ''
   subnetwork: str = ''

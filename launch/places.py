@@ -19,7 +19,8 @@ PLACES = registry.Registry('place to run on', {
     'skypilot': skypilot.launch,
 })
 # Options of one kind of place.
-_CLOUD = ('tpu', 'zone', 'project', 'runtime_version', 'service_account', 'network', 'subnetwork')
+_CLOUD = ('tpu', 'zone', 'project', 'runtime_version', 'service_account', 'network', 'subnetwork',
+          'provisioning', 'reservation', 'max_run_duration')
 _HERE = ('processes', 'devices')
 
 

@@ -25,6 +25,8 @@ from nfnets_am.core import errors
 from nfnets_am.storage import leases
 
 _FILES = pathlib.Path('skypilot')
+# What SkyPilot can ask for.
+_WAYS = ('spot', 'on_demand')
 
 _SETUP = r"""set -euo pipefail
 ROOT="${{NFNETS_AM_ROOT:-$HOME/nfnets_am}}"
@@ -57,6 +59,10 @@ def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Opt
   if options.devices_per_run:
     raise errors.ConfigError(
         '--devices_per_run with --on=skypilot; allowed with --on=local and --on=gcloud')
+  if options.provisioning not in _WAYS:
+    raise errors.ConfigError(
+        f'--provisioning={options.provisioning} with --on=skypilot; allowed: {", ".join(_WAYS)}; '
+        'with --on=gcloud all')
   jobs = list(get_jobs())
   if any(job.until or job.dropped for job in jobs):
     raise errors.ConfigError(
@@ -99,7 +105,7 @@ def task(job: jobs_lib.Job, options: jobs_lib.Options) -> dict[str, Any]:
               'runtime_version': options.runtime_version or tpu.chip.runtime,
               'tpu_vm': True,
               'gcp_queued_resource': True},
-          'use_spot': options.spot,
+          'use_spot': options.provisioning == 'spot',
           'job_recovery': {'max_restarts_on_errors': 3},
       },
       'num_nodes': 1,

@@ -15,6 +15,7 @@ from absl import flags
 
 from launch import jobs as jobs_lib
 from launch import places
+from launch import provisioning
 from nfnets_am.core import cli
 
 _EXPERIMENT = flags.DEFINE_string('experiment', None, 'Experiment file with a get_sweep().')
@@ -42,7 +43,11 @@ _OPTIONS = [
     flags.DEFINE_string('zone', '', 'Zone of Google Cloud.'),
     flags.DEFINE_string('project', '', "Project of Google Cloud; '' is gcloud's own."),
     flags.DEFINE_string('runtime_version', '', "Of the TPU's machines; '' is the TPU's usual one."),
-    flags.DEFINE_bool('spot', True, 'Whether the TPU may be taken away, at a lower price.'),
+    flags.DEFINE_string(
+        'provisioning', 'spot', f'How the TPU is had: {", ".join(provisioning.WAYS)}.'),
+    flags.DEFINE_string('reservation', '', 'Its name, where a reserved TPU is to be had.'),
+    flags.DEFINE_string(
+        'max_run_duration', '', "flex_start: after which the TPU is taken back, such as '24h'."),
     flags.DEFINE_string('service_account', '', "Of the machines; '' is the project's default."),
     flags.DEFINE_string('network', '', "Of the machines; '' is 'default'."),
     flags.DEFINE_string('subnetwork', '', 'Of the machines.'),

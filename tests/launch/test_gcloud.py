@@ -156,3 +156,34 @@ def test_an_experiment_elsewhere_is_refused(tmp_path):
   job = jobs_lib.Job('x', epath.Path(tmp_path / 'x'), (f'--config={path}:a=1',))
   with pytest.raises(errors.UserError, match='elsewhere.py is not under'):
     gcloud.QueuedResources(jobs_lib.Options(tpu='v4-8', zone='z')).describe(job)
+
+
+def test_a_slice_of_limited_time_is_asked_for_again(tmp_path, monkeypatch):
+  """Flex-start suspends a slice when its time is over; a reservation is named with the request."""
+  service = tpu_service.put_before_path(tmp_path, monkeypatch)
+  service.begin({'long': [['ACTIVE', 'SUSPENDED'], ['ACTIVE', 'finish']],
+                 'reserved': [['ACTIVE', 'finish']]})
+  long, reserved = _jobs(tmp_path / 'runs', 'long', 'reserved')
+  for job, options in ((long, {'provisioning': 'flex_start', 'max_run_duration': '24h'}),
+                       (reserved, {'provisioning': 'reservation', 'reservation': 'mine'})):
+    backend = gcloud.QueuedResources(
+        jobs_lib.Options(tpu='v6e-8', zone='z', **options), poll_s=0.0)
+    assert scheduler.Scheduler(backend, at_once=1, restarts=1).run(lambda job=job: [job]) == 0
+  first, second, third = (request for _, _, request in _calls(service, 'create'))
+  assert first == second
+  assert [first[flag] for flag in tpu_service.ALPHA] == ['flex-start', '24h', None]
+  assert [third[flag] for flag in tpu_service.ALPHA] == [None, None, 'mine']
+  assert not (first['spot'] or third['spot'])
+
+
+@pytest.mark.parametrize('options, said', [
+    ({'provisioning': 'flexstart'}, "did you mean 'flex_start'"),
+    ({'provisioning': 'flex_start'}, '--provisioning=flex_start needs --max_run_duration'),
+    ({'provisioning': 'flex_start', 'max_run_duration': '8d'}, 'max_run_duration=8d; allowed: at '
+     'most 7 days'),
+    ({'max_run_duration': '1h'}, 'with --provisioning=spot; allowed: with --provisioning=flex'),
+    ({'provisioning': 'on_demand', 'reservation': 'mine'}, '--reservation=mine with '
+     '--provisioning=on_demand; allowed: with --provisioning=reservation or')])
+def test_a_way_to_have_a_slice_takes_what_it_needs(options, said):
+  with pytest.raises(errors.ConfigError, match=said):
+    gcloud.QueuedResources(jobs_lib.Options(tpu='v6e-8', zone='z', **options))

@@ -4,6 +4,7 @@ The scripts that the launchers write are run through bash, with stand-ins for th
 TPU's host; the stand-in for Python notes the arguments that it was given.
 """
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -22,6 +23,7 @@ from launch import gcloud_words
 from launch import hosts
 from launch import jobs as jobs_lib
 from launch import local
+from launch import provisioning
 from launch import skypilot
 from tests import commands
 
@@ -145,10 +147,12 @@ def test_the_real_gcloud_reads_every_flag(job, tmp_path, monkeypatch):
   monkeypatch.setenv('CLOUDSDK_CONFIG', str(tmp_path / 'gcloud'))
   options = jobs_lib.Options(
       tpu='v5p-8', zone='z', project='p', service_account='a@b.c', network='n', subnetwork='s')
-  backend = gcloud.QueuedResources(options)
   (tmp_path / 'script').write_text('')
-  for command in (backend.create_command('r', str(tmp_path / 'script')),
-                  gcloud_words.delete('r', options)):
+  said = {'max_run_duration': '24h', 'reservation': 'mine'}
+  asked = [dataclasses.replace(options, provisioning=name, **{key: said[key] for key in way.needs})
+           for name, way in provisioning.WAYS.items()]
+  for command in (*(gcloud.QueuedResources(one).create_command('r', str(tmp_path / 'script'))
+                    for one in asked), gcloud_words.delete('r', options)):
     done = subprocess.run(command, capture_output=True, text=True)
     assert 'unrecognized arguments' not in done.stderr
     assert 'account' in done.stderr or 'credential' in done.stderr.lower(), done.stderr

@@ -16,6 +16,9 @@ import shlex
 import stat
 import sys
 
+# Flags that gcloud knows in its alpha track alone.
+ALPHA = ('provisioning-model', 'max-run-duration', 'reservation')
+
 
 class Service:
   """The service's state is a file, so that every process sees the same."""
@@ -144,6 +147,7 @@ def put_before_path(tmp_path: pathlib.Path, monkeypatch) -> Service:
 
 def main(state_path: str, argv: list[str]) -> int:
   """Stands in for the gcloud command: the three verbs that the launcher uses."""
+  alpha, argv = argv[0] == 'alpha', argv[argv[0] == 'alpha':]
   assert argv[:3] == ['compute', 'tpus', 'queued-resources'], argv
   parser = argparse.ArgumentParser(allow_abbrev=False)
   verbs = parser.add_subparsers(dest='verb', required=True)
@@ -162,12 +166,16 @@ def main(state_path: str, argv: list[str]) -> int:
     for flag in ('zone', 'format', 'project'):
       sub.add_argument(f'--{flag}', required=flag != 'project')
     sub.add_argument('--quiet', action='store_true')
+    if alpha and verb == 'create':
+      for flag in ALPHA:
+        sub.add_argument(f'--{flag}')
   known = parser.parse_args(argv[3:])
   service = Service(state_path)
   if known.verb == 'create':
     path = known.metadata_from_file.removeprefix('startup-script=')
     code, answer = service.create(known.name, pathlib.Path(path).read_text(), {
-        'spot': known.spot, 'type': known.accelerator_type, 'runtime': known.runtime_version})
+        'spot': known.spot, 'type': known.accelerator_type, 'runtime': known.runtime_version,
+        **{flag: getattr(known, flag.replace('-', '_')) for flag in ALPHA if alpha}})
   elif known.verb == 'delete':
     code, answer = service.delete(known.name)
   else:
