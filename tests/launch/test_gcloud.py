@@ -183,7 +183,7 @@ def test_a_slice_of_limited_time_is_asked_for_again(tmp_path, monkeypatch):
      'most 7 days'),
     ({'max_run_duration': '1h'}, 'with --provisioning=spot; allowed: with --provisioning=flex'),
     ({'provisioning': 'on_demand', 'reservation': 'mine'}, '--reservation=mine with '
-     '--provisioning=on_demand; allowed: with --provisioning=reservation or')])
+     '--provisioning=on_demand; allowed: with --provisioning=calendar or')])
 def test_a_way_to_have_a_slice_takes_what_it_needs(options, said):
   with pytest.raises(errors.ConfigError, match=said):
     gcloud.QueuedResources(jobs_lib.Options(tpu='v6e-8', zone='z', **options))
