@@ -4,8 +4,10 @@
     python -m nfnets_am.report --all --experiments=experiments/fort2021 --workdir=runs/fort2021
 
 The second writes the same three for every experiment of a folder, and one page with all numbers and
-claims, WORKDIR/report/index.md. Runs that are missing, diverged or not finished are named as such
-and never averaged. --scale and --set are those that the sweep was launched with.
+claims, WORKDIR/report/index.md. With --html all of it is one file too, NAME.html or index.html,
+which needs nothing beside it: tables that sort, and pictures as SVG. Runs that are missing,
+diverged or not finished are named as such and never averaged. --scale and --set are those that the
+sweep was launched with.
 """
 
 import pathlib
@@ -27,6 +29,7 @@ _EXPERIMENTS = flags.DEFINE_string('experiments', None, 'With --all: a folder of
 _ALL = flags.DEFINE_bool('all', False, 'One page for all experiments of a folder.')
 _WORKDIR = flags.DEFINE_string(
     'workdir', None, "The sweep's folder or gs:// address; each run is a folder in it.")
+_HTML = flags.DEFINE_bool('html', False, 'Also write one HTML file that holds all of it.')
 _SCALE = flags.DEFINE_string('scale', '', "A scale that the file knows, such as 'smoke'.")
 _SET = flags.DEFINE_multi_string('set', [], 'KEY=VALUE as the sweep was launched with; repeatable.')
 
@@ -40,7 +43,8 @@ def main() -> None:
   results = pages.read(_EXPERIMENT.value, _WORKDIR.value, _SCALE.value,
                        experiment_file.parse_overrides(_SET.value))
   folder, name = pages.report_folder(_WORKDIR.value), pathlib.Path(_EXPERIMENT.value).stem
-  pages.write(results, folder, name, _command(f'--experiment={_EXPERIMENT.value}'))
+  write = pages.write_html if _HTML.value else pages.write
+  write(results, folder, name, _command(f'--experiment={_EXPERIMENT.value}'))
   header, rows = figures.table_of(results)
   caption = ' '.join([figures.caption(results.sweep), *figures.selected(results)])
   printed = table.Table(*header, title=results.sweep.title, caption=caption)
@@ -48,14 +52,16 @@ def main() -> None:
     printed.add_row(*row)
   out = terminal.Terminal(width=120)
   out.print(printed)
-  for what, suffix in (('page', 'md'), ('data', 'csv'), ('picture', 'png')):
+  files = (('page', 'html'), ('text', 'md'), ('data', 'csv'), ('picture', 'svg')) if (
+      _HTML.value) else (('page', 'md'), ('data', 'csv'), ('picture', 'png'))
+  for what, suffix in files:
     out.print(f'{what:7} {folder / f"{name}.{suffix}"}', soft_wrap=True)
 
 
 def _report_all() -> None:
   summary = pages.write_all(_EXPERIMENTS.value, _WORKDIR.value, _SCALE.value,
                             _command(f'--all --experiments={_EXPERIMENTS.value}'),
-                            experiment_file.parse_overrides(_SET.value))
+                            experiment_file.parse_overrides(_SET.value), _HTML.value)
   shown = ('claim', 'ours', 'verdict')
   printed = table.Table('experiment', *shown, title=f'Claims: {summary.counts}')
   for experiment, *row in summary.claims:
@@ -69,7 +75,8 @@ def _report_all() -> None:
 def _command(what: str) -> str:
   scale = f' --scale={_SCALE.value}' if _SCALE.value else ''
   changes = ''.join(f' --set={shlex.quote(text)}' for text in _SET.value)
-  return f'python -m nfnets_am.report {what} --workdir={_WORKDIR.value}{scale}{changes}'
+  drawn = ' --html' * _HTML.value
+  return f'python -m nfnets_am.report {what} --workdir={_WORKDIR.value}{scale}{changes}{drawn}'
 
 
 

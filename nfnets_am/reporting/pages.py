@@ -15,6 +15,7 @@ from nfnets_am.reporting import evidence
 from nfnets_am.reporting import figures
 from nfnets_am.reporting import forgotten
 from nfnets_am.reporting import pictures
+from nfnets_am.reporting import web
 from nfnets_am.storage import run_folder
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
@@ -48,20 +49,51 @@ def report_folder(workdir: str | os.PathLike) -> epath.Path:
   return forgotten.folder(workdir) / 'report'
 
 
-def write(results: reduction.Results, folder: str | os.PathLike, name: str, command: str) -> None:
-  """Writes folder/name.md, .csv and .png; the folder may be in a bucket.
+def write(results: reduction.Results, folder: str | os.PathLike, name: str, command: str,
+          drawn: str = 'png') -> str:
+  """Writes folder/name.md, .csv and the picture; the folder may be in a bucket.
 
   Args:
     results: of the experiment.
     folder: made if it is missing.
     name: of the experiment, which no other of the folder has.
     command: that writes this page.
+    drawn: 'png' or 'svg'.
+
+  Returns:
+    The page's text.
   """
   folder = epath.Path(folder)
   folder.mkdir(parents=True, exist_ok=True)
-  (folder / f'{name}.md').write_text(figures.markdown(results, command, f'{name}.png'))
+  text = figures.markdown(results, command, f'{name}.{drawn}')
+  (folder / f'{name}.md').write_text(text)
   figures.write_csv(figures.csv_rows(results), folder / f'{name}.csv')
-  pictures.draw(results, folder / f'{name}.png')
+  pictures.draw(results, folder / f'{name}.{drawn}')
+  return text
+
+
+def write_html(results: reduction.Results, folder: str | os.PathLike, name: str, command: str
+               ) -> web.Section:
+  """Writes what `write` does, with an .svg, and name.html, which holds all of it.
+
+  Returns:
+    The content of name.html, for a file of several experiments.
+  """
+  folder = epath.Path(folder)
+  text = write(results, folder, name, command, 'svg')
+  section = web.Section(name, text, (folder / f'{name}.svg').read_bytes(), _made(results))
+  web.write(folder / f'{name}.html', results.sweep.title, [section])
+  return section
+
+
+def _made(results: reduction.Results) -> list[list[Any]]:
+  """Returns the lines of the .csv without its metrics, of the runs that have ended."""
+  header, *rows = figures.csv_rows(results)
+  ended = [row for row, run in zip(rows, results.runs, strict=True)
+           if run.status in run_folder.DONE]
+  metrics = {results.sweep.metric, *results.sweep.others}
+  kept = [i for i, name in enumerate(header) if name not in metrics]
+  return [[row[i] for i in kept] for row in (header, *ended)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,8 +112,10 @@ class Summary:
 
 
 def write_all(experiments: str | os.PathLike, workdir: str | os.PathLike, scale: str, command: str,
-              overrides: Mapping[str, Any] | None = None) -> Summary:
+              overrides: Mapping[str, Any] | None = None, as_html: bool = False) -> Summary:
   """Writes workdir/report: a page for each experiment of a folder, and index.md.
+
+  With `as_html` each page is an HTML file too, and index.html holds all of them.
 
   An experiment that does not know the scale, or whose runs were launched with other flags, is named
   on the page. Smoke runs are no results: their claims have no verdict, and are not counted.
@@ -92,14 +126,17 @@ def write_all(experiments: str | os.PathLike, workdir: str | os.PathLike, scale:
   """
   folder = report_folder(workdir)
   reader, launched = outcomes.Reader(workdir), forgotten.Launched(workdir)
-  numbers, claims, states = [], [], []
+  numbers, claims, states, sections = [], [], [], []
   for path in experiment_file.find(experiments):
     try:
       results = _read(path, scale, reader, launched, overrides)
     except errors.UserError as e:
       states.append((path.stem, str(e), '', '', ''))
       continue
-    write(results, folder, path.stem, command)
+    if as_html:
+      sections.append(write_html(results, folder, path.stem, command))
+    else:
+      write(results, folder, path.stem, command)
     link = f'[{path.stem}]({path.stem}.md)'
     numbers += [(link, *row) for row in figures.number_table(results)[1]]
     claims += [(path.stem, *row) for row in figures.claim_table(results)[1]]
@@ -122,4 +159,8 @@ def write_all(experiments: str | os.PathLike, workdir: str | os.PathLike, scale:
   folder.mkdir(exist_ok=True)
   page = folder / 'index.md'
   page.write_text('\n'.join(lines))
+  if as_html:
+    index = web.Section('index', page.read_text())
+    page = folder / 'index.html'
+    web.write(page, f'All experiments of {experiments}', [index, *sections])
   return Summary(claims, counts, page)

@@ -92,14 +92,21 @@ def title(fig: Any, text: str) -> None:
 
 
 def save(fig: Any, path: str | os.PathLike) -> None:
-  """Writes a figure as .png, on a disk or in a bucket."""
+  """Writes a figure as .png or .svg, on a disk or in a bucket."""
+  import matplotlib
   from matplotlib.backends import backend_agg
+  from matplotlib.backends import backend_svg
   data = io.BytesIO()
-  # Left to the figure's savefig, the layout takes a drawing of its own, and the picture two.
-  canvas = backend_agg.FigureCanvasAgg(fig)
-  fig.get_layout_engine().execute(fig)
-  fig.set_layout_engine('none')
-  canvas.print_png(data)
+  if epath.Path(path).suffix == '.svg':
+    # With names that follow from the content, and no date, the same runs give the same file.
+    with matplotlib.rc_context({'svg.hashsalt': 'nfnets_am'}):
+      backend_svg.FigureCanvasSVG(fig).print_svg(data, metadata={'Date': None})
+  else:
+    # Left to the figure's savefig, the layout takes a drawing of its own, and the picture two.
+    canvas = backend_agg.FigureCanvasAgg(fig)
+    fig.get_layout_engine().execute(fig)
+    fig.set_layout_engine('none')
+    canvas.print_png(data)
   epath.Path(path).write_bytes(data.getvalue())
 
 
