@@ -4,9 +4,11 @@
     python -m nfnets_am.evaluate --weights=F0_haiku.npz --model=nfnet_f0 --data_dir=data
     python -m nfnets_am.evaluate --weights=mine.npz --model='wide_resnet(depth=28)' --data=cifar100
     python -m nfnets_am.evaluate --weights=timm.safetensors --model=resnet152 --alphas=0,0.01,0.1
+    python -m nfnets_am.evaluate --weights=F0_haiku.npz --model=nfnet_f0 --images=FOLDER
 
 The images of imagenet2012, and of other sets of encoded images, are cropped to the model's test
 size or to --size; those of a set in memory, such as cifar100 or tfds:NAME, are taken as stored.
+--images shows the five most probable classes of single pictures, those of ImageNet by their names.
 """
 
 import dataclasses
@@ -14,6 +16,7 @@ import json
 
 from absl import flags
 import jax
+import jax.numpy as jnp
 import ml_collections
 
 from nfnets_am import evaluation as evaluation_registry
@@ -24,12 +27,15 @@ from nfnets_am.core import cli
 from nfnets_am.core import compilation_cache
 from nfnets_am.core import errors
 from nfnets_am.core import parallel
+from nfnets_am.core import terminal
+from nfnets_am.data import class_names
 from nfnets_am.data.memory import sources
 from nfnets_am.evaluation import accuracy
 from nfnets_am.evaluation import display
 from nfnets_am.evaluation import evaluation as evaluation_lib
 from nfnets_am.evaluation import evaluator
 from nfnets_am.evaluation import example_weighing
+from nfnets_am.evaluation import pictures
 from nfnets_am.evaluation import predictions
 from nfnets_am.models import pretrained
 from nfnets_am.models import weights_files
@@ -48,6 +54,10 @@ _NORMALISE = flags.DEFINE_string(
     'normalise', None, "With --weights: arguments of normalise(), such as 'mean=.5, std=.5'.")
 _EVAL_CROP = flags.DEFINE_string(
     'eval_crop', None, 'With --weights and encoded images: see config.data.eval_crop.')
+_IMAGES = flags.DEFINE_string(
+    'images', None, 'With --weights: a picture, or a folder of them, to name what is in each.')
+_NAMES = flags.DEFINE_string(
+    'names', None, "With --images: a text file with a class's name in each line; else ImageNet's.")
 _SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'], 'What to evaluate.')
 _EVAL = flags.DEFINE_string(
     'eval', None, "One of the run's evaluations by its name, instead of --split; or a call such as "
@@ -68,7 +78,7 @@ def main() -> None:
   if (_WORKDIR.value is None) == (_WEIGHTS.value is None):
     raise errors.UserError('evaluate takes --workdir=DIR or --weights=FILE, one of the two')
   if _WORKDIR.value is not None:
-    for flag in (_MODEL, _DATA, _SIZE, _EVAL_CROP, _NORMALISE):
+    for flag in (_MODEL, _DATA, _SIZE, _EVAL_CROP, _NORMALISE, _IMAGES, _NAMES):
       if flag.value is not None:
         raise errors.UserError(f'--{flag.name} goes with --weights; a run has its own')
     run = saved.build(_WORKDIR.value, data_dir=_DATA_DIR.value, batch=_BATCH.value)
@@ -76,7 +86,12 @@ def main() -> None:
     update, train_state = saved.newest(_WORKDIR.value, run)
     title, found = f'{_WORKDIR.value}, update {update}', {'update': update}
     weights = evaluator.weights_of(train_state)
+  elif _IMAGES.value is not None:
+    _see()
+    return
   else:
+    if _NAMES.value is not None:
+      raise errors.UserError('--names goes with --images')
     config = _config_of_weights()
     weights_of = weights_files.read(_WEIGHTS.value)
     run = run_lib.build(config)
@@ -94,6 +109,33 @@ def main() -> None:
   if _PREDICTIONS.value:
     predictions.write(_PREDICTIONS.value, predicted)
   print(json.dumps({**found, 'split': evaluation.name, **result}))
+
+
+def _see() -> None:
+  """Prints what the network of a weights file sees in each picture."""
+  for flag in (_DATA, _EVAL, _ALPHAS, _PREDICTIONS, _DATA_DIR, _BATCH):
+    if flag.value is not None:
+      raise errors.UserError(f'--{flag.name} goes with a data set; not with --images')
+  if _MODEL.value is None:
+    raise errors.UserError('--weights needs --model too')
+  files = pictures.find(_IMAGES.value)
+  names = class_names.imagenet() if _NAMES.value is None else class_names.read(_NAMES.value)
+  name, arguments = models.parse(_MODEL.value)
+  model = models.create_model(name, len(names), **arguments)
+  size = _SIZE.value or model.test_size
+
+  def init():
+    params, state = model.init(jax.random.key(0), jnp.zeros((1, size, size, 3)))
+    return evaluator.Weights(params, state.averages)
+
+  weights = evaluator.Weights(*weights_files.read(_WEIGHTS.value)(name, init))
+  pretrained.check(*weights, *jax.eval_shape(init), source=f'weights={_WEIGHTS.value!r}')
+  method = 'resize_crop_32' if _EVAL_CROP.value is None else _EVAL_CROP.value
+  for seen in pictures.classify(model, weights, files, size=size, method=method,
+                                normalise=f'normalise({_NORMALISE.value or ""})'):
+    terminal.say(seen.file)
+    for label, probability in zip(seen.labels, seen.probabilities, strict=True):
+      terminal.say(f'  {probability:6.1%}  {names[label]}')
 
 
 def _config_of_weights() -> ml_collections.ConfigDict:

@@ -91,7 +91,7 @@ class FileRecords:
     label = tf.strings.to_number(tf.strings.substr(serialized, 0, _DIGITS), tf.int64)
     encoded = tf.io.read_file(tf.strings.join([
         os.path.join(self.folder, ''), tf.strings.substr(serialized, _DIGITS, -1)]))
-    return _readable(encoded), label
+    return readable(encoded), label
 
   @functools.cached_property
   def _records(self) -> Any:
@@ -129,7 +129,7 @@ def of_classes(name: str, split: str, folder: str, by_class: Mapping[str, Sequen
   return FileRecords(name, split, folder, paths, labels, tuple(classes))
 
 
-def _readable(encoded: Any) -> Any:
+def readable(encoded: Any) -> Any:
   """Turns what TensorFlow does not decode, such as WebP, into PNG; other bytes stay as they are."""
   tf = tensorflow.import_tensorflow()
   known = tf.reduce_any([tf.strings.substr(encoded, 0, len(magic)) == magic for magic in _MAGIC])
