@@ -90,6 +90,7 @@ class Options:
     spot: whether the TPU may be taken away, at a lower price.
     service_account: of the virtual machines; '' is the project's default.
     network, subnetwork: of the virtual machines; '' is 'default'.
+    warm: whether a process of this machine goes on with the next run, see workers.py.
     devices_per_run: GPUs or TPU chips that each of several runs has to itself; 0 is all there are.
     sweep: flags of launch.sweep that say which sweep it is, but for the workdir.
   """
@@ -100,6 +101,7 @@ class Options:
   dry_run: bool = False
   processes: int = 1
   devices: int = 0
+  warm: bool = True
   tpu: str = ''
   zone: str = ''
   project: str = ''
