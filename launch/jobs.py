@@ -101,6 +101,7 @@ class Options:
     provisioning, reservation, max_run_duration: how the TPU is had, see provisioning.way_of.
     service_account: of the virtual machines; '' is the project's default.
     network, subnetwork: of the virtual machines; '' is 'default'.
+    warm: whether a process of this machine goes on with the next run, see workers.py.
     devices_per_run: GPUs or TPU chips that each of several runs has to itself; 0 is all there are.
     sweep: flags of launch.sweep that say which sweep it is, but for the workdir.
   """
@@ -111,6 +112,7 @@ class Options:
   dry_run: bool = False
   processes: int = 1
   devices: int = 0
+  warm: bool = True
   tpu: str = ''
   zone: str = ''
   project: str = ''

@@ -1,5 +1,6 @@
-"""Runs on this machine: one process for each, or several that work on one run together."""
+"""Runs on this machine: a process for one after the other, or several together for each."""
 
+import collections
 from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
@@ -19,6 +20,7 @@ from launch import dry_run
 from launch import jobs as jobs_lib
 from launch import scheduler
 from launch import states
+from launch import workers
 from nfnets_am.core import cli
 from nfnets_am.core import errors
 from nfnets_am.storage import leases
@@ -48,13 +50,16 @@ def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Opt
           '--devices_per_run with --processes or --devices, which are of all devices; allowed: one '
           'of them')
     slots = tuple(devices_lib.slots(options.devices_per_run))
-  here = Local(options.processes, options.devices, slots)
+  here = Local(options.processes, options.devices, slots, options.warm)
   if options.dry_run:
     dry_run.show(get_jobs(), lambda job: '\n'.join(map(shlex.join, here.commands(job, 'PORT'))))
     return 0
-  return scheduler.Scheduler(
-      here, at_once=len(slots) or options.jobs, restarts=options.restarts,
-      give_up=options.give_up).run(get_jobs)
+  try:
+    return scheduler.Scheduler(
+        here, at_once=len(slots) or options.jobs, restarts=options.restarts,
+        give_up=options.give_up).run(get_jobs)
+  finally:
+    here.close()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,15 +70,20 @@ class Local:
     processes: of each run; they work on it together, as the hosts of a slice do.
     devices: CPU devices of each process; 0 leaves the environment as it is.
     slots: environments of the runs that have devices of their own; as many run at a time.
+    warm: whether a process goes on with the next run where it can; see workers.py.
     on_stop: see scheduler.Backend.
   """
 
   processes: int = 1
   devices: int = 0
   slots: tuple[dict[str, str], ...] = ()
+  warm: bool = False
   on_stop: str = 'stopping: the runs save their last update'
   # Who has which slot, or had it last.
   _taken: dict[int, 'LocalRun'] = dataclasses.field(default_factory=dict, compare=False)
+  # Processes that stay, by their slot; without slots by None.
+  _workers: dict[int | None, list[workers.Worker]] = dataclasses.field(
+      default_factory=lambda: collections.defaultdict(list), compare=False)
 
   def start(self, job: jobs_lib.Job) -> 'LocalRun':
     """Starts the processes of a run; their output goes to log.txt in its folder."""
@@ -94,18 +104,52 @@ class Local:
     folder = job.folder if leases.is_local(job.folder) else _log_folder(job)
     os.makedirs(folder, exist_ok=True)
     logs = [os.path.join(folder, f'log{i or ""}.txt') for i in range(self.processes)]
-    processes = []
-    for command, path in zip(commands, logs, strict=True):
-      with open(path, 'ab') as log:
-        processes.append(subprocess.Popen(
-            [*_LEASH, *command], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            env=environment,
-            # A session of its own: Ctrl-C in the terminal reaches the launcher alone.
-            start_new_session=True))
-    run = LocalRun(job, processes, logs)
+    run = LocalRun(job, logs)
+    if self._stays(job):
+      run.processes.append(self._begin(slot, job, environment, logs[0]))
+    else:
+      self._make_room(slot)
+      for command, path in zip(commands, logs, strict=True):
+        with open(path, 'ab') as log:
+          run.processes.append(subprocess.Popen(
+              [*_LEASH, *command], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+              env=environment,
+              # A session of its own: Ctrl-C in the terminal reaches the launcher alone.
+              start_new_session=True))
     if self.slots:
       self._taken[slot] = run
     return run
+
+  def close(self) -> None:
+    """Ends the processes that wait for runs."""
+    for slot in list(self._workers):
+      self._make_room(slot)
+
+  def _stays(self, job: jobs_lib.Job) -> bool:
+    """Whether a run may have a process that goes on; one that killed its own has a new one."""
+    return (self.warm and self.processes == 1 and job.program == jobs_lib.TRAIN
+            and not job.record()['deaths'])
+
+  def _begin(self, slot: int | None, job: jobs_lib.Job, environment: dict[str, str], log: str
+             ) -> workers.Run:
+    flags = job.command()[len(job.program):]
+    for worker in list(self._workers[slot]):
+      if worker.spent:
+        self._workers[slot].remove(worker)
+        worker.leave()
+      elif not worker.busy:
+        try:
+          return worker.begin(flags, log)
+        except OSError:  # Killed just now.
+          continue
+    self._workers[slot].append(workers.Worker(_LEASH, environment, log))
+    return self._workers[slot][-1].begin(flags, log)
+
+  def _make_room(self, slot: int | None) -> None:
+    """Ends the processes of a slot that wait: another one is to have its devices and memory."""
+    for worker in [one for one in self._workers[slot] if not one.busy]:
+      self._workers[slot].remove(worker)
+      worker.leave()
 
   def busy(self, job: jobs_lib.Job) -> bool:
     """Whether a training process holds the folder, such as one that outlives its launcher."""
@@ -120,11 +164,13 @@ class Local:
 
 
 class LocalRun:
-  """The processes of one run."""
+  """The processes of one run; whoever makes it adds them."""
 
-  def __init__(self, job: jobs_lib.Job, processes: list[subprocess.Popen], logs: list[str]):
-    self._job, self._processes, self._logs = job, processes, logs
-    self._sizes = [os.path.getsize(path) for path in logs]
+  def __init__(self, job: jobs_lib.Job, logs: list[str]):
+    self.processes: list[subprocess.Popen | workers.Run] = []
+    self._job, self._logs = job, logs
+    # Of the logs before it, if there are any.
+    self._sizes = [os.path.getsize(path) if os.path.exists(path) else 0 for path in logs]
     self._asked = False
     self._shown = time.monotonic()
     # When the first process was seen gone while others went on.
@@ -132,7 +178,7 @@ class LocalRun:
 
   def poll(self) -> jobs_lib.Ending | None:
     """Returns how the run ended, once all its processes have."""
-    codes = [process.poll() for process in self._processes]
+    codes = [process.poll() for process in self.processes]
     self._show(None not in codes)
     if None in codes:
       if any(code is not None for code in codes):
@@ -161,16 +207,16 @@ class LocalRun:
     """Asks every process to save and leave."""
     if not self._asked:
       self._asked = True
-      for process in self._processes:
+      for process in self.processes:
         if process.poll() is None:
           process.send_signal(signal.SIGTERM)
 
   def stopped(self) -> bool:
     """Whether all processes are gone."""
-    return all(process.poll() is not None for process in self._processes)
+    return all(process.poll() is not None for process in self.processes)
 
   def _kill(self) -> None:
-    for process in self._processes:
+    for process in self.processes:
       if process.poll() is None:
         process.kill()
 

@@ -21,7 +21,7 @@ PLACES = registry.Registry('place to run on', {
 # Options of one kind of place.
 _CLOUD = ('tpu', 'zone', 'project', 'runtime_version', 'service_account', 'network', 'subnetwork',
           'provisioning', 'reservation', 'max_run_duration')
-_HERE = ('processes', 'devices')
+_HERE = ('processes', 'devices', 'warm')
 
 
 def run(on: str, options: jobs_lib.Options, *, experiment: str, workdir: str, scale: str = '',

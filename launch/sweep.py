@@ -35,6 +35,9 @@ _OPTIONS = [
     flags.DEFINE_integer('processes', 1, 'local: processes of each run.', lower_bound=1),
     flags.DEFINE_integer('devices', 0, 'local: CPU devices of each process; 0: as they are.',
                          lower_bound=0),
+    flags.DEFINE_bool(
+        'warm', True, 'local: a process goes on with the next run, with its imports, data and '
+        'compiled programs; else each run has a new one.'),
     flags.DEFINE_integer(
         'devices_per_run', 0, 'GPUs or TPU chips of each run: local, as many runs at a time as '
         'have room; gcloud, the runs share --jobs slices. 0: all there are.',

@@ -26,8 +26,11 @@ from nfnets_am.core import errors
 from nfnets_am.core import terminal
 from nfnets_am.sweeps import config_flag
 from nfnets_am.training import loop
+from nfnets_am.training import warm as warm_lib
 
 _CONFIG = config_flag.ConfigFlag()
+# Takes what are no flags of absl's out of the arguments; see cli.run.
+take = _CONFIG.take
 _WORKDIR = flags.DEFINE_string('workdir', None, "The run's folder.")
 _UNTIL = flags.DEFINE_string(
     'until', '', "A duration, '5 epochs', after which the run is saved and left; '' is its end.")
@@ -35,7 +38,15 @@ _PRINT = flags.DEFINE_bool('print', False, 'Print every key of the config, and t
 _EXIT = {'finished': 0, 'stopped': cli.EXIT_STOPPED, 'diverged': cli.EXIT_DIVERGED}
 
 
-def main() -> int:
+def main(warm: warm_lib.Warm | None = None) -> int:
+  """Trains the run that the flags say.
+
+  Args:
+    warm: what the runs of this process hand on, if there are several.
+
+  Returns:
+    The exit status.
+  """
   compilation_cache.enable()
   distributed.initialize()
   if _PRINT.value:
@@ -45,7 +56,7 @@ def main() -> int:
   if _WORKDIR.value is None:
     raise errors.UserError('--workdir=DIR is missing')
   try:
-    status = loop.train(_CONFIG.value, _WORKDIR.value, until=_UNTIL.value)
+    status = loop.train(_CONFIG.value, _WORKDIR.value, until=_UNTIL.value, warm=warm)
   except errors.LostHostError as e:
     print(terminal.clean(f'error: {e}'), file=sys.stderr, flush=True)
     # An orderly end would wait for the host that is gone.
@@ -56,4 +67,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-  cli.run(main, take=_CONFIG.take)
+  cli.run(main, take=take)

@@ -32,11 +32,7 @@ def run(main: Callable[[], int | None],
   """
 
   def guarded(argv: list[str]) -> int | None:
-    logging.use_absl_handler()
-    logging.set_verbosity(logging.INFO)
-    logging.set_stderrthreshold('info')
-    logging.get_absl_handler().setFormatter(terminal.Formatter())
-    logging.get_absl_handler().addFilter(_is_news)
+    _open_log()
     try:
       if named is not None:
         named.extend(argv[1:])
@@ -57,6 +53,27 @@ def run(main: Callable[[], int | None],
   # of a start, whose tracing makes many objects.
   gc.freeze()
   app.run(guarded, flags_parser=lambda argv: _parse(argv, take))
+
+
+def parse_again(argv: list[str], take: Callable[[list[str]], list[str]]) -> None:
+  """Parses the arguments of another command that this process is to be.
+
+  Args:
+    argv: its name and its arguments; where they are wrong, the process ends with a sentence.
+    take: as of `run`.
+  """
+  flags.FLAGS.unparse_flags()
+  _parse(argv, take)
+  # absl keeps in its flags what it logs.
+  _open_log()
+
+
+def _open_log() -> None:
+  logging.use_absl_handler()
+  logging.set_verbosity(logging.INFO)
+  logging.set_stderrthreshold('info')
+  logging.get_absl_handler().setFormatter(terminal.Formatter())
+  logging.get_absl_handler().addFilter(_is_news)
 
 
 def _is_news(record: Any) -> bool:

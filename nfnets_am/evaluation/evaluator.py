@@ -14,6 +14,7 @@ import numpy as np
 
 from nfnets_am.attacks import crafting
 from nfnets_am.core import parallel
+from nfnets_am.core import programs as programs_lib
 from nfnets_am.data import inputs
 from nfnets_am.evaluation import evaluation as evaluation_lib
 from nfnets_am.evaluation import predictions as predictions_lib
@@ -32,27 +33,26 @@ class Weights(NamedTuple):
   averages: Any
 
 
-def eval_step(evaluation: evaluation_lib.Evaluation, model: model_lib.Model, preparation: Any,
-              seed: int) -> Callable[..., Any]:
+def eval_step(evaluation: evaluation_lib.Evaluation, model: model_lib.Model, preparation: Any
+              ) -> Callable[..., Any]:
   """Returns one device's evaluation of a batch.
 
   Args:
     evaluation: what is evaluated.
     model: of the weights.
     preparation: of the input.
-    seed: of what an evaluation draws.
 
   Returns:
-    (weights, number of the batch, batch) -> (sums, predictions): over all devices' rows whose
+    (weights, number of the batch, seed, batch) -> (sums, predictions): over all devices' rows whose
     'mask' is 1, float32 scalars of each metric and their number 'examples'; and what is predicted
     of each row of this device, {} unless it is kept.
   """
   apply, preparation = crafting.bind(evaluation.evaluate, model.apply, preparation, stored=True)
 
-  def step(weights: Weights, number: jax.Array, batch: Mapping[str, Any]):
+  def step(weights: Weights, number: jax.Array, seed: jax.Array, batch: Mapping[str, Any]):
     rows = preparation.prepare_stored(batch) | _more(preparation, number, batch)
     count = len(batch['mask'])
-    key = jax.random.key(zlib.crc32(f'{evaluation.name} {seed}'.encode()))
+    key = jax.random.key(seed)
     device, devices = jax.lax.axis_index(parallel.AXIS), jax.lax.axis_size(parallel.AXIS)
     if evaluation.attacks:
       # By an example's place in the split, whatever the size of batches and the devices are.
@@ -72,12 +72,24 @@ class Evaluator:
   """One evaluation of a run, compiled once for all its weights."""
 
   def __init__(self, evaluation: evaluation_lib.Evaluation, model: model_lib.Model,
-               dataset: inputs.Input, *, backend: str, seed: int):
-    """Compiles nothing yet; arguments as of `eval_step`, and 'pmap' or 'shard_map'."""
+               dataset: inputs.Input, *, backend: str, seed: int,
+               programs: programs_lib.Programs | None = None):
+    """Compiles nothing yet.
+
+    Args:
+      evaluation, model: as of `eval_step`.
+      dataset: whose splits are read.
+      backend: 'pmap' or 'shard_map'.
+      seed: of what the evaluation draws.
+      programs: of the run; another run's of the same model, data and evaluations will do.
+    """
     self._evaluation, self._dataset, self._backend = evaluation, dataset, backend
-    self._step = parallel.map_step(
-        eval_step(evaluation, model, dataset.preparation, seed), backend,
-        in_axes=(None, None, 0), out_axes=(None, 0))
+    # An argument of the step, so that runs with other seeds share it.
+    self._seed = np.uint32(zlib.crc32(f'{evaluation.name} {seed}'.encode()))
+    self._step = (programs or programs_lib.Programs()).get(
+        f'evals.{evaluation.name}', lambda: parallel.map_step(
+            eval_step(evaluation, model, dataset.preparation), backend,
+            in_axes=(None, None, None, 0), out_axes=(None, 0)), of=backend)
 
   def evaluate(self, weights: Mapping[str, Weights]
                ) -> tuple[dict[str, float], predictions_lib.Predictions | None]:
@@ -100,7 +112,7 @@ class Evaluator:
       placed = parallel.shard(batch, self._backend)
       for prefix, one in weights.items():
         # float() waits for the step: an unblocked loop of collectives can hang on the CPU.
-        totals, predicted = self._step(one, np.int32(number), placed)
+        totals, predicted = self._step(one, np.int32(number), self._seed, placed)
         for key, value in totals.items():
           sums[prefix][key] = sums[prefix].get(key, 0.0) + float(np.asarray(value))
         if kept:

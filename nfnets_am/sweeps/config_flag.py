@@ -27,6 +27,7 @@ class ConfigFlag:
     Raises:
       UserError: one has no value, unless it is True that is meant: --config.tensorboard.
     """
+    self._changes.clear()
     left = []
     for argument in argv:
       if not argument.startswith(_PREFIX):

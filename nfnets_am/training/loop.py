@@ -30,14 +30,15 @@ from nfnets_am.training import signals
 from nfnets_am.training import starts
 from nfnets_am.training import step as step_lib
 from nfnets_am.training import sums as sums_lib
+from nfnets_am.training import warm as warm_lib
 
 # What collectives and the coordination service say when a host does not answer any more.
 _LOST = re.compile('gloo|connection (closed|reset|refused)|heartbeat|unavailable|DEADLINE_EXCEEDED',
                    re.IGNORECASE)
 
 
-def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike, *, until: str = ''
-          ) -> dict[str, Any]:
+def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike, *, until: str = '',
+          warm: warm_lib.Warm | None = None) -> dict[str, Any]:
   """Trains a run to its end, or from where it stands.
 
   Args:
@@ -45,6 +46,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike, *, unti
     workdir: the run's folder; the same config there resumes.
     until: a duration after which the run is saved and left as 'stopped'; '' goes on to the end. No
       part of what the run is.
+    warm: what the runs of this process hand on, if there are several.
 
   Returns:
     The status: {'status': 'finished' | 'stopped' | 'diverged', ...}.
@@ -58,7 +60,8 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike, *, unti
         f'measure={config.measure!r}: this is measured and not trained, by '
         'python -m nfnets_am.measure with the same flags')
   folder = run_folder.RunFolder(workdir, writer=jax.process_index() == 0)
-  run = run_lib.build(config, begins=not checkpoints_lib.exist(folder.path / 'checkpoints'))
+  begins = not checkpoints_lib.exist(folder.path / 'checkpoints')
+  run = run_lib.build(config, begins=begins, warm=warm)
   last = run.derived.interval('until', until) if until else run.derived.updates
   folder.open(run.config, sections.defaults(run.config))
   try:
@@ -92,13 +95,14 @@ class _Loop:
     self._checkpoints = checkpoints_lib.Checkpoints(
         folder.path / 'checkpoints', keep=run.config.checkpoint.keep,
         best=run.config.checkpoint.best, at=run.derived.checkpoint_at)
-    self._step = step_lib.map_train_step(run.experiment, run.backend)
-    self._numbers = jax.jit(run.experiment.numbers)
+    self._step = run.experiment.compiled_step(run.backend)
+    self._numbers = run.experiment.compiled_numbers()
     # Each with the updates after which it is due.
     self._evaluations = [
         (one, run.derived.interval(f'evals.{one.name}.every', one.every),
          evaluator_lib.Evaluator(one, run.experiment.model, run.dataset, backend=run.backend,
-                                 seed=run.seeds.at(one.source, -1)))
+                                 seed=run.seeds.at(one.source, -1),
+                                 programs=run.experiment.programs))
         for one in run.evaluations]
     # Updates whose predictions stay, by the name of the evaluation.
     self._keep_at = {
@@ -132,6 +136,7 @@ class _Loop:
       with signals.StopSignal() as stop:
         status = self._updates(train_state, start, stop)
       self._checkpoints.wait()
+      self._checkpoints.close()
       self._folder.set_status(**status)
       return status
     finally:

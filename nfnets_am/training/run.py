@@ -27,6 +27,7 @@ from nfnets_am.models import model as model_lib
 from nfnets_am.training import sections
 from nfnets_am.training import starts
 from nfnets_am.training import step as step_lib
+from nfnets_am.training import warm as warm_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +107,8 @@ def _describe(config: ml_collections.ConfigDict,
 
 
 def build(config: ml_collections.ConfigDict, *, begins: bool = True,
-          dataset: inputs.Input | None = None, devices: int = 0, hosts: int = 0) -> Run:
+          dataset: inputs.Input | None = None, devices: int = 0, hosts: int = 0,
+          warm: warm_lib.Warm | None = None) -> Run:
   """Builds a run; everything that is wrong with a config is refused here.
 
   Args:
@@ -115,6 +117,8 @@ def build(config: ml_collections.ConfigDict, *, begins: bool = True,
       file may be gone by then.
     dataset: what its section `data` names, where that is open already.
     devices, hosts: that it is to run on; 0 is those that are here.
+    warm: what runs of this process hand on; this one takes it over as far as it can, and leaves
+      its own.
 
   Raises:
     ConfigError: one sentence with the key, its value and what is allowed.
@@ -124,9 +128,15 @@ def build(config: ml_collections.ConfigDict, *, begins: bool = True,
   config = sections.complete(config)
   devices, hosts = devices or jax.device_count(), hosts or jax.process_count()
   evaluations = check(config, devices=devices, hosts=hosts)
+  if warm:
+    warm.turn_to(config)
+    dataset = dataset or warm.dataset
   dataset = dataset or inputs.INPUTS.build(config.data, config.dtype)
   derived, experiment = _describe(
       config, evaluations, dataset.facts, dataset.preparation, devices, hosts)
+  if warm:
+    warm.dataset = dataset
+    experiment = dataclasses.replace(experiment, programs=warm.programs)
   if begins and config.checkpoint.best:
     _check_best(config.checkpoint.best, evaluations, experiment)
   for weighs in filter(None, (getattr(one.evaluate, 'check', None) for one in evaluations)):

@@ -23,6 +23,7 @@ from nfnets_am.attacks import crafting
 from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import seeds as seeds_lib
 from nfnets_am.core import parallel
+from nfnets_am.core import programs as programs_lib
 from nfnets_am.core import registry
 from nfnets_am.data import facts as facts_lib
 from nfnets_am.evaluation import evaluator
@@ -82,6 +83,7 @@ class Experiment:
     reseed_at: update from which on the noise and the attack have their second seeds.
     rows: of one device.
     attacks: whether the objective attacks images, see attacks/crafting.py.
+    programs: compiled for it, and for experiments that differ from it in `seeds` alone.
   """
 
   model: model_lib.Model
@@ -97,11 +99,13 @@ class Experiment:
   reseed_at: int
   rows: int
   attacks: bool = False
+  programs: programs_lib.Programs = dataclasses.field(
+      default_factory=programs_lib.Programs, compare=False, repr=False)
 
   def first_state(self) -> TrainState:
     """Returns one device's first state with new weights; depends on the init seed alone."""
     # The seed is an argument, so that seeds share a compiled program.
-    return jax.jit(self.init)(np.uint32(self.seeds.init))
+    return self.programs.get('init', lambda: jax.jit(self.init))(np.uint32(self.seeds.init))
 
   def init(self, seed: jax.typing.ArrayLike = 0) -> TrainState:
     """As `first_state`, of a seed; pure, for shapes and for compiling."""
@@ -143,6 +147,15 @@ class Experiment:
       rng = jax.random.fold_in(self._key(source, update), update)
       found[source] = jax.random.key_data(rng)
     return found
+
+  def compiled_numbers(self) -> Callable[[jax.Array], dict[str, jax.Array]]:
+    """Returns `numbers` as a program."""
+    of = dataclasses.replace(self.seeds, init=0, shuffle=0, augment=0)
+    return self.programs.get('numbers', lambda: jax.jit(self.numbers), of=of)
+
+  def compiled_step(self, backend: str) -> Callable[..., tuple[TrainState, dict[str, jax.Array]]]:
+    """Returns `train_step` mapped over all devices; see parallel.map_step."""
+    return self.programs.get('step', lambda: map_train_step(self, backend), of=backend)
 
   def train_step(
       self, train_state: TrainState, numbers: Mapping[str, jax.Array], pool: jax.Array | None,

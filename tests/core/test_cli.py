@@ -43,3 +43,33 @@ def test_nothing_follows_the_sentence_and_what_a_machine_lacks_is_not_said(tmp_p
   assert last == 'error: the disk is full'
   assert [line.partition('] ')[2] for line in before] == [
       'Connecting to JAX distributed service on host-0', 'An accelerator may be there']
+
+
+_TWICE = """
+from absl import flags
+from absl import logging
+
+from nfnets_am.core import cli
+from nfnets_am.sweeps import config_flag
+
+config = config_flag.ConfigFlag()
+until = flags.DEFINE_string('until', 'its end', '')
+
+
+def main():
+  for argv in (['x', '--config=tests/tiny.py', '--config.multiplicity=1', '--until=3 updates'],
+               ['x', '--config=tests/tiny.py', '--config.seed=4']):
+    cli.parse_again(argv, config.take)
+    logging.info('%s %s %s', config.value.multiplicity, config.value.seed, until.value)
+
+
+cli.run(main)
+"""
+
+
+def test_a_second_command_of_a_process_has_its_own_arguments(tmp_path):
+  (tmp_path / 'twice.py').write_text(_TWICE)
+  done = subprocess.run([sys.executable, tmp_path / 'twice.py'], cwd=commands.ROOT, text=True,
+                        env={'PYTHONPATH': str(commands.ROOT)}, capture_output=True, check=False)
+  assert [line.partition('] ')[2] for line in done.stderr.splitlines()] == [
+      '1 0 3 updates', '2 4 its end']
