@@ -178,19 +178,21 @@ def test_noise_differs_by_update_and_device_and_comes_back():
 
 def test_dropout_masks_have_the_mean_gradient_of_as_many_networks(monkeypatch):
   model = {'name': 'wide_resnet_tiny', 'dropout': 0.4}
-  many, one = _experiment(model={**model, 'dropout_masks': 3}), _experiment(model=model)
-  state, rows = _warm(one), jax.tree.map(lambda x: x[None], _batch(8))
+  state = _warm(_experiment(model=model))
+  rows = jax.tree.map(lambda x: x[None], _batch(8))
   key = jax.random.key(7)
 
-  def gradient(experiment, key):
+  def gradient(model, key):
     monkeypatch.setattr(hk, 'next_rng_key', lambda: key)
+    # Not the one that was traced with another key.
+    experiment = _make(model=model)
     return jax.jit(jax.vmap(
         experiment.update_gradient, in_axes=(None, None, None, 0), axis_name='data'))(
             state, experiment.numbers(state.update), None, rows)
 
-  grads, _, metrics = gradient(many, key)
+  grads, _, metrics = gradient({**model, 'dropout_masks': 3}, key)
   parts = [(grads, metrics) for grads, _, metrics in (
-      gradient(one, part) for part in jax.random.split(key, 3))]
+      gradient(model, part) for part in jax.random.split(key, 3))]
   assert any(jax.tree.leaves(jax.tree.map(lambda a, b: np.any(a != b), parts[0], parts[1])))
   mean = jax.tree.map(lambda *x: sum(x) / 3, *parts)
   jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
