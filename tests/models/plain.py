@@ -72,14 +72,13 @@ def assert_same(found, expected, tolerance):
         a, b, rtol=0, atol=tolerance * np.abs(b).max() + 1e-9, err_msg=jax.tree_util.keystr(path))
 
 
-def assert_slopes(gradient, weights, loss, tolerance=1e-3):
+def assert_slopes(gradient, weights, loss):
   """Compares slopes along random directions with differences in float64.
 
   Args:
     gradient: tree of arrays, as a model has it.
     weights: such a tree, float64.
     loss: of such a tree, as written down plainly.
-    tolerance: of a slope, as a share of the gradient's length.
   """
   length = np.sqrt(sum((np.float64(g) ** 2).sum() for g in jax.tree.leaves(gradient)))
   for seed in range(3):
@@ -91,4 +90,4 @@ def assert_slopes(gradient, weights, loss, tolerance=1e-3):
     slope = sum((g * d).sum() for g, d in zip(
         jax.tree.leaves(gradient), jax.tree.leaves(direction), strict=True))
     error = abs((here - there) / 2e-8 - slope) / length
-    assert error < tolerance, error
+    assert error < 1e-3, error
