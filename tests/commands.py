@@ -23,8 +23,14 @@ def environment(devices: int = 1) -> dict[str, str]:
                        f'--xla_force_host_platform_device_count={devices}'}
 
 
-def start(module: str, *flags: str, devices: int = 1) -> subprocess.Popen:
-  """Starts `python -m module flags` in the repository."""
+def start(module: str, *flags: str, devices: int = 1) -> subprocess.Popen | forks.Process:
+  """Starts `python -m module flags`; where it can be, in a fork that has its imports."""
+  return forks.start(module, flags, environment(devices), seconds=600) or start_as_typed(
+      module, *flags, devices=devices)
+
+
+def start_as_typed(module: str, *flags: str, devices: int = 1) -> subprocess.Popen:
+  """Starts `python -m module flags` in the repository, from the interpreter's first line on."""
   return subprocess.Popen(
       [sys.executable, '-m', module, *flags], cwd=ROOT, env=environment(devices),
       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -32,13 +38,16 @@ def start(module: str, *flags: str, devices: int = 1) -> subprocess.Popen:
 
 def run(module: str, *flags: str, devices: int = 1) -> subprocess.CompletedProcess:
   """Runs a command to its end; where it can be, in a fork that has its imports."""
-  done = forks.run(module, flags, environment(devices), seconds=300)
-  return done or run_as_typed(module, *flags, devices=devices)
+  return _to_its_end(start(module, *flags, devices=devices))
 
 
 def run_as_typed(module: str, *flags: str, devices: int = 1) -> subprocess.CompletedProcess:
   """Runs a command to its end, from the interpreter's first line on."""
-  with start(module, *flags, devices=devices) as process:
+  return _to_its_end(start_as_typed(module, *flags, devices=devices))
+
+
+def _to_its_end(process: subprocess.Popen | forks.Process) -> subprocess.CompletedProcess:
+  with process:
     out, err = process.communicate(timeout=300)
   return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 

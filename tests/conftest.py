@@ -44,6 +44,12 @@ def pytest_collection_modifyitems(items):
   items.sort(key=lambda item: -slow[item.path])
 
 
+def pytest_collection_finish():
+  """What was imported stays: a look for garbage after each file would go through all of it."""
+  gc.collect()
+  gc.freeze()
+
+
 @pytest.fixture(scope='module', autouse=True)
 def _free_compiled_programs():
   """The programs of a file are of no use to the next, and would stay in memory to the end."""

@@ -1,12 +1,15 @@
 """Commands without their imports: a process that has imported what they do forks for each of them.
 
 To import JAX, TensorFlow and the package takes a command 2 to 7 s of CPU time, most of what many
-tests would cost. Only imports are shared, and the order of sets: a server starts no backend.
+tests would cost. Only imports are shared, the bundled set, and the order of sets: a server starts
+no backend.
 
-    python -m tests.forks    a server: a line in says what to run, a line out how it ended
+    python -m tests.forks    a server: a line in says what to run, or whose end to tell; a line out
+                             is the new process, or how it ended
 """
 
 import atexit
+import concurrent.futures
 import functools
 import gc
 import importlib
@@ -14,10 +17,11 @@ import json
 import os
 import pathlib
 import runpy
+import select
 import signal
 import subprocess
 import sys
-import tempfile
+from typing import Any
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 # In these a command's environment may differ from its server's, which is that of before any test;
@@ -27,9 +31,9 @@ _ENVIRONMENT = dict(os.environ)
 _IMPORTS = ('nfnets_am.training.loop', 'nfnets_am.sweeps.config_flag', 'nfnets_am.sweeps.outcomes')
 
 
-def run(module: str, flags: tuple[str, ...], env: dict[str, str], seconds: int
-        ) -> subprocess.CompletedProcess | None:
-  """Runs `python -m module flags` to its end in a fork.
+def start(module: str, flags: tuple[str, ...], env: dict[str, str], seconds: int
+          ) -> 'Process | None':
+  """Starts `python -m module flags` in a fork.
 
   Args:
     module: its name.
@@ -38,18 +42,74 @@ def run(module: str, flags: tuple[str, ...], env: dict[str, str], seconds: int
     seconds: after which it is killed.
 
   Returns:
-    As subprocess.run; None if its environment asks for a process of its own.
+    As subprocess.Popen with pipes; None if its environment asks for imports of its own.
   """
   if _fixed(env) != _fixed(_ENVIRONMENT):
     return None
-  server = _server()
-  with tempfile.TemporaryDirectory() as folder:
-    outputs = [os.path.join(folder, name) for name in ('out', 'err')]
-    server.process.stdin.write(json.dumps([module, *flags, seconds, env, outputs]) + '\n')
-    server.process.stdin.flush()
-    code = int(server.process.stdout.readline())
-    out, err = (pathlib.Path(path).read_text() for path in outputs)
-  return subprocess.CompletedProcess([sys.executable, '-m', module, *flags], code, out, err)
+  return Process(_server(), module, flags, env, seconds)
+
+
+class Process:
+  """A fork, with those parts of subprocess.Popen that tests use."""
+
+  def __init__(self, server: '_Server', module: str, flags: tuple[str, ...], env: dict[str, str],
+               seconds: int):
+    self.args = [sys.executable, '-m', module, *flags]
+    self.returncode: int | None = None
+    self._server = server
+    (out, out_end), (err, err_end) = os.pipe(), os.pipe()
+    self.stdout, self.stderr = (open(fd, encoding='utf-8', errors='replace') for fd in (out, err))
+    # The server opens its own ends of the pipes before it answers.
+    ends = [f'/proc/{os.getpid()}/fd/{fd}' for fd in (out_end, err_end)]
+    self.pid = server.ask([module, *flags, seconds, env, ends])
+    os.close(out_end)
+    os.close(err_end)
+    # Whoever is no parent may not wait for a process, but sees when it has ended.
+    self._ended = os.pidfd_open(self.pid)
+
+  def __enter__(self) -> 'Process':
+    return self
+
+  def __exit__(self, *_: Any) -> None:
+    self.stdout.close()
+    self.stderr.close()
+    self.wait()
+    os.close(self._ended)
+
+  def wait(self, timeout: float | None = None) -> int:
+    """Returns the exit status; raises subprocess.TimeoutExpired."""
+    if self.returncode is None:
+      if not select.select([self._ended], [], [], timeout)[0]:
+        raise subprocess.TimeoutExpired(self.args, timeout)
+      self.returncode = self._server.ask(self.pid)
+    return self.returncode
+
+  def poll(self) -> int | None:
+    """Returns the exit status, or None before the end."""
+    try:
+      return self.wait(0)
+    except subprocess.TimeoutExpired:
+      return None
+
+  def send_signal(self, number: int) -> None:
+    """Sends a signal, unless the process has ended."""
+    if self.poll() is None:
+      signal.pidfd_send_signal(self._ended, number)
+
+  def kill(self) -> None:
+    """Kills the process."""
+    self.send_signal(signal.SIGKILL)
+
+  def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+    """Returns what is left of both outputs, at the end; raises subprocess.TimeoutExpired."""
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+      outputs = [threads.submit(stream.read) for stream in (self.stdout, self.stderr)]
+      try:
+        self.wait(timeout)
+      except subprocess.TimeoutExpired:
+        self.kill()
+        raise
+      return tuple(output.result() for output in outputs)
 
 
 class _Server:
@@ -61,6 +121,11 @@ class _Server:
         stdout=subprocess.PIPE, text=True)
     atexit.register(self.process.communicate)
 
+  def ask(self, request: Any) -> int:
+    self.process.stdin.write(json.dumps(request) + '\n')
+    self.process.stdin.flush()
+    return int(self.process.stdout.readline())
+
 
 _server = functools.cache(_Server)
 
@@ -70,29 +135,36 @@ def _fixed(env: dict[str, str]) -> dict[str, str]:
 
 
 def _serve() -> None:
-  """Forks for each line of the input; returns in each fork, and exits at the end of the input."""
+  """Answers each line of the input; returns in each fork, and exits at the end of the input."""
   for name in _IMPORTS:
     importlib.import_module(name)
   from nfnets_am.data import tensorflow
+  from nfnets_am.data.memory import sources
   tensorflow.import_tensorflow()
+  sources.load('fashion_mnist_small')
   # What is here stays: no fork needs to look for garbage in it.
   gc.freeze()
   replies = os.fdopen(os.dup(1), 'w')
   for line in sys.stdin:
-    *argv, seconds, env, outputs = json.loads(line)
-    child = os.fork()
-    if not child:
-      _become(argv, seconds, env, outputs)
-      return
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=replies, flush=True)
+    request = json.loads(line)
+    if isinstance(request, int):
+      answer = os.waitstatus_to_exitcode(os.waitpid(request, 0)[1])
+    else:
+      *argv, seconds, env, ends = request
+      opened = [os.open(os.devnull, os.O_RDONLY), *(os.open(end, os.O_WRONLY) for end in ends)]
+      answer = os.fork()
+      if not answer:
+        _become(argv, seconds, env, opened)
+        return
+      for fd in opened:
+        os.close(fd)
+    print(answer, file=replies, flush=True)
   sys.exit()
 
 
-def _become(argv: list[str], seconds: int, env: dict[str, str], outputs: list[str]) -> None:
+def _become(argv: list[str], seconds: int, env: dict[str, str], opened: list[int]) -> None:
   """Gives this process a command's arguments, environment, files and time."""
-  replaced = os.open(os.devnull, os.O_RDONLY), *(
-      os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for path in outputs)
-  for fd, own in enumerate(replaced):
+  for fd, own in enumerate(opened):
     os.dup2(own, fd)
     os.close(own)
   os.environ.clear()

@@ -9,9 +9,6 @@ import pytest
 
 from tests import commands
 
-# Nothing of what stands between a user and main() is left out here.
-_run = commands.run_as_typed
-
 
 def _refused(done: subprocess.CompletedProcess) -> str:
   assert done.returncode == 1, done.stderr
@@ -21,8 +18,19 @@ def _refused(done: subprocess.CompletedProcess) -> str:
 
 
 @pytest.mark.slow
+def test_a_wrong_key_and_a_missing_run_are_one_sentence_as_typed(tmp_path):
+  """Nothing of what stands between a user and main() is left out."""
+  error = _refused(commands.run_as_typed(
+      'nfnets_am.train', f'--config={commands.TINY}', f'--workdir={tmp_path / "run"}',
+      '--config.multiplicty=4'))
+  assert "'multiplicty'" in error and "did you mean 'multiplicity'" in error
+  assert not (tmp_path / 'run').exists()
+  assert 'holds no run' in _refused(
+      commands.run_as_typed('nfnets_am.evaluate', f'--workdir={tmp_path}'))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize('flags, words', [
-    (['--config.multiplicty=4'], ["'multiplicty'", "did you mean 'multiplicity'"]),
     (['--config.multiplicity=four'], ["multiplicity='four'", 'a whole number']),
     (['--config.optimizer.momentm=0.5'], ["'optimizer.momentm'", 'momentum', 'nesterov']),
     (['--config.unique=0', '--config.views=9'], ['multiplicity=2', 'views=9']),
@@ -37,8 +45,8 @@ def _refused(done: subprocess.CompletedProcess) -> str:
 ])
 def test_a_wrong_letter_is_one_sentence(tmp_path, flags, words):
   flags = [flag.format(tmp=tmp_path) for flag in flags]
-  done = _run('nfnets_am.train', f'--config={commands.TINY}',
-              f'--workdir={tmp_path / "run"}', *flags)
+  done = commands.run('nfnets_am.train', f'--config={commands.TINY}',
+                      f'--workdir={tmp_path / "run"}', *flags)
   error = _refused(done)
   for word in words:
     assert word.format(tmp=tmp_path) in error
@@ -47,7 +55,7 @@ def test_a_wrong_letter_is_one_sentence(tmp_path, flags, words):
 
 @pytest.mark.slow
 def test_too_few_unique_images_for_the_devices(tmp_path):
-  error = _refused(_run(
+  error = _refused(commands.run(
       'nfnets_am.train', f'--config={commands.TINY}', f'--workdir={tmp_path / "run"}',
       '--config.unique=2', devices=4))
   assert '2 unique images' in error and '4 devices' in error
@@ -55,11 +63,10 @@ def test_too_few_unique_images_for_the_devices(tmp_path):
 
 @pytest.mark.slow
 def test_a_missing_file_or_cell(tmp_path):
-  assert 'no experiment file' in _refused(_run(
+  assert 'no experiment file' in _refused(commands.run(
       'nfnets_am.train', '--config=experiments/none.py', f'--workdir={tmp_path}'))
-  assert "'multiplicty'" in _refused(_run(
+  assert "'multiplicty'" in _refused(commands.run(
       'nfnets_am.train', f'--config={commands.TINY}:multiplicty=4', f'--workdir={tmp_path}'))
-  assert 'holds no run' in _refused(_run('nfnets_am.evaluate', f'--workdir={tmp_path}'))
 
 
 @pytest.mark.slow
@@ -69,7 +76,7 @@ def test_evaluate_counts_every_image_once_for_any_batch(tmp_path):
                  '--config.budget=8 updates')
   last = json.loads((workdir / 'metrics.jsonl').read_text().splitlines()[-1])
   for split, images in (('test', 2000), ('train', 100)):
-    done = _run('nfnets_am.evaluate', f'--workdir={workdir}', f'--split={split}')
+    done = commands.run('nfnets_am.evaluate', f'--workdir={workdir}', f'--split={split}')
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     assert result['images'] == images and result['update'] == 8
@@ -77,7 +84,7 @@ def test_evaluate_counts_every_image_once_for_any_batch(tmp_path):
       assert key in result
       if split == 'test':
         assert result[key] == pytest.approx(last[key], rel=1e-6)
-  error = _refused(_run(
+  error = _refused(commands.run(
       'nfnets_am.evaluate', f'--workdir={workdir}', '--split=validation'))
   assert 'train' in error
 
@@ -103,9 +110,9 @@ def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_stays(tmp_path):
     config |= {'budget': '40 updates', 'eval_every': '40 updates'}
     (disk / 'run' / 'status.json').unlink()
     (disk / 'run' / 'config.json').write_text(json.dumps(config))
-    done = _run('nfnets_am.train', f'--config={commands.TINY}',
-                f'--workdir={disk / "run"}', '--config.budget=40 updates',
-                '--config.eval_every=40 updates')
+    done = commands.run('nfnets_am.train', f'--config={commands.TINY}',
+                        f'--workdir={disk / "run"}', '--config.budget=40 updates',
+                        '--config.eval_every=40 updates')
     # Around it may stand tracebacks of the threads in which tensorstore failed.
     (error,) = [line for line in done.stderr.splitlines() if line.startswith('error: ')]
     assert done.returncode == 1

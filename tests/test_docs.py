@@ -64,21 +64,20 @@ def test_one_of_each_in_one_file_and_one_line_each(tmp_path):
   kept = [predictions.read(path) for path in tmp_path.glob('runs/*/predictions/both_ways.npz')]
   assert [arrays['logits'].shape for arrays in kept] == [(50, 2)] * 2
 
-  def python(*args):
-    done = subprocess.run([sys.executable, *args], cwd=tmp_path, env=commands.environment(),
-                          capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
-
-  status, _, predicted = python('mine.py')
-  assert "'finished'" in status and re.fullmatch(r'\[(\d ?){4}\] for \[(\d ?){4}\]', predicted)
   image_folder.write(tmp_path / 'images', {'ant': ('a.jpg', 'b.jpg'), 'bee': ('c.png',)})
   (tmp_path / 'images' / 'list.tsv').write_text(
       'train\tant\tant/a.jpg\ntest\tant\tant/b.jpg\ntrain\tbee\tbee/c.png\n')
-  (counts,) = python('-c', 'from nfnets_am.data.stream import opening; print({split: list('
-                     "found.labels) for split, found in opening.open_set('listed:images/list.tsv',"
-                     " data_dir='', download=False, cache='', test_split='', split='',"
-                     ' leave_out=()).items()})')
+  # Both in one process, which imports once.
+  (tmp_path / 'both.py').write_text(
+      "import mine\nfrom nfnets_am.data.stream import opening\n"
+      "found = opening.open_set('listed:images/list.tsv', data_dir='', download=False, cache='',"
+      " test_split='', split='', leave_out=())\n"
+      'print({split: list(part.labels) for split, part in found.items()})\n')
+  done = subprocess.run([sys.executable, 'both.py'], cwd=tmp_path, env=commands.environment(),
+                        capture_output=True, text=True)
+  assert done.returncode == 0, done.stderr
+  status, _, predicted, counts = done.stdout.splitlines()
+  assert "'finished'" in status and re.fullmatch(r'\[(\d ?){4}\] for \[(\d ?){4}\]', predicted)
   assert sorted(ast.literal_eval(counts)['train']) == [0, 1]
   assert ast.literal_eval(counts)['test'] == [0]
 

@@ -35,7 +35,6 @@ _EXPERIMENT = """
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_from_photographs_to_a_report(tmp_path):
   data, workdir, file = tmp_path / 'data', tmp_path / 'runs', tmp_path / 'tiny.py'
   done = commands.run('nfnets_am.data.tools.stand_in', f'--data_dir={data}', '--train=22',

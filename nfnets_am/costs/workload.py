@@ -12,6 +12,7 @@ from nfnets_am.config import schema
 from nfnets_am.costs import counting
 from nfnets_am.costs import kept
 from nfnets_am.data import known
+from nfnets_am.models import model as model_lib
 
 # A backward pass takes the products of two forward passes: for the inputs, and for the weights.
 _PASSES = 3
@@ -65,7 +66,13 @@ def of(config: ml_collections.ConfigDict, until: str = '') -> Workload | None:
 
 @functools.cache
 def _macs(model: str, size: int, channels: int, num_classes: int) -> int:
-  kwargs = json.loads(model)
-  made = models.create_model(kwargs.pop('name'), num_classes, **kwargs)
+  made = _model(model, num_classes)
   return kept.of(['forward_macs', model, size, channels, num_classes],
                  lambda: counting.forward_macs(made, size, channels))
+
+
+@functools.cache
+def _model(model: str, num_classes: int) -> model_lib.Model:
+  """The same for the same text, so that its weights are traced once for all sizes of images."""
+  kwargs = json.loads(model)
+  return models.create_model(kwargs.pop('name'), num_classes, **kwargs)

@@ -42,7 +42,7 @@ VARIANTS = {
     'nf_resnet152': Variant((3, 8, 36, 3)),
     'nf_resnet200': Variant((3, 24, 36, 3)),
     'nf_resnet288': Variant((24, 24, 24, 24)),
-    'nf_resnet_tiny': Variant((1, 1, 2, 1), width=4, size=28, stem_stride=1),
+    'nf_resnet_tiny': Variant((1, 2, 0, 0), width=4, size=28, stem_stride=1),
     'skipinit_resnet50': Variant((3, 4, 6, 3), skipinit=True),
 }
 

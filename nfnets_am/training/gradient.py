@@ -40,7 +40,9 @@ def in_parts(loss: Loss, parts: int) -> Gradient:
   Averages go from one micro-batch to the next, as they would over as many updates; a carry belongs
   to its rows and is cut with them.
   """
-  gradient = jax.grad(loss, has_aux=True)
+  # A program of its own, so that it is traced once for both gradients of SAM, and once for the
+  # shapes and the loop over micro-batches. Compilers put it in its place.
+  gradient = jax.jit(jax.grad(loss, has_aux=True))
   if parts == 1:
     return gradient
 

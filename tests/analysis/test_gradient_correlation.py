@@ -31,18 +31,20 @@ def _config(**values):
 def test_correlations_are_those_of_single_gradients(is_training):
   config = _config()
   run = run_lib.build(config)
-  found = gradient_correlation.correlations(
-      {'views': run}, run.experiment.init(), 5, is_training, seed=1)
-  state = run.experiment.init()
+  state = run.experiment.first_state()
+  found = gradient_correlation.correlations({'views': run}, state, 5, is_training, seed=1)
   image, label = run.dataset.splits['train']
 
+  @jax.jit
+  @jax.grad
+  def slope(params, inputs, label):
+    outputs, _ = run.experiment.model.apply(
+        params, model_lib.State(state.averages, {}), None, inputs[None],
+        model_lib.Mode(is_training))
+    return -jax.nn.log_softmax(outputs.logits)[0, label]
+
   def gradient(inputs, label):
-    def loss(params):
-      outputs, _ = run.experiment.model.apply(
-          params, model_lib.State(state.averages, {}), None, inputs[None],
-          model_lib.Mode(is_training))
-      return -jax.nn.log_softmax(outputs.logits)[0, label]
-    leaves = jax.tree.leaves(jax.grad(loss)(state.params))
+    leaves = jax.tree.leaves(slope(state.params, inputs, label))
     return np.concatenate([np.ravel(x) for x in leaves]).astype(np.float64)
 
   of_stored = lambda i: gradient(

@@ -56,7 +56,7 @@ def test_a_cell_equals_brute_force_and_is_measured_once(tmp_path):
   config = _config(budget='5 updates')
   _measure(config, tmp_path)
   run = run_lib.build(config)
-  experiment, state = run.experiment, run.experiment.init()
+  experiment, state = run.experiment, run.experiment.first_state()
 
   @jax.jit
   def gradient(params, images, labels):

@@ -25,10 +25,11 @@ def _trained(norm, rows=4):
   """A tiny network whose statistics have moved, and images with labels."""
   model = models.create_model('resnet_tiny', 7, norm=norm)
   images = jax.random.normal(jax.random.key(1), (rows, 8, 8, 1)) + 0.5
-  params, state = model.init(jax.random.key(0), images)
+  params, state = jax.jit(model.init)(jax.random.key(0), images)
+  train = jax.jit(lambda state, batch: model.apply(
+      params, state, None, batch, model_lib.TRAINING)[1])
   for seed in range(3):
-    batch = jax.random.normal(jax.random.key(seed + 2), (4, 8, 8, 1)) * 2
-    _, state = model.apply(params, state, None, batch, model_lib.TRAINING)
+    state = train(state, jax.random.normal(jax.random.key(seed + 2), (4, 8, 8, 1)) * 2)
   return model, params, state, {'inputs': images, 'label': jnp.arange(rows) % 7}
 
 

@@ -6,7 +6,6 @@ from experiments import counts
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_the_documents_counts_are_what_the_command_writes():
   text = counts.DOCUMENT.read_text()
   assert counts.written(text) == text, 'python -m experiments.counts writes them anew'

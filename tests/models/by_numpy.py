@@ -140,18 +140,5 @@ def compare(model, by_hand, images, without_gradient=lambda module, name: False)
     for name, g in leaves.items():
       acts = np.abs(g).max() > 1e-5 * length
       assert acts != without_gradient(module, name), (module, name)
-  _compare_slopes(gradient, length, params,
-                  lambda params: loss(by_hand(params, averages, images, True)[0]))
-
-
-def _compare_slopes(gradient, length, params, loss):
-  """Compares slopes along random directions with differences in float64."""
-  for seed in range(3):
-    rng = np.random.default_rng(seed)
-    direction = jax.tree.map(lambda w, rng=rng: rng.normal(size=w.shape), params)
-    # So short that next to no ReLU and no pool changes its mind in between.
-    here, there = (loss(jax.tree.map(lambda w, d, step=step: w + step * d, params, direction))
-                   for step in (1e-8, -1e-8))
-    slope = sum((g * d).sum() for g, d in zip(
-        jax.tree.leaves(gradient), jax.tree.leaves(direction), strict=True))
-    assert abs((here - there) / 2e-8 - slope) < 1e-3 * length
+  plain.assert_slopes(gradient, params,
+                      lambda params: loss(by_hand(params, averages, images, True)[0]))

@@ -1,18 +1,34 @@
 """The laws that weights start by, told from the weights."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 
 def start(model, size):
-  """Returns the first params of a model for images of so many pixels."""
-  return jax.device_get(jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, size, size, 3)))[0])
+  """Returns first params of a model for images of so many pixels.
+
+  Those of the first and the last module of each kind, by their names without numbers: to draw all
+  would compile a program of as many parts.
+  """
+  kinds = {}
+  for module in shapes(model, size):
+    kinds.setdefault(re.sub('[0-9]+', '', module), []).append(module)
+  chosen = {module for modules in kinds.values() for module in (modules[0], modules[-1])}
+
+  @jax.jit
+  def draw(rng):
+    params, _ = model.init(rng, jnp.zeros((1, size, size, 3)))
+    return {module: params[module] for module in chosen}
+
+  return jax.device_get(draw(jax.random.key(0)))
 
 
-def shapes(model):
-  """Returns the shapes of the params of a model for images of 32 pixels."""
-  images = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+def shapes(model, size=32):
+  """Returns the shapes of the params of a model for images of so many pixels."""
+  images = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
   return jax.eval_shape(model.init, jax.random.key(0), images)[0]
 
 

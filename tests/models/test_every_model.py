@@ -1,6 +1,7 @@
 """Weights files of every registered model and its arguments: all that is written comes back."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +33,7 @@ def _norms():
     yield 'resnet_tiny', {'norm': f'{norm}({", ".join(f"{key}=1" for key in needed)})'}
 
 
+@functools.cache
 def _shapes(name, classes, **kwargs):
   model = models.create_model(name, classes, **kwargs)
   images = jnp.zeros((1, model.train_size, model.train_size, 3))

@@ -69,7 +69,8 @@ def test_the_head_maps_features_to_logits(name):
   model = models.create_model(name, 7)
   images = jax.random.normal(jax.random.key(1), (2, 28, 28, 1))
   params, state = jax.jit(model.init)(jax.random.key(0), images)
-  outputs, _ = model.apply(params, state, None, images, model_lib.EVALUATION)
+  outputs, _ = jax.jit(model.apply, static_argnums=4)(
+      params, state, None, images, model_lib.EVALUATION)
   head = params[model.head]
   np.testing.assert_allclose(
       outputs.logits, outputs.features['features'] @ head['w'] + head['b'], rtol=1e-4, atol=1e-5)
@@ -78,8 +79,9 @@ def test_the_head_maps_features_to_logits(name):
 def test_features_come_before_dropout():
   model = models.create_model('wide_resnet_tiny', 7, dropout=0.5, dropout_masks=3)
   images = jax.random.normal(jax.random.key(1), (2, 12, 12, 1))
-  params, state = model.init(jax.random.key(0), images)
-  training, testing = (model.apply(params, state, jax.random.key(2), images, mode)[0]
+  params, state = jax.jit(model.init)(jax.random.key(0), images)
+  apply = jax.jit(model.apply, static_argnums=4)
+  training, testing = (apply(params, state, jax.random.key(2), images, mode)[0]
                        for mode in (model_lib.TRAINING, model_lib.EVALUATION))
   assert training.logits.shape == (3, 2, 7) and testing.logits.shape == (2, 7)
   np.testing.assert_array_equal(training.features['features'], testing.features['features'])

@@ -30,7 +30,7 @@ class _Network(plain.Network):
   def depthwise(self, name, x, stride):
     """Sums nine shifted images, each times a weight of every channel."""
     w = self.params[f'{self.scope}/{name}']['w']
-    tiles = plain.windows(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), 3, stride)
+    tiles = plain.windows(np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), 3, stride)
     return sum(tiles[k] * w[k // 3, k % 3, 0] for k in range(9))
 
 
@@ -75,7 +75,7 @@ def _shufflenet(params, averages, x, training):
     return plain.relu(net.norm(f'{name}/norm1', net.conv(f'{name}/conv1', x)))
 
   def shuffled(a, b):
-    return jnp.stack([half[..., i] for i in range(a.shape[-1]) for half in (a, b)], axis=-1)
+    return np.stack([half[..., i] for i in range(a.shape[-1]) for half in (a, b)], axis=-1)
 
   x = plain.relu(net.norm('stem_norm', net.conv('stem', x, 1, (1, 1))))
   for stage in range(3):

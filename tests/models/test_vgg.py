@@ -37,9 +37,9 @@ def test_it_is_the_same_in_numpy():
 
 
 def test_weights_start_as_in_torch():
-  params = laws.start(models.create_model('vgg11', 100, width=16, hidden=128), 32)
-  assert sum('b' in weights for weights in params.values()) == 8 + 3
-  for weights in params.values():
+  model = models.create_model('vgg11', 100, width=16, hidden=128)
+  assert sum('b' in weights for weights in laws.shapes(model).values()) == 8 + 3
+  for weights in laws.start(model, 32).values():
     (laws.assert_norm if 'scale' in weights else laws.assert_torch)(weights)
 
 

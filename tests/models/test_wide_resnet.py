@@ -33,7 +33,7 @@ def test_at_first_the_branches_have_no_gradient_and_after_a_step_all_have():
   model = models.create_model('wide_resnet', 10, depth=16, width=1)
   images = jax.random.normal(jax.random.key(1), (4, 16, 16, 3))
   labels = jnp.arange(4)
-  params, state = model.init(jax.random.key(0), images)
+  params, state = jax.jit(model.init)(jax.random.key(0), images)
 
   @jax.jit
   def gradient(params):
@@ -55,10 +55,10 @@ def test_at_first_the_branches_have_no_gradient_and_after_a_step_all_have():
 def test_forward_computes_in_the_dtype_of_the_images(dtype):
   model = models.create_model('wide_resnet_tiny', 7, dropout=0.5)
   images = jnp.ones((2, 12, 12, 1), dtype)
-  params, state = model.init(jax.random.key(0), images)
+  params, state = jax.jit(model.init)(jax.random.key(0), images)
   assert all(w.dtype == jnp.float32 for w in jax.tree.leaves(params))
-  evaluate = lambda p, x: model.apply(p, state, None, x, model_lib.EVALUATION)[0].logits
-  jaxpr = jax.make_jaxpr(evaluate)(params, images)
+  evaluate = jax.jit(lambda p, x: model.apply(p, state, None, x, model_lib.EVALUATION)[0].logits)
+  jaxpr = evaluate.trace(params, images).jaxpr
   convolutions = [e for e in jaxpr.eqns if e.primitive.name == 'conv_general_dilated']
   assert len(convolutions) == 10
   assert all(v.aval.dtype == dtype for e in convolutions for v in (*e.invars, *e.outvars))
@@ -69,9 +69,10 @@ def test_forward_computes_in_the_dtype_of_the_images(dtype):
 def test_dropout_acts_in_training_only():
   model = models.create_model('wide_resnet_tiny', 7, dropout=0.5)
   images = jax.random.normal(jax.random.key(1), (2, 12, 12, 1))
-  params, state = model.init(jax.random.key(0), images)
+  params, state = jax.jit(model.init)(jax.random.key(0), images)
+  jitted = jax.jit(model.apply, static_argnums=4)
   apply = lambda seed, mode: np.asarray(
-      model.apply(params, state, jax.random.key(seed), images, mode)[0].logits)
+      jitted(params, state, jax.random.key(seed), images, mode)[0].logits)
   assert (apply(0, model_lib.TRAINING) != apply(1, model_lib.TRAINING)).any()
   np.testing.assert_array_equal(apply(0, model_lib.EVALUATION), apply(1, model_lib.EVALUATION))
 
@@ -79,7 +80,7 @@ def test_dropout_acts_in_training_only():
 def test_dropout_masks_multiply_the_head_and_not_the_network_below_it():
   model = models.create_model('wide_resnet_tiny', 7, dropout=0.4, dropout_masks=16)
   images = jax.random.normal(jax.random.key(1), (2, 12, 12, 1))
-  params, state = model.init(jax.random.key(0), images)
+  params, state = jax.jit(model.init)(jax.random.key(0), images)
 
   def logits(mode):
     return lambda p, x: model.apply(p, state, jax.random.key(1), x, mode)[0].logits
@@ -88,7 +89,7 @@ def test_dropout_masks_multiply_the_head_and_not_the_network_below_it():
   convolutions = [e for e in jaxpr.eqns if e.primitive.name == 'conv_general_dilated']
   assert [e.outvars[0].aval.shape[0] for e in convolutions] == [2] * 10
   training = jax.jit(logits(model_lib.TRAINING))(params, images)
-  testing = logits(model_lib.EVALUATION)(params, images)
+  testing = jax.jit(logits(model_lib.EVALUATION))(params, images)
   assert training.shape == (16, 2, 7) and testing.shape == (2, 7)
   assert len(np.unique(training, axis=0)) > 1
 

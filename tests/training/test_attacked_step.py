@@ -183,7 +183,6 @@ def test_views_that_are_no_pixels_are_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_a_run_is_killed_and_resumed_bit_for_bit(tmp_path):
   flags = ('--config=tests/tiny.py', '--config.budget=12 updates', '--config.schedule.peak=0.01',
            '--config.objective.name=adversarial', '--config.objective.attack=pgd(steps=2)',

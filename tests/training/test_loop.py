@@ -191,7 +191,6 @@ def test_a_last_update_that_ruins_the_weights_ends_the_run_as_diverged(tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_every_switch_of_an_nfnet_survives_a_signal(tmp_path):
   """SAM, AGC, EMA, micro-batches, bfloat16, dropout, stochastic depth, smoothing, remat."""
   flags = ('--config.budget=6 updates', '--config.checkpoint.every=2 updates',

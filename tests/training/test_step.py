@@ -3,6 +3,9 @@
 Devices are played by vmap with the axis name of the real ones; test_devices.py uses real ones.
 """
 
+import functools
+import json
+
 import haiku as hk
 import jax
 import jax.numpy as jnp
@@ -26,7 +29,17 @@ from tests import commands
 _SHAPE = (12, 12, 1)
 
 
-def _experiment(*, views=8, model=None, devices=1, **values):
+def _experiment(**values):
+  """Returns the same experiment for the same values, so that tests share what it compiles."""
+  return _made(json.dumps(values, sort_keys=True))
+
+
+@functools.cache
+def _made(values):
+  return _make(**json.loads(values))
+
+
+def _make(*, views=8, model=None, devices=1, **values):
   config = schema.get_default()
   config.views = views
   config.budget = '10 updates'
@@ -41,6 +54,18 @@ def _experiment(*, views=8, model=None, devices=1, **values):
           config.dtype))
 
 
+def _of_experiment(make):
+  """Remembers what `make` returned for an experiment, which `_made` keeps."""
+  made = {}
+
+  def get(experiment):
+    if id(experiment) not in made:
+      made[id(experiment)] = make(experiment)
+    return made[id(experiment)]
+
+  return get
+
+
 _SAM = {'ascent.name': 'sam', 'ascent.rho': 0.05}
 
 
@@ -50,12 +75,17 @@ def _batch(rows, seed=0):
           'label': rng.integers(0, 7, rows).astype(np.int32), 'draws': {}}
 
 
+@_of_experiment
+def _update(experiment):
+  return jax.jit(jax.vmap(
+      experiment.train_step, in_axes=(None, None, None, 0), axis_name='data'))
+
+
 def _step(experiment, state, batch, devices=1):
   """One update with the batch cut over `devices`; all devices must return the same."""
   batch = jax.tree.map(lambda x: x.reshape((devices, -1) + x.shape[1:]), batch)
-  state, metrics = jax.jit(jax.vmap(
-      experiment.train_step, in_axes=(None, None, None, 0), axis_name='data'))(
-          state, experiment.numbers(state.update), None, batch)
+  state, metrics = _update(experiment)(
+      state, experiment.numbers(state.update), None, batch)
   for x in jax.tree.leaves((state, metrics)):
     np.testing.assert_array_equal(x, np.broadcast_to(x[:1], x.shape))
   return jax.tree.map(lambda x: x[0], (state, metrics))
@@ -66,10 +96,11 @@ def _named(state):
           for path, x in jax.tree_util.tree_leaves_with_path(state)}
 
 
-def _warm(experiment, updates=2):
+@_of_experiment
+def _warm(experiment):
   """A state whose skip gains have left zero, so that every weight has a gradient."""
   state = experiment.first_state()
-  for k in range(updates):
+  for k in range(2):
     state, _ = _step(experiment, state, _batch(8, seed=k))
   return state
 
@@ -147,19 +178,21 @@ def test_noise_differs_by_update_and_device_and_comes_back():
 
 def test_dropout_masks_have_the_mean_gradient_of_as_many_networks(monkeypatch):
   model = {'name': 'wide_resnet_tiny', 'dropout': 0.4}
-  many, one = _experiment(model={**model, 'dropout_masks': 3}), _experiment(model=model)
-  state, rows = _warm(one), jax.tree.map(lambda x: x[None], _batch(8))
+  state = _warm(_experiment(model=model))
+  rows = jax.tree.map(lambda x: x[None], _batch(8))
   key = jax.random.key(7)
 
-  def gradient(experiment, key):
+  def gradient(model, key):
     monkeypatch.setattr(hk, 'next_rng_key', lambda: key)
+    # Not the one that was traced with another key.
+    experiment = _make(model=model)
     return jax.jit(jax.vmap(
         experiment.update_gradient, in_axes=(None, None, None, 0), axis_name='data'))(
             state, experiment.numbers(state.update), None, rows)
 
-  grads, _, metrics = gradient(many, key)
+  grads, _, metrics = gradient({**model, 'dropout_masks': 3}, key)
   parts = [(grads, metrics) for grads, _, metrics in (
-      gradient(one, part) for part in jax.random.split(key, 3))]
+      gradient(model, part) for part in jax.random.split(key, 3))]
   assert any(jax.tree.leaves(jax.tree.map(lambda a, b: np.any(a != b), parts[0], parts[1])))
   mean = jax.tree.map(lambda *x: sum(x) / 3, *parts)
   jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),

@@ -119,12 +119,12 @@ def _apply_on_host(split: sources.Split, augmentation: ops.Augmentation,
   joined = stop if augmentation.mixed_at is None else min(augmentation.mixed_at, stop)
 
   # Compiled, moving pixels costs a quarter of the CPU time of the fastest TensorFlow op.
-  @tf.function(jit_compile=True)
+  @tf.function(jit_compile=True, autograph=False)
   def alone(image, draws):
     return augmentation.follow(xp, 0, joined, augmentation_lib.Lane(image, draws))[0]
 
   # Apart from the first, which it would do pixel by pixel once more.
-  @tf.function(jit_compile=True)
+  @tf.function(jit_compile=True, autograph=False)
   def together(image, partner, draws):
     lanes = (augmentation_lib.Lane(x, draws) for x in (image, partner))
     return augmentation.follow(xp, joined, stop, *lanes)[0]
@@ -159,5 +159,6 @@ def _apply_on_host(split: sources.Split, augmentation: ops.Augmentation,
       lambda: itertools.chain([first], batches), output_signature=spec)
   options = tf.data.Options()
   options.deterministic = True
-  dataset = dataset.map(apply, num_parallel_calls=tf.data.AUTOTUNE).prefetch(prefetch)
+  dataset = dataset.map(tensorflow.as_written(apply), num_parallel_calls=tf.data.AUTOTUNE)
+  dataset = dataset.prefetch(prefetch)
   yield from dataset.with_options(options).as_numpy_iterator()

@@ -158,4 +158,5 @@ def _finish(pixels: Any, flipped: Any) -> Any:
 @functools.cache
 def _compiled(fn: Any) -> Any:
   """Compiles for every set of shapes that it meets."""
-  return tensorflow.import_tensorflow().function(fn, jit_compile=True)
+  return tensorflow.import_tensorflow().function(
+      fn, jit_compile=True, autograph=False)

@@ -47,14 +47,21 @@ def _one_less() -> tuple[np.ndarray, np.ndarray]:
     uint8 [P, 256], 1 at the values above `low` that are one short, and int32 [65536], the row of
     low * 256 + span in it.
   """
-  low, span = (x.reshape(-1, 1) for x in np.meshgrid(np.arange(256), np.arange(256), indexing='ij'))
-  above = np.arange(256)[None]
-  valid = (span > 0) & (low + span < 256) & (above <= span)
-  scale = 255.0 / np.maximum(span, 1)
-  found = np.clip(((above + low) * scale + -low * scale).astype(np.int64), 0, 255)
-  short = valid & (found < above * 255 // np.maximum(span, 1))
-  patterns, which = np.unique(short, axis=0, return_inverse=True)
-  return patterns.astype(np.uint8), which.reshape(-1).astype(np.int32)
+  # The first pattern is that of most: nowhere.
+  short, places = [np.zeros((1, 256), bool)], []
+  for span in range(1, 256):
+    low, above = np.arange(256 - span)[:, None], np.arange(span + 1)[None]
+    scale = 255.0 / span
+    found = np.clip(((above + low) * scale + -low * scale).astype(np.int64), 0, 255)
+    here = np.pad(found < above * 255 // span, ((0, 0), (0, 255 - span)))
+    some = np.flatnonzero(here.any(1))
+    short.append(here[some])
+    places.append(some * 256 + span)
+  packed, number = np.unique(
+      np.packbits(np.concatenate(short), axis=1), axis=0, return_inverse=True)
+  which = np.zeros(65536, np.int32)
+  which[np.concatenate(places)] = number.reshape(-1)[1:]
+  return np.unpackbits(packed, axis=1), which
 
 
 def equalize(xp: arrays.Namespace, image: Any) -> Any:

@@ -144,7 +144,8 @@ def compiled_windows() -> Any:
       return squares(draws['share'], draws['place'], height, width)
     return windows(draws['ratio'], draws['place'], height, width, size)
 
-  return tensorflow.import_tensorflow().function(boxes, jit_compile=True)
+  return tensorflow.import_tensorflow().function(
+      boxes, jit_compile=True, autograph=False)
 
 
 def centre(height: Any, width: Any, size: int) -> Any:

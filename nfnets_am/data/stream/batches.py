@@ -87,7 +87,7 @@ class _Maker:
     self._image[self._row] = np.arange(self._unique)[:, None]
 
   def dataset(self, start: int, stop: int, parallel: int | None, prefetch: int) -> Any:
-    tf = tensorflow.import_tensorflow()
+    tf, as_written = tensorflow.import_tensorflow(), tensorflow.as_written
     parallel = parallel or tf.data.AUTOTUNE
     taken = [visits.visits(self._records, self._plan, start, stop)]
     if self._fresh:
@@ -95,20 +95,21 @@ class _Maker:
           visits.visits(self._records, self._plan, start, stop, self._plan.elsewhere))
     drawn = _generated(tf, self._image_draws, start, stop)
     dataset = tf.data.Dataset.zip((tuple(taken), drawn)).unbatch()
-    dataset = dataset.map(self._image_views, num_parallel_calls=parallel)
+    dataset = dataset.map(as_written(self._image_views), num_parallel_calls=parallel)
     dataset = dataset.batch(self._unique, drop_remainder=True)
     if self._mixes:
       dataset = tf.data.Dataset.zip((dataset, _generated(tf, self._row_draws, start, stop)))
     if self._mixes_here:
-      follow = tf.function(self._finish_row, jit_compile=True)
-      dataset = dataset.flat_map(self._rows_of)
-      dataset = dataset.map(lambda own, partner, drawn, label: (follow(own, partner, drawn), label),
-                            num_parallel_calls=parallel)
+      follow = tf.function(self._finish_row, jit_compile=True, autograph=False)
+      dataset = dataset.flat_map(as_written(self._rows_of))
+      finish = lambda own, partner, drawn, label: (follow(own, partner, drawn), label)
+      dataset = dataset.map(as_written(finish), num_parallel_calls=parallel)
       dataset = dataset.batch(self._plan.rows, drop_remainder=True)
     elif self._mixes:
-      dataset = dataset.map(self._beside)
+      dataset = dataset.map(as_written(self._beside))
     else:
-      dataset = dataset.map(lambda views, label: (self._lay_out(views[0]), label))
+      dataset = dataset.map(
+          as_written(lambda views, label: (self._lay_out(views[0]), label)))
     options = tf.data.Options()
     options.deterministic = True
     return dataset.prefetch(prefetch).with_options(options)
@@ -195,7 +196,7 @@ class _Maker:
     follow = tensorflow.import_tensorflow().function(
         lambda cut, drawn: self._way.follow(
             arrays.tf(), self._way.read, self._alone, augmentation_lib.Lane(cut, drawn))[0],
-        jit_compile=True)
+        jit_compile=True, autograph=False)
     return follow(cut, drawn)
 
   def _cut(self, encoded: Any, drawn: dict[str, Any]) -> Any:
@@ -232,7 +233,7 @@ class _Maker:
       mine, partner = drawn['own'], drawn['partner']
       return own[mine], pool[partner], drawn['draws'], self._labels(label, mine, partner)
 
-    return tf.data.Dataset.from_tensor_slices(drawn).map(row)
+    return tf.data.Dataset.from_tensor_slices(drawn).map(tensorflow.as_written(row))
 
   def _beside(self, made: tuple, drawn: dict[str, Any]) -> tuple:
     """Rows and their partners, to be mixed on the device; both labels [R, 2]."""

@@ -189,7 +189,8 @@ def find_bad(records: Records, at_most: float) -> tuple[int, ...]:
   good = np.zeros(records.total, bool)
   for shard, (first, length) in enumerate(zip(records.first, records.lengths, strict=True)):
     dataset = records.read(shard, 0, length).enumerate()
-    dataset = dataset.map(usable, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
+    dataset = dataset.map(
+        tensorflow.as_written(usable), num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
     for index, is_good in dataset.as_numpy_iterator():
       good[first + index] = is_good
   bad = tuple(np.flatnonzero(~good).tolist())

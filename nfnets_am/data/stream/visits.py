@@ -41,12 +41,12 @@ def visits(records: records_lib.Records, plan: stream_order.StreamPlan, start: i
     A tf.data.Dataset of stop - start elements: serialized records, string [plan.share], in
     the order of the plan's unique images.
   """
-  tf = tensorflow.import_tensorflow()
+  tf, as_written = tensorflow.import_tensorflow(), tensorflow.as_written
   ranges = list(_ranges(which, start, stop))
 
   def read(segments, order):
     files = tf.data.Dataset.from_tensor_slices(segments).flat_map(
-        lambda s: records.read(s[0], s[1], s[2]))
+        as_written(lambda s: records.read(s[0], s[1], s[2])))
     # One element of all records: `order` picks from it. Too few is an error of tf.gather.
     size = tf.reduce_sum(segments[:, 2])
     return tf.gather(files.batch(size).get_single_element(), order)
@@ -59,10 +59,12 @@ def visits(records: records_lib.Records, plan: stream_order.StreamPlan, start: i
     spec = stream_order.Block(tf.TensorSpec([None, 3], tf.int64), tf.TensorSpec([None], tf.int32))
     dataset = tf.data.Dataset.from_generator(
         lambda: map(tuple, blocks()), output_signature=tuple(spec))
-    return dataset.map(read).prefetch(1).unbatch().batch(plan.per_lane, drop_remainder=True)
+    dataset = dataset.map(as_written(read)).prefetch(1).unbatch()
+    return dataset.batch(plan.per_lane, drop_remainder=True)
 
   lanes = tf.data.Dataset.zip(tuple(lane(number) for number in plan.host_lanes))
-  dataset = lanes.map(lambda *parts: tf.ensure_shape(tf.concat(parts, 0), [plan.share]))
+  dataset = lanes.map(
+      as_written(lambda *parts: tf.ensure_shape(tf.concat(parts, 0), [plan.share])))
   repeats = plan.updates_per_pass // (plan.examples // plan.unique)
   if repeats > 1:
     # Neighbouring updates show the same images.

@@ -114,7 +114,6 @@ def test_images_are_held_out_by_number_too(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_two_commands_need_no_code(tmp_path):
   image_folder.write(tmp_path / 'mine')
   (tmp_path / 'mine' / 'notes.txt').write_text('hello')

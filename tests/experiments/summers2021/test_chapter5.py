@@ -95,7 +95,6 @@ def test_what_is_not_of_the_chapter_is_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_table_5_5_from_its_runs_to_its_report(tmp_path):
   path = _PATH.format('table5_5')
   sweep = experiment_file.get_sweep(path, 'smoke')

@@ -116,7 +116,6 @@ def test_a_wrong_cell_is_one_sentence():
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_a_small_table_is_trained_and_reported(tmp_path):
   path = _path('table3_5')
   sweep = experiment_file.get_sweep(path, 'smoke')

@@ -22,7 +22,7 @@ def test_every_norm_is_here():
 def test_a_model_trains_with_every_norm(text):
   model = models.create_model('resnet_tiny', 5, norm=text)
   images = jax.random.normal(jax.random.key(1), (4, 8, 8, 1))
-  params, state = model.init(jax.random.key(0), images)
+  params, state = jax.jit(model.init)(jax.random.key(0), images)
   assert all(x.dtype == np.float32 for x in jax.tree.leaves(params))
   named = [module for module in params if 'norm' in module]
   assert len(named) == (0 if text == 'none()' else 5) and named == list(state.averages)
@@ -45,7 +45,8 @@ def test_a_model_trains_with_every_norm(text):
   for module in named:
     assert all((after.averages[module][name] != old).any()
                for name, old in state.averages[module].items())
-  outputs, again = model.apply(params, after, None, images, model_lib.EVALUATION)
+  outputs, again = jax.jit(model.apply, static_argnums=4)(
+      params, after, None, images, model_lib.EVALUATION)
   assert outputs.logits.shape == (4, 5) and np.isfinite(outputs.logits).all()
   jax.tree.map(np.testing.assert_array_equal, after, again)
 
