@@ -34,13 +34,12 @@ from typing import Any
 
 import ml_collections
 
+from experiments.summers2021 import robust
 from experiments.summers2021 import robust_small_claims
 from nfnets_am.config import cells as cells_lib
-from nfnets_am.config import identity
 from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.sweeps import experiment_file
-from nfnets_am.training import sections
 
 _CELL = {'method': 'regular', 'black_box': 0, 'seed': 0, 'scale': 'small'}
 # Scale -> training images, updates, views, evaluated images, of SPSA, its iterations, seeds.
@@ -133,9 +132,7 @@ def _evals(method: str, scale: str) -> dict[str, dict[str, Any]]:
 
 def _folder(method: str, seed: int, scale: str) -> str:
   """The folder of a training run, beside that of the cell that measures it."""
-  cell = {'method': method, 'seed': seed, 'scale': scale}
-  config = sections.complete(get_config(cells_lib.cell_name(cell)))
-  return identity.run_name(identity.to_json(config), sections.defaults(config))
+  return robust.folder(get_config, method=method, seed=seed, scale=scale)
 
 
 def get_sweep(scale: str = 'small') -> experiment_file.Sweep:

@@ -9,6 +9,7 @@ import os
 import numpy as np
 
 from experiments.summers2021 import robust_small_claims
+from nfnets_am.analysis import logits as logits_lib
 from nfnets_am.core import errors
 from nfnets_am.evaluation import predictions
 from nfnets_am.reporting import evidence
@@ -38,17 +39,6 @@ def kept(cell: reduction.Cell | None, name: str) -> list[predictions.Predictions
 def cell_of(results: reduction.Results, method: str) -> reduction.Cell | None:
   """Returns the cell of a method's own runs, if there is one."""
   return next(iter(results.matching(robust_small_claims.of(method))), None)
-
-
-def variance(logits: np.ndarray) -> float:
-  """Returns the variance of all logits of all images."""
-  return float(logits.var(dtype=np.float64))
-
-
-def spread(logits: np.ndarray) -> float:
-  """Returns from where to where logits lie, without the least and greatest thousandth."""
-  low, high = np.quantile(logits, (0.001, 0.999))
-  return float(high - low)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +104,7 @@ def strong_rows(results: reduction.Results) -> list[list[str]]:
         continue
       weaker = found.difference.side < 0
       rows.append([method, title, f'{found.images} x {found.networks}', f'{100 * found.weak:.2f}%',
-                   f'{100 * found.strong:.2f}%', f'{-100 * found.difference.value:+.2f}',
+                   f'{100 * found.strong:.2f}%', f'{100 * (found.strong - found.weak):+.2f}',
                    f'{100 * found.error:.2f}', 'weaker' if weaker else 'not weaker'])
   return rows
 
@@ -125,7 +115,7 @@ def logit_rows(results: reduction.Results) -> list[list[str]]:
   for method in robust_small_claims.METHODS:
     cell, row = cell_of(results, method), [method]
     for name in ('test', _WEAK):
-      for measure in (variance, spread):
+      for measure in (logits_lib.variance, logits_lib.spread):
         values = [measure(one['logits']) for one in kept(cell, name)]
         row.append(f'{np.mean(values):.3g} ± {np.std(values):.2g}' if values else 'no run')
     rows.append(row)
@@ -138,9 +128,9 @@ def claim_rows(results: reduction.Results) -> list[tuple[str, ...]]:
       text, printed, *_less(results, measure, a, b))
   rows = [
       less('Logits of ALP have less variance than those of PGD-based training.', '4.02 and 8.31',
-           variance, 'alp', 'pgd'),
+           logits_lib.variance, 'alp', 'pgd'),
       less('Logits of label smoothing lie in a far smaller range than those of regular training.',
-           '1.2 and 20', spread, 'label_smoothing', 'regular')]
+           '1.2 and 20', logits_lib.spread, 'label_smoothing', 'regular')]
   for method in robust_small_claims.METHODS[1:]:
     cell = cell_of(results, method)
     found = hold(kept(cell, 'pgd100'), kept(cell, _WEAK))
