@@ -1,8 +1,8 @@
 """What Tables 3.2 and 3.4 of Summers 2021 have in common: accuracy on images of other networks.
 
 Targets are the runs of the white-box table, of seed 0. Sources are independent copies, of seed 1,
-on the diagonal too; a cell with `black_box` trains nothing and makes images on one of them, once for
-all targets. It fails until their runs are finished; the same command again measures. It names runs
+on the diagonal too; a cell with `black_box` trains nothing and makes images on one of them, once
+for all targets. It fails until their runs are finished; the same command again measures. It names runs
 by their folders, as the file has them: --set reaches no name, but what tells only where data are.
 """
 

@@ -39,8 +39,8 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
       for a, b in (('lrm', 'alp'), ('alp', 'pgd'))]
   return robust_black_box.sweep(table3_1.TABLE, 'table3_2', 'Table 3.2: black box, CIFAR-10', [
       *found,
-      paper.Claim('At the source that is worst for it label smoothing is over 10 points better than '
-                  'any other method at its own.', '66.7, and 55.7 at most',
+      paper.Claim('At the source that is worst for it label smoothing is over 10 points better '
+                  'than any other method at its own.', '66.7, and 55.7 at most',
                   robust_small_claims.highest_least('label_smoothing', by=10)),
       paper.Claim('With LRM as source PGD and ALP are misled more than with PGD.', 'Table 3.2',
                   harder('lrm', 'pgd', ('pgd', 'alp')))], scale)

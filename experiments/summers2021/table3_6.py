@@ -5,7 +5,7 @@
     python -m nfnets_am.report --experiment=experiments/summers2021/table3_6.py \\
         --workdir=runs/summers2021
 
-The runs of Table 3.1 under PGD of 1,000 steps on all test images and SPSA on 1,000 of them. Printed:
+The runs of Table 3.1 under PGD of 1,000 steps on all test images and SPSA on 1,000 of them: printed
 7.2% and 8.9% (label smoothing, 34.4% at 20 steps), 45.2% and 45.4% (PGD), 48.3% and 46.1% (ALP),
 51.1% and 47.9% (LRM). The text also has label smoothing as target and source of a black box with
 1,000 steps: 60.8%.
