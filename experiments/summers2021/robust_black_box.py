@@ -2,8 +2,8 @@
 
 Targets are the runs of the white-box table, of seed 0. Sources are independent copies, of seed 1,
 on the diagonal too; a cell with `black_box` trains nothing and makes images on one of them, once
-for all targets. It fails until their runs are finished; the same command again measures. It names runs
-by their folders, as the file has them: --set reaches no name, but what tells only where data are.
+for all targets. It fails until their runs are finished; the same command again measures. It names
+runs by their folders, as the file has them: of --set only what tells where data are may be said.
 """
 
 from collections.abc import Sequence

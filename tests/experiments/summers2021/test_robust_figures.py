@@ -124,7 +124,7 @@ def _smoothed(fgsm, pgd10, clean, spans):
     s = cell['smoothing']
     of = lambda pair: pair[0] if not s else pair[1]
     return {'fgsm/top1': of(fgsm), 'test/top1': of(clean), 'logits/range': of(spans),
-            'pgd10/top1': pgd10[0] if s < 0.1 else pgd10[1]}.get(metric, 1)
+            'pgd10/top1': pgd10[(s > 0) + (s > 0.01)]}.get(metric, 1)
   return value
 
 
@@ -153,11 +153,11 @@ _WORLDS = {
         (_squeezed((40, 45), (56.5, 52), {'pgd': 4, 'alp': 8}), [_F] * 4),
         (_squeezed((45, 45), (45, 45), {'pgd': 8, 'alp': 8}), [_O] * 4)],
     'figure3_2': [
-        (_smoothed((6.1, 38.3), (1, 45), (87, 87.9), (20, 1.2)), [_H] * 5),
-        (_smoothed((6.1, 10), (20, 25), (87, 80), (20, 8)), [_F] * 5),
-        (_smoothed((6.1, 26.1), (39.5, 39.5), (87, 86), (20, 4)), [_O] * 5)],
+        (_smoothed((6.1, 38.3), (1, 5, 45), (87, 87.9), (20, 1.2)), [_H] * 5),
+        (_smoothed((6.1, 10), (1, 25, 30), (87, 80), (20, 8)), [_F] * 5),
+        (_smoothed((6.1, 26.1), (19.5, 29.5, 39.5), (87, 86), (20, 4)), [_O] * 5)],
     'section3_4': [
-        (_by_method({'regular': (6.1, 0), 'mixup': (30.8, 0), 'pgd': (1, 46), 'alp': (1, 48),
+        (_by_method({'regular': (6.1, 0.2), 'mixup': (30.8, 0.3), 'pgd': (1, 46), 'alp': (1, 48),
                      'decoupled': (1, 52)}), [_H] * 4),
         (_by_method({'regular': (30, 0), 'mixup': (6, 9), 'pgd': (1, 52), 'alp': (1, 50),
                      'decoupled': (1, 46)}), [_F] * 4),
