@@ -1,4 +1,4 @@
-"""What Tables 3.1, 3.3 and 3.5 of Summers 2021 have in common: accuracy under white-box attacks.
+"""What the tables and figures of Summers 2021, chapter 3, have in common: networks under attack.
 
 What the thesis leaves open is decided here; of attacks and losses, docs/robustness.md. [P] is the
 thesis, [R] the public code of Madry et al. 2018, [C] a choice.
@@ -15,9 +15,12 @@ thesis, [R] the public code of Madry et al. 2018, [C] a choice.
   - Label smoothing alone [C]: s = 0.75, the strength that figure 3.2 shows.
   - Pairing on SVHN [C]: 0.5, as on CIFAR-10 [P]; CIFAR-100 has 5.0 [P].
   - Mixing [C]: with another image of the batch, before the attack; Beta(1, 1).
+  - Decoupled pairing [C]: its gradient goes to the adversarial logits alone. With both, a small
+    network diverges within 40 updates (robust_small.py).
   - Seeds [C]: one run of each row, as printed.
 """
 
+from collections.abc import Callable
 from collections.abc import Mapping
 import dataclasses
 import pathlib
@@ -25,14 +28,20 @@ import pathlib
 import ml_collections
 
 from nfnets_am.config import cells as cells_lib
+from nfnets_am.config import identity
 from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.reporting import claims
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import paper
+from nfnets_am.training import sections
 
 METHODS = ('regular', 'label_smoothing', 'pgd', 'alp', 'lrm')
 ROBUST = ('pgd', 'alp', 'lrm')
+# Of the text of section 3.4, beside the rows of the tables.
+OF_TEXT = ('mixup', 'decoupled')
+_ATTACKED = (*ROBUST, 'decoupled')
+_MIXED = ('lrm', 'mixup')
 SCALES = ('full', 'smoke')
 CELL = {'method': 'regular', 'seed': 0, 'scale': 'full'}
 METRIC = 'pgd10/top1'
@@ -86,14 +95,14 @@ def config(cell: str, table: Table) -> ml_collections.ConfigDict:
     ConfigError: an unknown key, method or scale.
   """
   said = cells_lib.parse_cell(cell, CELL)
-  for key, allowed in (('method', METHODS), ('scale', SCALES)):
+  for key, allowed in (('method', (*METHODS, *OF_TEXT)), ('scale', SCALES)):
     if said[key] not in allowed:
       raise errors.ConfigError(f'{key}={said[key]!r}; allowed: {", ".join(allowed)}')
   method, smoke = said['method'], said['scale'] == 'smoke'
-  mixed = f" | mix('{table.mix}')" if method == 'lrm' else ''
+  mixed = f" | mix('{table.mix}')" if method in _MIXED else ''
   found = schema.get_default()
   found.update({
-      'views': 128, 'seed': said['seed'], 'budget': f'{table.epochs[method in ROBUST]} epochs',
+      'views': 128, 'seed': said['seed'], 'budget': f'{table.epochs[method in _ATTACKED]} epochs',
       'data': {'set': table.data_set, 'apply': 'device', 'augment': (
           f'pad_crop(pad=4){" | flip()" if table.flip else ""}{mixed} | normalise(mean=0, std=1)')},
       'model': dict(table.model),
@@ -101,11 +110,14 @@ def config(cell: str, table: Table) -> ml_collections.ConfigDict:
       'schedule': dict(table.schedule),
       'penalty': "l2(coefficient=2e-4, mask='kernels')",
       'eval_every': '100 percent', 'log_every': '100 updates'})
+  # Whose logits are a histogram of figure 3.1 or 3.2.
+  found.evals.test = ml_collections.ConfigDict({'name': 'accuracy', 'keep': True})
   attack = {'split': 'test', 'epsilon': table.epsilon}
   found.evals.fgsm = ml_collections.ConfigDict({'name': 'fgsm', **attack})
   for steps in (5, 10, 20):
     found.evals[f'pgd{steps}'] = ml_collections.ConfigDict(
         {'name': 'pgd', 'steps': steps, 'step_size': table.step_size, **attack})
+  found.evals.pgd10.keep = True
   if smoke:
     found.data.update({'set': 'fashion_mnist_small', 'train_images': 64})
     found.model = ml_collections.ConfigDict({'name': 'madry_resnet', 'depth': 8})
@@ -119,35 +131,62 @@ def config(cell: str, table: Table) -> ml_collections.ConfigDict:
 def _objective(method: str, table: Table, steps: int) -> dict[str, object]:
   attack = f'pgd(epsilon={table.epsilon}, step_size={table.step_size}, steps={steps})'
   adversarial = {'name': 'adversarial', 'attack': attack}
+  decoupled = {**adversarial, 'pairing': (
+      f"decoupled(ratio={table.ratio}, beta={table.beta}, to='adversarial')")}
   return {
       'regular': {'name': 'cross_entropy'},
       'label_smoothing': {'name': 'cross_entropy', 'label_smoothing': 0.75, 'spread': 'others'},
       'pgd': adversarial,
       'alp': {**adversarial, 'pairing': f'squared(coefficient={table.pairing})'},
-      'lrm': {**adversarial, 'label_smoothing': table.smoothing,
-              'pairing': f'decoupled(ratio={table.ratio}, beta={table.beta})'},
+      'lrm': {**decoupled, 'label_smoothing': table.smoothing},
+      'mixup': {'name': 'cross_entropy'},
+      'decoupled': decoupled,
   }[method]
+
+
+def folder(config_of: Callable[[str], ml_collections.ConfigDict], **cell: object) -> str:
+  """Returns the folder of a run that another cell of its sweep measures, which lies beside it.
+
+  Args:
+    config_of: get_config of the experiment.
+    **cell: of the run.
+  """
+  found = sections.complete(config_of(cells_lib.cell_name(cell)))
+  return identity.run_name(identity.to_json(found), sections.defaults(found))
+
+
+def check_scale(scale: str) -> dict[str, str]:
+  """Returns what the cells of a scale have beside their own keys.
+
+  Raises:
+    ConfigError: an unknown scale.
+  """
+  if scale not in SCALES:
+    raise errors.ConfigError(f'scale={scale!r}; allowed: {", ".join(SCALES)}')
+  return {'scale': scale} if scale == 'smoke' else {}
+
+
+def note(scale: str) -> str:
+  """Returns what may be concluded from runs of a scale."""
+  return _NOTE if scale == 'smoke' else ''
 
 
 def sweep(table: Table, scale: str) -> experiment_file.Sweep:
   """Returns the five rows of a table, with what the text says of them."""
-  if scale not in SCALES:
-    raise errors.ConfigError(f'scale={scale!r}; allowed: {", ".join(SCALES)}')
-  smoke = scale == 'smoke'
+  extra = check_scale(scale)
   return experiment_file.Sweep(
       title=table.title, metric=METRIC, others=OTHERS,
-      cells=tuple({'method': method, 'seed': 0, **({'scale': scale} if smoke else {})}
-                  for method in METHODS),
-      numbers=numbers(table), claims=_claims(table), note=_NOTE if smoke else '')
+      cells=tuple({'method': method, 'seed': 0, **extra} for method in METHODS),
+      numbers=numbers(table.name), claims=_claims(table), note=note(scale))
 
 
-def numbers(table: Table) -> tuple[paper.Number, ...]:
-  """Returns what a table prints."""
-  return paper.read_numbers(pathlib.Path(__file__).with_name('paper3.json'), table.name)
+def numbers(name: str) -> tuple[paper.Number, ...]:
+  """Returns what a table prints, or a figure's text."""
+  return paper.read_numbers(pathlib.Path(__file__).with_name('paper3.json'), name)
 
 
 def _claims(table: Table) -> tuple[paper.Claim, ...]:
-  printed = {(number.cell['method'], number.metric): number.value for number in numbers(table)}
+  printed = {(number.cell['method'], number.metric): number.value for number in numbers(table.name)}
   attacks = ('fgsm/top1', 'pgd5/top1', 'pgd10/top1', 'pgd20/top1')
 
   def claim(text, better, others, metrics):

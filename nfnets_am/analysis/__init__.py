@@ -3,6 +3,7 @@
 from nfnets_am.analysis import black_box
 from nfnets_am.analysis import gradient_correlation
 from nfnets_am.analysis import gradient_variance
+from nfnets_am.analysis import logits
 from nfnets_am.analysis import similarity
 from nfnets_am.analysis import throughput
 from nfnets_am.analysis import variability
@@ -15,6 +16,7 @@ MEASURES = registry.Registry('measure', {
     'black_box': black_box.black_box,
     'gradient_correlation': gradient_correlation.gradient_correlation,
     'gradient_variance': gradient_variance.gradient_variance,
+    'logits': logits.logits,
     'similarity': similarity.similarity,
     'throughput': throughput.throughput,
     'white_box': white_box.white_box,

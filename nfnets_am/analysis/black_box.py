@@ -1,10 +1,12 @@
-"""Accuracy of a run on images that an attack on another run has made (Summers 2021, table 3.2).
+"""Accuracy of runs on images that an attack on another run has made (Summers 2021, table 3.2).
 
 The attacker knows nothing of the target: the source is trained independently, by other seeds, also
-where both are of one method (the table's diagonal). Nothing but the two runs' folders is read; each
-network normalises pixels as it was trained to.
+where both are of one method (the table's diagonal). Nothing but the runs' folders is read; each
+network normalises pixels as it was trained to. Several targets are tested on the same images, which
+are made once: a column of the table costs little more than one of its entries.
 """
 
+from collections.abc import Mapping
 import functools
 from typing import Any
 
@@ -30,55 +32,76 @@ from nfnets_am.training import saved
 NAME = 'black_box'
 
 
-def black_box(*, source: str, target: str, attack: str = 'pgd(steps=10)', split: str = 'test',
-              batch: int = 500, most: int = 0) -> measures.Measure:
+def black_box(*, source: str, target: str | Mapping[str, str], attack: str = 'pgd(steps=10)',
+              split: str = 'test', batch: int = 500, most: int = 0) -> measures.Measure:
   """'black_box/top1' and 'black_box/loss' of a target on images that a source's attack has made.
 
   Args:
     source: folder of a finished run, beside that of the cell or anywhere.
-    target: likewise; raw weights of both are taken, the source's in the mode of evaluation.
+    target: likewise, or name -> folder of several, whose numbers are 'black_box_NAME/top1'. Raw
+      weights of all are taken, the source's in the mode of evaluation.
     attack: one of attacks.ATTACKS with its keys.
-    split: of the target's input.
+    split: of the targets' input.
     batch: images in a step over all devices.
     most: steps; 0 is the whole split.
 
   Raises:
-    ConfigError: an attack that cannot be read, or a split that the target does not have.
-    UserError: a folder holds no finished run, the two do not take the same images, or the source is
-      the target's own run or shares its first weights.
+    ConfigError: an attack that cannot be read, no target, or a split that the targets lack.
+    UserError: a folder holds no finished run, two runs do not take the same images, or the source
+      is a target's own run or shares its first weights.
   """
   made = attacks.parse(attack)
+  targets = {NAME: target} if isinstance(target, str) else {
+      f'{NAME}_{name}': folder for name, folder in target.items()}
+  if not targets:
+    raise errors.ConfigError('black_box(target={}); allowed: a folder, or name -> folder')
 
   def measure(run: run_lib.Run, folder: epath.Path) -> measures.Found:
     # An absolute path stays one.
-    folders = {'source': folder.parent / source, 'target': folder.parent / target}
-    runs = {who: measures.finished(who, path) for who, path in folders.items()}
-    _check(runs, folders, split)
+    folders = {'source': folder.parent / source,
+               **{name: folder.parent / path for name, path in targets.items()}}
+    runs = {who: measures.finished('source' if who == 'source' else 'target', path)
+            for who, path in folders.items()}
+    for name in targets:
+      _check({'source': runs['source'], 'target': runs[name]},
+             {'source': folders['source'], 'target': folders[name]}, split)
     states = {who: saved.newest(path, runs[who])[1] for who, path in folders.items()}
     weights = evaluator.Weights({who: state.params for who, state in states.items()},
                                 {who: state.averages for who, state in states.items()})
+    first = runs[next(iter(targets))]
     one = evaluation.Evaluation(
-        NAME, crafting.OfPixels(functools.partial(_evaluate, made, runs['source'])), split,
-        every='', batch=batch, most=most, keep=False)
+        NAME, crafting.OfPixels(functools.partial(_evaluate, made, runs)), split, every='',
+        batch=batch, most=most, keep=False)
     found, _ = evaluator.Evaluator(
-        one, runs['target'].experiment.model, runs['target'].dataset,
-        backend=runs['target'].backend, seed=run.seeds.attack).evaluate({'': weights})
-    return {NAME: found}, {}
+        one, first.experiment.model, first.dataset, backend=first.backend, seed=run.seeds.attack
+    ).evaluate({'': weights})
+    images = found.pop('images')
+    lines = {name: {'images': images} for name in targets}
+    for key, value in found.items():
+      name, _, metric = key.rpartition('/')
+      lines[name][metric] = value
+    return lines, {}
 
   return measure
 
 
-def _evaluate(attack: attack_lib.Attack, source: run_lib.Run, apply: Any, params: Any,
+def _evaluate(attack: attack_lib.Attack, runs: Mapping[str, run_lib.Run], apply: Any, params: Any,
               state: model.State, rng: jax.Array, batch: Any) -> evaluation.Rows:
-  """Scores of the target, which `apply` is of, on images made on the source."""
-  del rng
+  """Scores of each target on images made on the source, as 'target/metric'."""
+  del apply, rng
+  apply_of = lambda who: crafting.of_pixels(
+      runs[who].experiment.model.apply, runs[who].dataset.preparation)
   of = lambda who: (params[who], model.State(state.averages[who], state.carry))
-  of_source = crafting.of_pixels(source.experiment.model.apply, source.dataset.preparation)
-  images = crafting.craft(attack, of_source, *of('source'), None, batch, classification.targets,
-                          model.EVALUATION)
+  images = crafting.craft(attack, apply_of('source'), *of('source'), None, batch,
+                          classification.targets, model.EVALUATION)
   images = jnp.where(batch['mask'][:, None, None, None] > 0, images, batch['inputs'])
-  outputs, _ = apply(*of('target'), None, images, model.EVALUATION)
-  return accuracy.scores(outputs.logits, batch['label']), {}
+  values = {}
+  for who in runs:
+    if who != 'source':
+      outputs, _ = apply_of(who)(*of(who), None, images, model.EVALUATION)
+      scores = accuracy.scores(outputs.logits, batch['label'])
+      values |= {f'{who}/{metric}': value for metric, value in scores.items()}
+  return values, {}
 
 
 def _check(runs: dict[str, run_lib.Run], folders: dict[str, epath.Path], split: str) -> None:

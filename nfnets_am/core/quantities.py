@@ -89,6 +89,8 @@ QUANTITIES = {quantity.name: quantity for quantity in (
     Quantity('pairing', 'low'),
     Quantity('variance', digits='.3g'),
     Quantity('variance_of_all', digits='.3g'),
+    # From the least to the greatest, without the outermost: see analysis/logits.py.
+    Quantity('range', digits='.3g'),
     # The standard deviation of what stands beside it in its line.
     Quantity('deviation', digits='.3g'),
     Quantity('gradient_norm'),

@@ -33,6 +33,7 @@ MODELS = registry.Registry('model', {
     'linear': shallow.linear,
     'madry_resnet': madry_resnet.create,
     'madry_resnet_18': madry_resnet.create_18,
+    'madry_resnet_tiny': madry_resnet.create_tiny,
     'mobilenet_v1': mobilenet.create,
     'mobilenet_v2': mobilenet_v2.create,
     'nasnet_a_large': nasnet.create,

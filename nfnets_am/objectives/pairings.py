@@ -38,6 +38,14 @@ READINGS = registry.Registry('reading', {
     'fraction': lambda loss, pairing, r: loss + r * pairing,
 })
 
+# Which logits the gradient of a decoupled pairing goes to: clean logits to those that h is of. With
+# 'both' h also falls as the network becomes more certain, right or wrong. TensorFlow 1's
+# cross-entropy, as the thesis' code may have taken it, has no gradient by its first argument.
+DESTINATIONS = registry.Registry('destination', {
+    'both': lambda clean: clean,
+    'adversarial': jax.lax.stop_gradient,
+})
+
 
 def squared(*, coefficient: float, reduction: str = 'mean') -> Pairing:
   """Adversarial logit pairing (Kannan et al. 2018; eq. 3.2): squared differences of logits.
@@ -61,11 +69,11 @@ def squared(*, coefficient: float, reduction: str = 'mean') -> Pairing:
   return pair
 
 
-def decoupled(*, ratio: float, beta: float, reading: str = 'ratio') -> Pairing:
+def decoupled(*, ratio: float, beta: float, reading: str = 'ratio', to: str = 'both') -> Pairing:
   """Decoupled pairing (eq. 3.11): h and beta (|f(x)|^2 + |f(x')|^2), where h takes its scale.
 
-  h is the cross-entropy of the distribution of the adversarial logits by that of the clean ones;
-  its gradient goes to both. Its coefficient is a constant times loss / h, which is not
+  h is the cross-entropy of the distribution of the adversarial logits by that of the clean ones.
+  Its coefficient is a constant times loss / h, which is not
   differentiated ("a non-differentiable version of the ratio between the losses"): that makes the
   two as great, and `ratio` says how they are weighed then. Both are means over the rows that a
   device (or a micro-batch) has, as batch statistics are.
@@ -74,16 +82,18 @@ def decoupled(*, ratio: float, beta: float, reading: str = 'ratio') -> Pairing:
     ratio: r, in (0, 1]; Summers 2021 has 0.125 on CIFAR-10, 0.95 on CIFAR-100 and on SVHN.
     beta: of the squared norms of the logits, at least 0; 1e-3, 3e-5 and 1e-4 there.
     reading: one of READINGS. The thesis does not say which; the first is the words' own.
+    to: one of DESTINATIONS of the gradient of h. The thesis does not say that either. Where the
+      loss is over `ratio`, 'both' can make logits grow without end, all for one class.
 
   Raises:
     ConfigError: a value out of its range.
   """
   checks.number(f'the pairing decoupled(ratio={ratio!r})', ratio, 'more than 0 to 1')
   checks.number(f'the pairing decoupled(beta={beta!r})', beta, 'a number of at least 0')
-  weigh = READINGS[reading]
+  weigh, drawn = READINGS[reading], DESTINATIONS[to]
 
   def pair(loss: jax.Array, clean: jax.Array, moved: jax.Array) -> tuple[jax.Array, jax.Array]:
-    h = optax.losses.softmax_cross_entropy(moved, jax.nn.softmax(clean)).mean()
+    h = optax.losses.softmax_cross_entropy(moved, jax.nn.softmax(drawn(clean))).mean()
     # Equal one-hot distributions have h = 0, and nothing to be drawn together.
     scale = jax.lax.stop_gradient(jnp.where(h > 0, loss / jnp.where(h > 0, h, 1.0), 0.0))
     return weigh(loss, scale * h, ratio) + beta * squares(clean, moved), h

@@ -81,6 +81,22 @@ def test_images_of_the_source_are_tested_on_the_target(sweep):
   assert found['top1'] == pytest.approx((logits.argmax(1) == label).mean(), abs=0.011)
 
 
+def test_several_targets_meet_the_same_images(sweep):
+  run, keys = run_lib.build(_config(0)), {
+      'source': 'seed1', 'attack': 'pgd(epsilon=0.1, steps=2)', 'most': 1, 'batch': 64}
+  found, _ = analysis.MEASURES.make(
+      'black_box', target={'a': 'seed0', 'b': 'seed0'}, **keys)(run, sweep / 'cell')
+  alone, _ = analysis.MEASURES.make('black_box', target='seed0', **keys)(run, sweep / 'cell')
+  assert set(found) == {'black_box_a', 'black_box_b'}
+  for line in found.values():
+    assert line['images'] == 64 and line == pytest.approx(alone['black_box'], rel=1e-5)
+  with pytest.raises(errors.UserError, match="seed1 is the target's own run"):
+    analysis.MEASURES.make('black_box', **{
+        **keys, 'target': {'a': 'seed0', 'b': 'seed1'}})(run, sweep / 'cell')
+  with pytest.raises(errors.ConfigError, match='allowed: a folder, or name -> folder'):
+    analysis.MEASURES.make('black_box', source='seed1', target={})
+
+
 def test_a_finished_run_meets_an_attack_that_its_config_does_not_have(sweep):
   """It is the evaluation of that name, at the run's own weights."""
   found, _ = analysis.MEASURES.make(

@@ -31,6 +31,15 @@ def test_sizes(name, keys, parameters):
   assert {name for w in params.values() for name in w} == {'w', 'b', 'scale', 'offset'}
 
 
+def test_the_tiny_one_has_six_layers_of_the_same_kind():
+  model = models.create_model('madry_resnet_tiny', 10)
+  images = jax.ShapeDtypeStruct((1, 28, 28, 1), jnp.float32)
+  params, _ = jax.eval_shape(model.init, jax.random.key(0), images)
+  assert sorted(w['w'].shape for w in params.values() if 'w' in w) == [
+      (3, 3, 1, 8), *[(3, 3, 8, 8)] * 2, (3, 3, 8, 16), (3, 3, 16, 16), (16, 10)]
+  assert sum(w.size for w in jax.tree.leaves(params)) == 4_962
+
+
 def _by_hand(params, averages, x, training, stages, units):
   """In float64; a strided convolution has its odd row of zeros behind the image."""
   net = plain.Network('madry_resnet', params, averages, training=training, decay=0.9, eps=1e-3)

@@ -72,6 +72,15 @@ def test_decoupled_pairing_in_its_readings(reading, of_loss, of_h):
         slope, scale * own_slope + 2 * beta * logits / len(clean), rtol=1e-4, atol=1e-5)
 
 
+def test_a_decoupled_pairing_may_draw_the_adversarial_logits_alone():
+  (clean, moved), loss = _logits(), 2.0
+  found, both = (_found(f'decoupled(ratio=0.5, beta=0.0{to})', loss, clean, moved)
+                 for to in (", to='adversarial'", ''))
+  assert float(found[0]) == float(both[0])
+  assert not np.asarray(found[1][1]).any() and np.asarray(both[1][1]).any()
+  np.testing.assert_array_equal(found[1][2], both[1][2])
+
+
 def test_the_literal_reading_is_the_default():
   (clean, moved) = _logits()
   plain, literal = (_found(f'decoupled(ratio=0.5, beta=0.0{more})', 1.5, clean, moved)[0]
