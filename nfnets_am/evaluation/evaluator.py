@@ -75,6 +75,7 @@ class Evaluator:
                dataset: inputs.Input, *, backend: str, seed: int):
     """Compiles nothing yet; arguments as of `eval_step`, and 'pmap' or 'shard_map'."""
     self._evaluation, self._dataset, self._backend = evaluation, dataset, backend
+    self._batches = evaluation.batches_of(dataset)
     self._step = parallel.map_step(
         eval_step(evaluation, model, dataset.preparation, seed), backend,
         in_axes=(None, None, 0), out_axes=(None, 0))
@@ -94,7 +95,7 @@ class Evaluator:
     kept = predictions_lib.Collector() if self._evaluation.keep else None
     hosts, devices = jax.process_count(), jax.device_count()
     size = math.ceil(self._evaluation.batch / devices) * devices
-    batches = self._dataset.eval_batches(
+    batches = self._batches(
         self._evaluation.split, size // hosts, host=jax.process_index(), hosts=hosts)
     for number, batch in enumerate(itertools.islice(batches, self._evaluation.most or None)):
       placed = parallel.shard(batch, self._backend)

@@ -125,6 +125,8 @@ def build(config: ml_collections.ConfigDict, *, begins: bool = True,
   devices, hosts = devices or jax.device_count(), hosts or jax.process_count()
   evaluations = check(config, devices=devices, hosts=hosts)
   dataset = dataset or inputs.INPUTS.build(config.data, config.dtype)
+  for one in evaluations:
+    one.batches_of(dataset)  # Refuses views that the input lacks.
   derived, experiment = _describe(
       config, evaluations, dataset.facts, dataset.preparation, devices, hosts)
   if begins and config.checkpoint.best:
