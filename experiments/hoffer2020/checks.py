@@ -121,7 +121,7 @@ def below(a: claims.Where, b: claims.Where, metric: str) -> claims.Check:
     curves = []
     for where in (a, b):
       (cell,) = judging.cells_of(results, where)
-      updates, values, _ = cell.history(metric)
+      updates, values, _ = curve(cell, metric)
       curves.append(dict(zip(updates.tolist(), values.tolist(), strict=True)))
     common = sorted(curves[0].keys() & curves[1].keys())
     if len(common) < 3:
@@ -135,6 +135,14 @@ def below(a: claims.Where, b: claims.Where, metric: str) -> claims.Check:
         + judging.so_far(results, a, b))
 
   return judge
+
+
+def curve(cell: reduction.Cell, metric: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """As Cell.history, without a last line that covers fewer updates than the others."""
+  updates, mean, deviation = cell.history(metric)
+  every = cell.number('log_every')
+  whole = updates % every == 0 if every == every else np.ones(len(updates), bool)
+  return updates[whole], mean[whole], deviation[whole]
 
 
 def _gap(cell: reduction.Cell, high: str, low: str, count: int) -> differences.Difference:

@@ -22,7 +22,8 @@ the first, with M times its compute.
 
 
 def of(name: str, title: str, scale: str, cells: Sequence[Mapping[str, Any]],
-       claims: Sequence[paper.Claim], seeds: int = 1, epsilon: float = 0.5, **kwargs: Any) -> experiment_file.Sweep:
+       claims: Sequence[paper.Claim], seeds: int = 1, epsilon: float = 0.5, **kwargs: Any
+       ) -> experiment_file.Sweep:
   """Returns a sweep with the paper's numbers.
 
   Args:
