@@ -13,9 +13,9 @@ run says its own.
 
 The norm takes 32 rows together (the supplement says 64, of another experiment). 40 epochs without a
 ramp; the drops are not printed: those of section 4.2, after 30 and 35 [C]. A host has 64 rows,
-however many chips it has; where a device has fewer than 32, it normalises those: 16 on the hosts of
-a v4 slice (v4:4x4x4 are 16 of them, v4:4x4x10 are 40). A cell needs 4 M hosts, or another multiple
-of M, and says so before anything starts.
+however many chips it has; where a device has fewer than 32, it normalises those: 16 on
+hosts with 4 chips (v5e:8x8 are 16 of them, v5e:10x16 are 40). A cell needs 4 M hosts, or another
+multiple of M, and says so before anything starts.
 """
 
 import ml_collections

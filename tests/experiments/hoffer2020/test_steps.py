@@ -5,6 +5,7 @@ of these the one with the most is traced.
 """
 
 import functools
+import importlib.util
 import json
 import os
 import subprocess
@@ -57,8 +58,10 @@ def _facts(config):
 
 
 def _derive(config):
-  return derived_lib.derive(config, train_images=_facts(config).train_examples,
-                            hosts=config.data.get('host_group', 1))
+  # Groups of hosts need as many of them.
+  hosts = config.data.get('host_group', 1)
+  return derived_lib.derive(
+      config, train_images=_facts(config).train_examples, hosts=hosts, devices=hosts)
 
 
 def _way(config):
@@ -98,7 +101,7 @@ def test_cells_have_these_steps_and_no_others():
     # What a norm's groups are cut from.
     for config in configs:
       size = 64 if '64' in config.model.get('norm', '') else 1
-      assert _derive(config).views % size == 0
+      assert _derive(config).views_per_device % size == 0
 
 
 def _experiment(config, derived):
@@ -111,8 +114,13 @@ def _experiment(config, derived):
   return step_lib.make_experiment(config, derived, found, prepare), pool if on_device else None
 
 
-# Of the slow ones tests/models traces the networks.
-@pytest.mark.parametrize('name', _STEPS)
+# Cells of many small layers take 6 to 8 seconds each.
+_SLOW = ('amoebanet', 'darts', 'densenet')
+
+
+@pytest.mark.parametrize('name', [
+    pytest.param(name, marks=[pytest.mark.slow] if name.startswith(_SLOW) else [])
+    for name in _STEPS])
 def test_the_step_traces_at_full_size(name):
   config = _needed()[name][-1]
   derived = _derive(config)
@@ -121,7 +129,7 @@ def test_the_step_traces_at_full_size(name):
   count = sum(x.size for x in jax.tree.leaves(state.params))
   assert _STEPS[name] in (None, count)
   batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype),
-                       experiment.preparation.batch_spec(derived.views))
+                       experiment.preparation.batch_spec(derived.views_per_device))
   after, metrics = jax.eval_shape(
       step_lib.map_train_step(experiment, 'pmap'), state,
       jax.eval_shape(experiment.numbers, state.update), pool, batch)
@@ -129,3 +137,43 @@ def test_the_step_traces_at_full_size(name):
   assert like(after) == like(state)
   norm = {'gradient_norm'} if config.gradient_norm else set()
   assert set(metrics) >= {'loss', 'top1', 'learning_rate'} | norm
+
+
+# Hosts of 4 chips with 64 rows each.
+_PODS = {4: ('v5e:8x8', 64), 10: ('v5e:10x16', 160)}
+_LOWER = """
+import json, sys
+from nfnets_am.costs import aot
+text = aot.lower(aot.Step(**json.load(sys.stdin))).as_text()
+print(json.dumps({'reduces': text.count('all_reduce'), 'head': text[:300]}))
+"""
+
+
+@pytest.mark.parametrize('multiplicity', _PODS)
+def test_a_pod_of_figure_5_has_64_rows_on_every_host(multiplicity):
+  _, chips = _PODS[multiplicity]
+  config = sections.complete(experiment_file.get_config(
+      f'{_FOLDER / "figure5.py"}:multiplicity={multiplicity}'))
+  derived = derived_lib.derive(
+      config, train_images=_IMAGENET[0], devices=chips, hosts=chips // 4)
+  assert (derived.hosts, derived.unique, derived.views_per_device) == (4 * multiplicity, 256, 16)
+  assert derived.copies_per_host == 1 and derived.unique_per_device == 16
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec('libtpu') is None,
+                    reason='needs libtpu, the extra "plan"')
+@pytest.mark.parametrize('multiplicity', _PODS)
+def test_the_step_of_figure_5_lowers_for_its_pod(multiplicity):
+  topology, chips = _PODS[multiplicity]
+  config = sections.complete(experiment_file.get_config(
+      f'{_FOLDER / "figure5.py"}:multiplicity={multiplicity}'))
+  step = aot.step_of(config, topology=topology, per_device=16, image_shape=_IMAGENET[2],
+                     num_classes=_IMAGENET[1])
+  done = subprocess.run(
+      [sys.executable, '-c', _LOWER], input=json.dumps(step.__dict__),
+      env=os.environ | aot.ENVIRONMENT, cwd=commands.ROOT, capture_output=True, text=True,
+      check=False)
+  assert done.returncode == 0, done.stderr
+  found = json.loads(done.stdout.splitlines()[-1])
+  assert found['reduces'] and f'num_partitions = {chips}' in found['head']
