@@ -13,6 +13,7 @@ OUTCOMES = (paper.HOLDS, paper.FAILS, paper.OPEN)
 FOLDER = commands.ROOT / 'experiments' / 'hoffer2020'
 # Seeds scatter in this pattern, whose mean is 0.
 _PATTERN = (0, 1, -1)
+_DERIVED = {'views': 64, 'updates': 100, 'epochs': 100, 'updates_per_epoch': 1.0}
 
 
 @functools.cache
@@ -32,7 +33,7 @@ class _Reader:
     if final is None:
       return outcomes.RunResult(run.cell, 'missing')
     shift = _PATTERN[run.cell.get('seed', 0)] * 0.001
-    found = outcomes.RunResult(run.cell, 'finished', derived={'views': 64, 'updates': 100}, final={
+    found = outcomes.RunResult(run.cell, 'finished', derived=_DERIVED, final={
         key: value if key.endswith(('deviation', 'images')) else value + shift
         for key, value in final.items()})
     found.__dict__['history'] = self._curve(run.cell) if self._curve else {}
