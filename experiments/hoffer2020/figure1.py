@@ -10,9 +10,9 @@ of the whole update before the L2 term, the mean over what one line of the log c
 
 import ml_collections
 
+from experiments.hoffer2020 import checks
 from experiments.hoffer2020 import figure2
 from experiments.hoffer2020 import sweeps
-from nfnets_am.reporting import claims
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import paper
 
@@ -30,5 +30,5 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
   return sweeps.of(
       'figure1', 'Figure 1: norm of the gradient by M', scale, [{'multiplicity': n} for n in shown],
       [paper.Claim('Batch augmentation reduces the norm of the gradient.', 'Figure 1',
-                   claims.worse({'multiplicity': shown[-1]}, {'multiplicity': 1}, _METRIC))],
+                   checks.below({'multiplicity': shown[-1]}, {'multiplicity': 1}, _METRIC))],
       metric=_METRIC)

@@ -32,5 +32,8 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
   return sweeps.of(
       'figure4', 'Figure 4: ResNet-50 with batch augmentation', scale, [steps, ba],
       [paper.Claim('Batch augmentation ends with a lower validation error.', '76.86 over 76.3',
-                   claims.better(ba, steps))],
+                   claims.better(ba, steps)),
+       paper.Claim('Batch augmentation reaches the accuracy of the baseline in fewer epochs (1.2 '
+                   'times).', '75.7 at epoch 35, 0.6 less than 76.3 at epoch 90',
+                   claims.sooner(ba, steps, 1.2))],
       others=('test/loss', 'train_views/top1', 'train_views/loss'))

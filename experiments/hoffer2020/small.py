@@ -2,8 +2,8 @@
 
     python -m launch.sweep --experiment=experiments/hoffer2020/small.py \\
         --workdir=runs/hoffer2020_small --jobs=2
-    python -m nfnets_am.report --experiment=experiments/hoffer2020/small.py \\
-        --workdir=runs/hoffer2020_small
+    python -m experiments.hoffer2020.small_report --workdir=runs/hoffer2020_small \\
+        --out=docs/results
 
 The three columns of Table 2 at M = 8, Figure 2's sweep over M from 1 to 8 with Figure 1's norms,
 Table 1's correlations, and the columns once more with ghost batches of 16. The learning rate of the
@@ -23,31 +23,27 @@ The paper prints no number for this. Choices:
 """
 
 from collections.abc import Iterator
-import statistics
 from typing import Any
 
 import ml_collections
 
 from experiments.hoffer2020 import recipes
+from experiments.hoffer2020 import small_claims
 from nfnets_am.config import cells as cells_lib
 from nfnets_am.config import schema
 from nfnets_am.core import errors
-from nfnets_am.reporting import claims
-from nfnets_am.reporting.claims import judging
-from nfnets_am.sweeps import differences
 from nfnets_am.sweeps import experiment_file
-from nfnets_am.sweeps import paper
 
 # Best of the rates below for the baseline at seed 0, by validation accuracy.
 PEAK = 0.2
 _PEAKS = (0.025, 0.05, 0.1, 0.2, 0.4)
 _CELL = {'column': 'ba', 'multiplicity': 1, 'norm': 'batch', 'peak': PEAK, 'measured': 0, 'seed': 0,
          'scale': 'small'}
-_NORMS = {'batch': 'batch()', 'ghost': 'ghost(size=16)'}
+# Where the rate falls, as a share of the updates.
+DROP = 0.81
+NORMS = {'batch': 'batch()', 'ghost': 'ghost(size=16)'}
 # Scale -> training images, validation images, epochs, pairs, M of the columns, seeds.
 _SCALES = {'small': (500, 2000, 50, 100, 8, 3), 'smoke': (64, 100, 2, 8, 2, 1)}
-_KINDS = ('views', 'same_class', 'different_class')
-_NORM_METRIC = 'train_views/gradient_norm'
 
 
 def get_config(cell: str = '') -> ml_collections.ConfigDict:
@@ -67,50 +63,29 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
                'augment': 'pad_crop(pad=4) | flip() | normalise() | cutout(length=14)'},
       'optimizer': {'weight_decay': 1e-4, 'decay_mask': 'not_norm_bias'}, 'gradient_norm': True,
       'schedule': {'name': 'piecewise', 'peak': cell['peak'], 'scales': (1.0, 0.1),
-                   'boundaries': ('81 percent',)},
+                   'boundaries': (f'{round(100 * DROP)} percent',)},
       'eval_every': '25 percent', 'log_every': '5 percent',
       'checkpoint': {'every': '50 percent', 'keep': 1}})
   config.model = ml_collections.ConfigDict(
-      {'name': 'resnet_cifar', 'depth': 8, 'width': 8, 'norm': _NORMS[cell['norm']]})
+      {'name': 'resnet_cifar', 'depth': 8, 'width': 8, 'norm': NORMS[cell['norm']]})
   config.evals = ml_collections.ConfigDict(
       {split: {'name': 'accuracy', 'split': split} for split in ('validation', 'test')})
   if cell['measured']:
-    config.measure = f'gradient_correlation(pairs={pairs}, epochs={_epochs(cell["scale"])})'
+    config.measure = f'gradient_correlation(pairs={pairs}, epochs={compared(cell["scale"])})'
   return config
 
 
 def get_sweep(scale: str = 'small') -> experiment_file.Sweep:
   """Returns the runs of a scale."""
   _check(scale)
-  many = _SCALES[scale][4]
-  shown = _multiplicities(scale)
-  at = {'peak': PEAK, 'norm': 'batch', 'measured': 0}
-  of = lambda column, norm='batch': {**at, 'norm': norm, 'column': column, 'multiplicity': (
-      1 if column == 'fixed_steps' else many)}
-  first, _, last = _epochs(scale)
-  metric = lambda kind, epoch: f'{kind}_{epoch}/correlation'
-  measured = {'measured': 1}
-  found = [
-      paper.Claim(f'Batch augmentation is better than the baseline with fixed '
-                  f'{column.removeprefix("fixed_")} ({norm} norm).', 'Table 2',
-                  claims.better(of('ba', norm), of(column, norm)))
-      for norm in _NORMS for column in recipes.BASELINES]
-  found += [
-      paper.Claim('The final error falls as M rises.', 'Figure 2',
-                  claims.rises('multiplicity', shown, {**at, 'column': ('fixed_steps', 'ba')})),
-      paper.Claim('Batch augmentation reduces the norm of the gradient.', 'Figure 1',
-                  claims.worse(of('ba'), of('fixed_steps'), _NORM_METRIC)),
-      paper.Claim('Gradients of an image and its views correlate less after training.',
-                  '0.99 at first, 0.09 at the end', _falls(measured, metric('views', first),
-                                                           metric('views', last))),
-      paper.Claim('Those of two images of a class correlate less than those of an image and its '
-                  'views.', '0.04 and 0.09 at the end',
-                  _falls(measured, metric('views', last), metric('same_class', last)))]
+  _, _, _, pairs, many, _ = _SCALES[scale]
   return experiment_file.Sweep(
       title='Hoffer et al. 2020 in miniature, on Fashion-MNIST', cells=tuple(_cells(scale)),
-      others=('validation/top1', _NORM_METRIC,
-              *(metric(kind, epoch) for kind in _KINDS for epoch in _epochs(scale))),
-      claims=tuple(found))
+      others=('validation/top1', small_claims.NORM,
+              *(small_claims.correlation(kind, epoch) for kind in small_claims.KINDS
+                for epoch in compared(scale))),
+      claims=small_claims.of({'peak': PEAK, 'measured': 0}, many, tuple(NORMS),
+                             multiplicities(scale), compared(scale), pairs))
 
 
 def _cells(scale: str) -> Iterator[dict[str, Any]]:
@@ -121,12 +96,12 @@ def _cells(scale: str) -> Iterator[dict[str, Any]]:
     if peak != PEAK:
       yield _cell(plain | extra, seed=0, peak=peak)
   for seed in range(seeds):
-    for norm in _NORMS:
+    for norm in NORMS:
       for column in recipes.COLUMNS:
         yield _cell(extra, column=column, multiplicity=1 if column == 'fixed_steps' else many,
                     norm=norm, seed=seed)
     # The sweep over M, whose first and last values are columns.
-    for multiplicity in _multiplicities(scale)[1:-1]:
+    for multiplicity in multiplicities(scale)[1:-1]:
       yield _cell(extra, column='ba', multiplicity=multiplicity, seed=seed)
     yield _cell(extra, column='ba', multiplicity=many, measured=1, seed=seed)
 
@@ -135,29 +110,14 @@ def _cell(extra: dict[str, Any], **values: Any) -> dict[str, Any]:
   return {**{key: value for key, value in _CELL.items() if key != 'scale'}, **extra, **values}
 
 
-def _multiplicities(scale: str) -> tuple[int, ...]:
+def multiplicities(scale: str) -> tuple[int, ...]:
+  """Returns M of the sweep over it."""
   return (1, 2) if scale == 'smoke' else (1, 2, 4, 8)
 
 
-def _epochs(scale: str) -> tuple[int, ...]:
-  """Epochs whose states have their gradients compared."""
+def compared(scale: str) -> tuple[int, ...]:
+  """Returns the epochs whose states have their gradients compared."""
   return (0, 1, 2) if scale == 'smoke' else (0, 3, 46)
-
-
-def _falls(where: dict[str, Any], high: str, low: str) -> claims.Check:
-  """Of each run one metric is over another of its own."""
-
-  def judge(results):
-    (cell,) = results.matching(where)
-    gaps = [run.final[high] - run.final[low] for run in cell.runs
-            if high in run.final and low in run.final]
-    if not gaps:
-      return paper.Verdict(paper.NOT_RUN, f'0 of {len(cell.runs)} runs are done')
-    error = statistics.stdev(gaps) / len(gaps)**0.5 if len(gaps) > 1 else None
-    found = differences.Difference(statistics.mean(gaps), error, 0.0, len(gaps), high)
-    return judging.of_side(found, f'{high} less {low}: {found.value:+.3f}')
-
-  return judge
 
 
 def _check(scale: str) -> None:

@@ -28,7 +28,7 @@ from nfnets_am.config import schema
 from nfnets_am.core import errors
 
 # libtpu asks where it is and keeps others out; here it is nowhere, and there is nothing to share.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     'JAX_PLATFORMS': 'cpu', 'TPU_SKIP_MDS_QUERY': '1', 'TPU_WORKER_HOSTNAMES': 'localhost',
     'ALLOW_MULTIPLE_LIBTPU_LOAD': '1'}
 NO_ROOM = 'Ran out of memory'
@@ -113,7 +113,7 @@ def cost(step: Step, cache: str | os.PathLike | None = None) -> Cost:
     return _read(json.loads(kept.read_text()))
   done = subprocess.run(
       [sys.executable, '-m', 'nfnets_am.costs.aot'], input=json.dumps(dataclasses.asdict(step)),
-      env=os.environ | _ENVIRONMENT, cwd=pathlib.Path(__file__).parents[2], capture_output=True,
+      env=os.environ | ENVIRONMENT, cwd=pathlib.Path(__file__).parents[2], capture_output=True,
       text=True, check=False)
   if done.returncode == 0:
     answer = json.loads(done.stdout.splitlines()[-1])
@@ -173,7 +173,14 @@ def _digest(step: Step) -> str:
   return found.hexdigest()[:20]
 
 
-def _compile(step: Step) -> Cost:
+def lower(step: Step) -> Any:
+  """Returns a step lowered for all devices of its topology, to be compiled or looked at.
+
+  Traces in this process, which has ENVIRONMENT from its start.
+
+  Raises:
+    UserError: there is no such topology, or the config is refused.
+  """
   # Imported here: the parent only starts processes.
   import jax
   from jax.experimental import topologies
@@ -190,9 +197,13 @@ def _compile(step: Step) -> Cost:
   batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((len(devices), *x.shape), x.dtype),
                        experiment.preparation.batch_spec(step.per_device))
   mapped = step_lib.map_train_step(experiment, 'pmap', devices)
-  began = time.perf_counter()
   numbers = jax.eval_shape(experiment.numbers, jax.ShapeDtypeStruct((), np.int32))
-  compiled = mapped.lower(state, numbers, None, batch).compile()
+  return mapped.lower(state, numbers, None, batch)
+
+
+def _compile(step: Step) -> Cost:
+  began = time.perf_counter()
+  compiled = lower(step).compile()
   analysis, memory = compiled.cost_analysis(), compiled.memory_analysis()
   return Cost(
       ms=1e3 * analysis['optimal_seconds'],

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from collections.abc import Mapping
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -20,7 +21,8 @@ Rows = tuple[dict[str, jax.Array], dict[str, jax.Array]]
 # else the input gives, 'example' and, of images, 'black' (see evaluator.py); rows that only fill
 # the batch are left out afterwards. The value of a metric is the mean over all examples of the
 # split. Its attribute `check`, if it has one, is called with the model's averages, of which there
-# are only shapes yet, and refuses what it cannot evaluate.
+# are only shapes yet, and refuses what it cannot evaluate. With an attribute `crops`, the keywords
+# of StreamInput.eval_crops, 'inputs' are views of each row, [B, V, H, W, C].
 Evaluate = Callable[[Any, Any, model.State, jax.Array, Mapping[str, Any]], Rows]
 
 # The keys that every evaluation has beside its own, with their defaults.
@@ -65,6 +67,21 @@ class Evaluation:
   most: int
   keep: bool
   keep_at: tuple[str, ...] = ()
+
+  def batches_of(self, dataset: Any) -> Callable[..., Any]:
+    """Returns what makes the batches that it evaluates, called as an input's eval_batches.
+
+    Raises:
+      ConfigError: it wants views that the input cannot cut.
+    """
+    crops = getattr(self.evaluate, 'crops', None)
+    if crops is None:
+      return dataset.eval_batches
+    if not hasattr(dataset, 'eval_crops'):
+      raise errors.ConfigError(
+          f'evals.{self.name}.crops={crops["count"]} of {dataset.name!r}; allowed: 0 for a set in '
+          'memory, whose views of training are drawn with pad, flip and random')
+    return functools.partial(dataset.eval_crops, **crops)
 
   @property
   def attacks(self) -> bool:

@@ -84,6 +84,7 @@ class Evaluator:
       programs: of the run; another run's of the same model, data and evaluations will do.
     """
     self._evaluation, self._dataset, self._backend = evaluation, dataset, backend
+    self._batches = evaluation.batches_of(dataset)
     # An argument of the step, so that runs with other seeds share it.
     self._seed = np.uint32(zlib.crc32(f'{evaluation.name} {seed}'.encode()))
     self._step = (programs or programs_lib.Programs()).get(
@@ -106,7 +107,7 @@ class Evaluator:
     kept = predictions_lib.Collector() if self._evaluation.keep else None
     hosts, devices = jax.process_count(), jax.device_count()
     size = math.ceil(self._evaluation.batch / devices) * devices
-    batches = self._dataset.eval_batches(
+    batches = self._batches(
         self._evaluation.split, size // hosts, host=jax.process_index(), hosts=hosts)
     for number, batch in enumerate(itertools.islice(batches, self._evaluation.most or None)):
       placed = parallel.shard(batch, self._backend)

@@ -9,7 +9,11 @@ these. Summers 2021, sec. 5.5 and B.3:
   views(size=224, stride=16, flip=True)   ImageNet, a 3x3 grid of stored 256x256 images: 18
   views(size=224, stride=0)               the middle one alone, as such images are tested else
 
-Hoffer et al. 2020, table 4, draw ten of the views of training: views(flip=True, pad=4, random=10).
+Hoffer et al. 2020, table 4, draw ten of the views of training:
+
+  views(flip=True, pad=4, random=10)      CIFAR
+  views(crops=10)                         a streamed set, by the crop and the flip of data.augment
+
 Logits are averaged and not probabilities, in both.
 """
 
@@ -28,7 +32,8 @@ from nfnets_am.models import model
 
 
 def views(*, flip: bool = False, pad: int = 0, size: int = 0, stride: int = 1,
-          original: bool = False, random: int = 0, seed: int = 0) -> evaluation.Evaluate:
+          original: bool = False, random: int = 0, crops: int = 0, seed: int = 0
+          ) -> evaluation.Evaluate:
   """Takes as many forward passes as there are views, one after the other.
 
   Args:
@@ -39,19 +44,31 @@ def views(*, flip: bool = False, pad: int = 0, size: int = 0, stride: int = 1,
     original: whether the image itself is one view more, as in the public code of Summers 2021 (163
       views in place of 162): its windows have it already.
     random: so many views of each image, drawn with replacement from those above; 0 takes all.
+    crops: so many views of each image of a streamed set as training cuts them, in place of windows;
+      an image is decoded once for all of them. A step holds `crops` times its examples: `batch` is
+      to be so much smaller.
     seed: of what is drawn; an image's views depend on it and on the image's place in the split.
 
   Raises:
-    ConfigError: a value out of its range, or an original that is not among the windows or the only
-      one. From the first batch: a window that is larger than the padded image.
+    ConfigError: a value out of its range, an original that is not among the windows or the only
+      one, or crops with windows. From the first batch: a window that is larger than the padded
+      image.
   """
-  for key, value in (('pad', pad), ('size', size), ('stride', stride), ('random', random)):
+  for key, value in (('pad', pad), ('size', size), ('stride', stride), ('random', random),
+                     ('crops', crops)):
     if value < 0:
       raise errors.ConfigError(f'the evaluation views has {key}={value}; allowed: 0 or more')
   if original and (size or not pad):
     raise errors.ConfigError(
         f'the evaluation views has original=True with size={size} and pad={pad}; allowed: with a '
         'pad and without a size, so that windows are as large as the image and more than it')
+
+  if crops:
+    if flip or pad or size or stride != 1 or random:
+      raise errors.ConfigError(
+          f'the evaluation views has crops={crops} with keys of windows; allowed: crops and a seed '
+          'alone, since data.augment says what training cuts')
+    return _of_crops(crops, seed)
 
   def evaluate(apply: Any, params: Any, state: model.State, rng: jax.Array,
                batch: Mapping[str, Any]) -> evaluation.Rows:
@@ -79,6 +96,24 @@ def views(*, flip: bool = False, pad: int = 0, size: int = 0, stride: int = 1,
     mean = total / (len(windows) + original)
     return accuracy.scores(mean, batch['label']), {'logits': mean}
 
+  return evaluate
+
+
+def _of_crops(count: int, seed: int) -> evaluation.Evaluate:
+  """Of views that the input has cut: 'inputs' [B, V, H, W, C]."""
+
+  def evaluate(apply: Any, params: Any, state: model.State, rng: jax.Array,
+               batch: Mapping[str, Any]) -> evaluation.Rows:
+    del rng
+    images = batch['inputs']
+    # Where only its form is asked for, an image stands for its views.
+    images = images[None] if images.ndim == 4 else jnp.moveaxis(images, 1, 0)
+    logits = jax.lax.map(
+        lambda view: apply(params, state, None, view, model.EVALUATION)[0].logits, images)
+    mean = logits.mean(0)
+    return accuracy.scores(mean, batch['label']), {'logits': mean}
+
+  evaluate.crops = {'count': count, 'seed': seed}
   return evaluate
 
 

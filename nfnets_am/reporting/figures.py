@@ -38,7 +38,7 @@ def table_of(results: reduction.Results) -> tuple[list[str], list[list[str]]]:
   sweep = results.sweep
   metrics = (sweep.metric, *sweep.others)
   keys = [key for key in comparison.keys_of(results) if key != sweep.tune]
-  header = [*keys, *metrics, 'runs', 'views/update', 'views', 'compute', 'state']
+  header = [*keys, *metrics, 'runs', 'updates', 'views/update', 'samples', 'compute', 'state']
   leading = results.tuned(sweep.metric)
   least = min((cell.total_views for cell in leading if not math.isnan(cell.total_views)),
               default=math.nan)
@@ -49,7 +49,9 @@ def table_of(results: reduction.Results) -> tuple[list[str], list[list[str]]]:
     rows.append([
         *(str(cell.key.get(key, '')) for key in keys),
         *(_entry(one, metric, sweep.tune) for one, metric in zip(shown, metrics, strict=True)),
-        f'{summary.runs if summary else 0}/{cell.counted}', str(cell.derived.get('views', '?')),
+        f'{summary.runs if summary else 0}/{cell.counted}',
+        f'{cell.derived["updates"]:,}' if cell.derived else '?',
+        str(cell.derived.get('views', '?')),
         *(('?', '?') if math.isnan(total) else (f'{total:,}', f'{total / least:.3g} x')),
         reduction.state_of([run for one in grid for run in one.runs])])
   return header, rows
@@ -71,8 +73,8 @@ def caption(sweep: experiment_file.Sweep) -> str:
     tuned = (f' A row shows each metric at its own best {sweep.tune}; for {sweep.metric} it is '
              f'chosen by {sweep.selected_by(sweep.metric)}, a diverged run counting as the worst.')
   return (f'Mean ± standard deviation (ddof 0) of {counted} finished runs of a cell{at}; a single '
-          f'run has no deviation.{tuned} Compute is the views trained on, against the least of the '
-          'cells.')
+          f'run has no deviation.{tuned} Samples are the views trained on, over all updates; '
+          'compute is them against the least of the cells.')
 
 
 def is_smoke(results: reduction.Results) -> bool:

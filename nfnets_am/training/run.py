@@ -132,6 +132,8 @@ def build(config: ml_collections.ConfigDict, *, begins: bool = True,
     warm.turn_to(config)
     dataset = dataset or warm.dataset
   dataset = dataset or inputs.INPUTS.build(config.data, config.dtype)
+  for one in evaluations:
+    one.batches_of(dataset)  # Refuses views that the input lacks.
   derived, experiment = _describe(
       config, evaluations, dataset.facts, dataset.preparation, devices, hosts)
   if warm:

@@ -8,6 +8,7 @@ import pytest
 
 from nfnets_am.config import schema
 from nfnets_am.core import errors
+from nfnets_am.data import views
 from nfnets_am.data.ops import crops
 from nfnets_am.data.stream import evaluation as stream_evaluation
 from nfnets_am.data.stream import records
@@ -43,6 +44,33 @@ def test_evaluation_counts_every_image_once(stored, hosts, batch, method):
             for e in encoded.examples(11)]
   key = lambda x: x.tobytes()
   np.testing.assert_array_equal(sorted(images, key=key), sorted(wanted, key=key))
+
+
+@pytest.mark.parametrize('hosts, batch, way', [
+    (1, 4, 'crop(16) | flip() | normalise()'), (2, 3, 'crop(16) | flip() | normalise()'),
+    (1, 11, 'crop(size=16, shorter=20) | normalise()')])
+def test_views_of_an_evaluation_are_cut_as_in_training(stored, hosts, batch, way):
+  dataset = _build(stored, augment=way).dataset
+  found = {}
+  for host in range(hosts):
+    batches = list(dataset.eval_crops('test', batch, count=3, seed=5, host=host, hosts=hosts))
+    first = host * batch
+    for b in batches:
+      assert b['image'].shape == (batch, 3, 16, 16, 3)
+      for place in np.flatnonzero(b['mask']):
+        found[first + int(place)] = b['image'][place], int(b['label'][place])
+      first += batch * hosts
+  assert sorted(found) == list(range(11))
+  for i, (image, label) in found.items():
+    assert label == i % 10
+    whole = records.decode(encoded.examples(11)[i].image)
+    for view in range(3):
+      drawn = dataset.augmentation.draws(5, views.Rows(*(
+          np.array([x], np.int32) for x in (i, 0, view))), 16, 16, 2)
+      flip = drawn.get('flip', {'flip': np.zeros(1, np.int32)})
+      np.testing.assert_array_equal(
+          image[view], crops.views_of(whole, {**drawn['crop'], **flip}, 16, 3)[0])
+  assert (found[0][0][0] != found[0][0][1]).any()
 
 
 def test_evaluation_names_a_bad_record(tmp_path):

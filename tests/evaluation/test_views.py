@@ -130,7 +130,27 @@ def test_random_views_are_those_of_an_image_wherever_it_stands():
   assert (np.abs(other - found).max(1) > 1e-3).any()
 
 
+def test_of_crops_logits_are_averaged_and_not_probabilities():
+  """Views with logits (4, 3, 0) and (0, 1.5, 4): the mean says class 1, that of shares class 2."""
+  logits = np.array([[[4, 3, 0], [0, 1.5, 4]], [[1, 0, 0], [1, 0, 5]]], np.float32)
+  apply = lambda params, state, rng, images, mode: (
+      model_lib.Outputs(images[:, 0, 0]), state)
+  evaluate = views.views(crops=2, seed=3)
+  assert evaluate.crops == {'count': 2, 'seed': 3}
+  scores, kept = evaluate(apply, {}, None, None, {
+      'inputs': jnp.asarray(logits)[:, :, None, None], 'label': jnp.array([1, 2])})
+  np.testing.assert_allclose(kept['logits'], [[2, 2.25, 2], [1, 0, 2.5]])
+  np.testing.assert_array_equal(scores['top1'], [1, 1])
+
+
+def test_crops_of_a_set_in_memory_are_refused():
+  with pytest.raises(errors.ConfigError, match='evals.test.crops=10 of .*; allowed: 0 for a set'):
+    run_lib.build(sections.override(tiny.get_config(), {
+        'evals.test.name': 'views', 'evals.test.crops': 10}))
+
+
 @pytest.mark.parametrize('keys, words', [
+    ({'crops': 3, 'flip': True}, 'crops=3 with keys of windows'),
     ({'pad': -1}, 'pad=-1; allowed: 0 or more'), ({'random': -2}, 'random=-2'),
     ({'original': True}, 'original=True with size=0 and pad=0'),
     ({'original': True, 'size': 3, 'pad': 1}, 'original=True with size=3')])

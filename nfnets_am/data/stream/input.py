@@ -83,6 +83,13 @@ class StreamInput:
         self.splits[split], batch, method=self._method, size=self._eval_size, host=host,
         hosts=hosts)
 
+  def eval_crops(self, split: str, batch: int, *, count: int, seed: int, host: int, hosts: int
+                 ) -> Iterator[dict[str, np.ndarray]]:
+    """Yields every image of a split once, in views as training cuts them; see crop_batches."""
+    return stream_evaluation.crop_batches(
+        self.splits[split], batch, way=self.augmentation, count=count, seed=seed, host=host,
+        hosts=hosts)
+
 
 def create(
     dtype: str, *, set: str = 'imagenet2012', data_dir: str = '', download: bool = False,

@@ -7,6 +7,7 @@ import pytest
 from experiments.hoffer2020 import figure3
 from experiments.hoffer2020 import recipes
 from experiments.hoffer2020 import section4
+from experiments.hoffer2020 import table2
 from nfnets_am.config import derived as derived_lib
 from nfnets_am.core import errors
 from nfnets_am.optim import schedules
@@ -86,6 +87,17 @@ def test_the_large_batch_ramps_from_a_tenth():
 def test_rates_are_multiplied_by_powers_of_m(power, value):
   schedule = rate(figure3.get_config(f'column=fixed_samples,power={power}'))
   assert float(schedule(0)) == pytest.approx(value)
+
+
+def test_a_row_of_table_2_alone_has_the_runs_of_the_whole():
+  whole, row = table2.get_sweep(), table2.get_sweep('darts_cifar10')
+  assert row.cells == tuple(cell for cell in whole.cells if cell['row'] == 'darts_cifar10')
+  assert [number.printed for number in row.numbers] == ['97.65', '97.63', '97.85']
+  assert [claim.text for claim in row.claims] == [
+      claim.text for claim in whole.claims if claim.text.startswith('DARTS')]
+  assert len(row.cells) == 3 and len(row.claims) == 2
+  with pytest.raises(errors.ConfigError, match="scale='dart_cifar10'.*allowed: full, smoke, or a"):
+    table2.get_sweep('dart_cifar10')
 
 
 @pytest.mark.parametrize('cell, message', [
