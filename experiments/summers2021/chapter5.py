@@ -52,7 +52,7 @@ _CYCLES = 5
 _AGAINST = "snapshots=True, against_changes={'schedule.cycles': 1}, "
 CELL = {'source': 'all', 'seed': 1, 'cycles': 1, 'row': '', 'scale': 'full'}
 _CIFAR = 'normalise(mean=(.4914,.4822,.4465), std=(.2023,.1994,.2010))'
-_RATES = 'bias(times=0.1) | norm_offset(times=0.1) | norm_scale_not_shortcut(times=0.1)'
+RATES = 'bias(times=0.1) | norm_offset(times=0.1) | norm_scale_not_shortcut(times=0.1)'
 METRICS = ('top1_sd', 'loss_sd', 'disagreement', 'correlation', 'top1_delta')
 RUNS = 100
 _SMOKE_RUNS = 4
@@ -83,18 +83,10 @@ def get_config(cell: str, *, views: bool) -> ml_collections.ConfigDict:
       'data': {'set': 'cifar10', 'apply': 'device',
                'augment': f'pad_crop(pad=4) | flip() | {_CIFAR}'},
       'model': {'name': 'padded_resnet14'},
-      'optimizer': {'name': 'sgd', 'weight_decay': 5e-4, 'rates': _RATES},
+      'optimizer': {'name': 'sgd', 'weight_decay': 5e-4, 'rates': RATES},
       'schedule': {'name': 'cosine', 'peak': 0.4, 'warmup': '3 epochs', 'cycles': cell['cycles']},
       'eval_every': '20 percent', 'log_every': '50 updates'})
-  for name in schema.SEEDS:
-    config.seeds[name] = 0
-  for key in SOURCES[cell['source']]:
-    section, _, name = key.partition('.')
-    if section == 'seeds':
-      config.seeds[name] = cell['seed']
-    else:
-      config.start = ml_collections.ConfigDict(
-          {'name': 'fresh', 'bit_change': cell['seed'], 'bit_change_in': 'padded_resnet/stem'})
+  vary(config, cell['source'], cell['seed'])
   _evaluate(config, views)
   if smoke:
     config.data.update({'set': 'fashion_mnist_small', 'train_images': 64,
@@ -114,6 +106,27 @@ def get_config(cell: str, *, views: bool) -> ml_collections.ConfigDict:
       row = row.replace('(2, 3, 4, 5)', '(2,)')
     config.measure = f'agreement({row}vary={SOURCES[cell["source"]]!r}, count={count})'
   return config
+
+
+def vary(config: ml_collections.ConfigDict, source: str, seed: int,
+         first: str = 'padded_resnet/stem') -> None:
+  """Sets the seeds of a run.
+
+  Args:
+    config: to change.
+    source: of SOURCES; all others have seed 0.
+    seed: of the source.
+    first: module of the network that has the weight of which a bit changes.
+  """
+  for name in schema.SEEDS:
+    config.seeds[name] = 0
+  for key in SOURCES[source]:
+    section, _, name = key.partition('.')
+    if section == 'seeds':
+      config.seeds[name] = seed
+    else:
+      config.start = ml_collections.ConfigDict(
+          {'name': 'fresh', 'bit_change': seed, 'bit_change_in': first})
 
 
 def _evaluate(config: ml_collections.ConfigDict, views: bool) -> None:
