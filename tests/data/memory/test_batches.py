@@ -155,7 +155,8 @@ def test_devices_make_partners_that_are_rows_of_others_once_more(split, devices)
   rows = plan.rows // devices
   spread = jax.tree.map(lambda x: x.reshape(devices, rows, *x.shape[1:]), way.pack(batch, devices))
   for packed, spec in ((way.pack(batch, 1), way.batch_spec(plan.rows)),
-                       (jax.tree.map(lambda x: x[0], spread), way.batch_spec(rows, devices=devices))):
+                       (jax.tree.map(lambda x: x[0], spread),
+                        way.batch_spec(rows, devices=devices))):
     assert jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), packed) == spec
   pool = jax.numpy.asarray(split.image)
   whole = jax.jit(way.prepare)(pool, batch)
