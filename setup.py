@@ -19,9 +19,9 @@ setuptools.setup(
     package_data={'nfnets_am.data': ['bundled/*/*']},
     entry_points={'console_scripts': ['nfnets-am = nfnets_am.__main__:main']},
     install_requires=[
-        'absl-py', 'chex>=0.1.91', 'dm-haiku>=0.0.16', 'etils[epath]', 'jax>=0.8', 'markdown-it-py>=3',
-        'matplotlib', 'ml-collections>=1.1', 'numpy', 'optax>=0.2.6', 'orbax-checkpoint>=0.11', 'pyyaml', 'rich',
-        'scipy',
+        'absl-py', 'chex>=0.1.91', 'dm-haiku>=0.0.16', 'etils[epath]', 'jax>=0.8',
+        'markdown-it-py>=3', 'matplotlib', 'ml-collections>=1.1', 'numpy', 'optax>=0.2.6',
+        'orbax-checkpoint>=0.11', 'pyyaml', 'rich', 'scipy',
     ],
     extras_require={
         # What benchmarks/step.py --peer measures us beside.

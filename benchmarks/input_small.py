@@ -96,6 +96,8 @@ def device(split: sources.Split, batch: int, n: int, mixing: str = '') -> Iterat
   def apply(images, b):
     lanes = [augmentation_lib.Lane(images, b[f'{prefix}draws'], b[f'{prefix}index'])
              for prefix in ('', 'partner_') if f'{prefix}index' in b]
+    if 'partner_row' in b:
+      lanes.append(augmentation_lib.Lane(None, {}, b['partner_row']))
     return augmentation.follow(arrays.JAX, 0, augmentation.at, *lanes)[0]
 
   ahead = None

@@ -195,7 +195,8 @@ def lower(step: Step) -> Any:
   experiment = experiment_of(step, len(devices))
   state = experiment.placed_shapes(len(devices))
   batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((len(devices), *x.shape), x.dtype),
-                       experiment.preparation.batch_spec(step.per_device))
+                       experiment.preparation.batch_spec(
+                           step.per_device, devices=len(devices)))
   mapped = step_lib.map_train_step(experiment, 'pmap', devices)
   numbers = jax.eval_shape(experiment.numbers, jax.ShapeDtypeStruct((), np.int32))
   return mapped.lower(state, numbers, None, batch)

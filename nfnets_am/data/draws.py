@@ -36,16 +36,20 @@ def philox(counter: Sequence[np.ndarray], key: Sequence[np.ndarray]) -> np.ndarr
   for i, given in enumerate(counter):
     words[i] = given
   keys = np.stack(np.broadcast_arrays(*(np.asarray(word, np.uint64) for word in key)))
-  per_word = lambda x, like: x.reshape(2, *(1,) * (like.ndim - x.ndim), *x.shape[1:])
-  multipliers, weyl = per_word(_MULTIPLIERS, words), per_word(_WEYL, keys)
+  per_word = lambda x: x.reshape(2, *(1,) * (len(shape) + 1 - x.ndim), *x.shape[1:])
+  # Of all rounds at once: for a thousand rows a call of numpy costs as much as what it does.
+  keys, rounds = per_word(keys), np.arange(_ROUNDS, dtype=np.uint64)
+  keys = (keys + np.multiply.outer(rounds, per_word(_WEYL))).astype('<u4')
+  multipliers = per_word(_MULTIPLIERS)
   product = np.empty((2, *shape), '<u8')
   # The product's halves are its memory read as words of 32 bits: a round is four calls of numpy.
   low, high = np.moveaxis(product.view('<u4').reshape(2, *shape, 2), -1, 0)
-  for i in range(_ROUNDS):
-    np.multiply(words[2::-2], multipliers, out=product)
-    np.bitwise_xor(high, words[1::2], out=words[::2])
-    words[::2] ^= per_word((keys + np.uint64(i) * weyl).astype(np.uint32), words)
-    words[1::2] = low
+  taken, others, made = words[2::-2], words[1::2], words[::2]
+  for of_round in keys:
+    np.multiply(taken, multipliers, out=product)
+    np.bitwise_xor(high, others, out=made)
+    made ^= of_round
+    others[...] = low
   return words
 
 

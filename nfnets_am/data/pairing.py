@@ -1,14 +1,16 @@
 """Who is mixed with whom: policies that give every row of an update a partner.
 
 A policy is a function of (plan, augment seed, update) to the rows that partners are taken from and,
-for each of the host's rows, the number of its partner among them. Partners depend on no number of
-hosts: they are paired over all hosts' rows, or, where a host reads its own images alone, within the
-lanes that hosts share out.
+for each of the host's rows, the number of its partner among them. It may be given the host's rows
+of the update, where they have been made. Partners depend on no number of hosts: they are paired
+over all hosts' rows, or, where a host reads its own images alone, within the lanes that hosts share
+out.
 """
 
 from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
+import functools
 from typing import NamedTuple
 import zlib
 
@@ -19,8 +21,11 @@ from nfnets_am.core import registry
 from nfnets_am.data import draws as draws_lib
 from nfnets_am.data import views
 
-# (plan, augment seed, update) -> rows to choose from, and int32 [R], numbers of rows of them.
-Choose = Callable[[views.ViewPlan, int, int], tuple[views.Rows, np.ndarray]]
+# (plan, augment seed, update, rows or None) -> rows to choose from, and int32 [R], numbers of them.
+Choose = Callable[..., tuple[views.Rows, np.ndarray]]
+
+# Updates whose shifts are drawn at a time: of one, most of the time is that of calling numpy.
+_UPDATES = 16
 
 
 class Policy(NamedTuple):
@@ -38,39 +43,40 @@ class Policy(NamedTuple):
   one_weight: bool = False
 
 
-def batch(plan: views.ViewPlan, augment_seed: int, update: int) -> tuple[views.Rows, np.ndarray]:
+def batch(plan: views.ViewPlan, augment_seed: int, update: int, rows: views.Rows | None = None
+          ) -> tuple[views.Rows, np.ndarray]:
   """Another unique image of the update, never the row's own; see `pair`."""
-  whole, places = plan.together
-  rows = whole.update(update)
-  return rows, pair(rows, rows, augment_seed, update, whole.groups, views.grid(whole))[places]
+  whole, places, rows = _together(plan, update, rows)
+  return rows, pair(rows, rows, augment_seed, update, whole.groups, whole.grid)[places]
 
 
-def fresh(plan: views.ViewPlan, augment_seed: int, update: int) -> tuple[views.Rows, np.ndarray]:
+def fresh(plan: views.ViewPlan, augment_seed: int, update: int, rows: views.Rows | None = None
+          ) -> tuple[views.Rows, np.ndarray]:
   """As many further unique images, of another update of the pass (NFNets' public code)."""
-  whole, places = plan.together
-  rows, pool = whole.update(update), whole.update(whole.elsewhere(update))
-  return pool, pair(rows, pool, augment_seed, update, whole.groups, views.grid(whole))[places]
+  whole, places, rows = _together(plan, update, rows)
+  pool = whole.update(whole.elsewhere(update))
+  return pool, pair(rows, pool, augment_seed, update, whole.groups, whole.grid)[places]
 
 
-def pairs(plan: views.ViewPlan, augment_seed: int, update: int) -> tuple[views.Rows, np.ndarray]:
+def pairs(plan: views.ViewPlan, augment_seed: int, update: int, rows: views.Rows | None = None
+          ) -> tuple[views.Rows, np.ndarray]:
   """The second images of disjoint pairs of a pass (Summers 2021): the rows hold the first ones.
 
   An epoch of N mixed images is two shuffled passes, each cut into N / 2 pairs; see orders.pairs.
   """
-  del augment_seed
+  del augment_seed, rows
   partners = dataclasses.replace(plan, ordering=plan.partner_ordering).update(update)
   return partners, np.arange(plan.rows, dtype=np.int32)
 
 
-def permutation(plan: views.ViewPlan, augment_seed: int, update: int
-                ) -> tuple[views.Rows, np.ndarray]:
+def permutation(plan: views.ViewPlan, augment_seed: int, update: int,
+                rows: views.Rows | None = None) -> tuple[views.Rows, np.ndarray]:
   """A permutation of all rows of the update (Hoffer et al. 2020, public code).
 
   A row may meet its own image, another view of it or itself: with n views of U images one row in U.
   """
   draws_lib.check_seed('augment', augment_seed)
-  whole, places = plan.together
-  rows = whole.update(update)
+  _, places, rows = _together(plan, update, rows)
   position, _ = _positions(rows.example)
   # Image by image and view by view, so that the layout does not matter.
   canonical = np.lexsort((rows.view, position))
@@ -131,9 +137,8 @@ def pair(own: views.Rows, pool: views.Rows, augment_seed: int, update: int,
   row_of = np.empty((unique, copies), np.int32)
   row_of[pool_grid] = np.arange(len(pool.example), dtype=np.int32)
   group, place = np.divmod(position, size)
-  words = draws_lib.philox(
-      (update, np.asarray(groups)[:, None], np.arange(copies) + int(own.view.min()), 0),
-      (augment_seed, zlib.crc32(b'pair')))[0]
+  words = _shift_words(augment_seed, update // _UPDATES, tuple(groups), int(own.view.min()),
+                       int(copies))[update % _UPDATES]
   shift = (draws_lib.integers(words, size) if fresh_ones
            else 1 + draws_lib.integers(words, size - 1))[group, view]
   partner = row_of[group * size + (place + shift) % size, view]
@@ -143,6 +148,23 @@ def pair(own: views.Rows, pool: views.Rows, augment_seed: int, update: int,
         f'image {own.example[same[0]]} of update {update} would be mixed with itself: the images '
         'to mix with are not others than its own')
   return partner
+
+
+@functools.lru_cache(maxsize=32)
+def _shift_words(augment_seed: int, sixteenth: int, groups: tuple[int, ...], first: int,
+                 copies: int) -> np.ndarray:
+  """Returns uint32 [_UPDATES, groups, copies] of the updates from _UPDATES `sixteenth` on."""
+  updates = sixteenth * _UPDATES + np.arange(_UPDATES)
+  return draws_lib.philox(
+      (updates[:, None, None], np.asarray(groups)[:, None], np.arange(copies) + first, 0),
+      (augment_seed, zlib.crc32(b'pair')))[0]
+
+
+def _together(plan: views.ViewPlan, update: int, rows: views.Rows | None
+              ) -> tuple[views.ViewPlan, np.ndarray, views.Rows]:
+  """The plan of all that are paired, this host's rows in it, and its rows of the update."""
+  whole, places = plan.together
+  return whole, places, whole.update(update) if rows is None or whole is not plan else rows
 
 
 def _positions(example: np.ndarray) -> tuple[np.ndarray, int]:

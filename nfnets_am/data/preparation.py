@@ -18,7 +18,8 @@ from nfnets_am.data.ops import augmentation as augmentation_lib
 Batch = Mapping[str, Any]
 # What the way of a batch needs and a model does not.
 _TRAVELS = frozenset(
-    prefix + key for prefix in ('', 'partner_') for key in ('image', 'draws', 'example', 'index'))
+    prefix + key for prefix in ('', 'partner_')
+    for key in ('image', 'draws', 'example', 'index', 'row'))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +66,17 @@ class ImagePreparation:
     return self.augmentation.normalise.of_pixels(images).astype(self.dtype)
 
   def pack(self, batch: Batch, devices: int) -> Batch:
-    """Returns a host's batch as it travels; see HandOver.pack."""
+    """Returns a host's batch as it travels; see HandOver.pack.
+
+    A partner that is a row of the batch is none of the device's rows if devices share them out: it
+    is told by its image and what was drawn for it, and made once more.
+    """
+    if 'partner_row' in batch and devices > 1:
+      row, draws = batch['partner_row'], batch['draws']
+      before = [k for k in self.augmentation.labels[:self.augmentation.mixed_at] if k in draws]
+      batch = {key: value for key, value in batch.items() if key != 'partner_row'} | {
+          'partner_index': batch['index'][row],
+          'partner_draws': jax.tree.map(lambda x: x[row], {k: draws[k] for k in before})}
     return self.hand_over.pack(batch, devices)
 
   def prepare(self, pool: jax.Array | None, batch: Batch) -> dict[str, Any]:
@@ -84,6 +95,8 @@ class ImagePreparation:
     else:
       lanes = [self._lane(pool, batch, prefix) for prefix in ('', 'partner_')
                if prefix + 'draws' in batch]
+      if 'partner_row' in batch:
+        lanes.append(augmentation_lib.Lane(None, {}, batch['partner_row']))
       stop = self.augmentation.at if self.pixels else None
       images, _ = self.augmentation.follow(arrays.JAX, self.start, stop, *lanes)
     rows = {key: value for key, value in batch.items() if key not in _TRAVELS}
@@ -111,12 +124,13 @@ class ImagePreparation:
     images = self.augmentation.normalised(batch['image'])
     return rows | {'inputs': images.astype(self.dtype)}
 
-  def batch_spec(self, rows: int, *, raw: bool = False) -> dict[str, Any]:
+  def batch_spec(self, rows: int, *, raw: bool = False, devices: int = 1) -> dict[str, Any]:
     """Returns the shapes and dtypes of a device's batch of an update, as `prepare` takes it.
 
     Args:
       rows: of the device.
       raw: whether they are raw images (multiplicity 0), neither drawn for nor mixed.
+      devices: over all hosts; a single one has the rows' partners among its rows.
     """
     number = jax.ShapeDtypeStruct((rows,), jnp.int32)
     spec = {'label': number, 'example': number, 'draws': {}}
@@ -126,7 +140,9 @@ class ImagePreparation:
       if way.mix:
         spec |= {'partner_label': number, 'partner_example': number,
                  'weight': jax.ShapeDtypeStruct((rows,), jnp.float32)}
-        if way.mixed_at >= self.start:
+        if self.on_device and devices == 1 and not way.policy.draws_anew:
+          spec['partner_row'] = number
+        elif way.mixed_at >= self.start:
           spec['partner_draws'] = self._draws_spec(rows, way.mixed_at)
           prefixes.append('partner_')
     for prefix in prefixes:

@@ -138,6 +138,8 @@ class ViewPlan:
   @functools.cached_property
   def together(self) -> tuple['ViewPlan', np.ndarray]:
     """The plan that one host would have, and this host's rows in its updates: int32 [R]."""
+    if self.hosts == 1:
+      return self, np.arange(self.rows, dtype=np.int32)
     whole = dataclasses.replace(self, host=0, hosts=1, host_group=1)
     rows = np.arange(whole.rows, dtype=np.int32)
     by_image = (rows.reshape(self.unique, -1) if self.layout == 'image_major'
@@ -145,6 +147,20 @@ class ViewPlan:
     first = self.host % self.host_group * self.copies
     mine = by_image[self.first:self.first + self.share, first:first + self.copies]
     return whole, (mine if self.layout == 'image_major' else mine.T).reshape(-1)
+
+  @functools.cached_property
+  def grid(self) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the host's images a row shows, and which of its views: int32 [R] each."""
+    images = np.arange(self.share, dtype=np.int32)
+    copies = np.arange(self.copies, dtype=np.int32)
+    if self.layout == 'image_major':
+      return np.repeat(images, self.copies), np.tile(copies, self.share)
+    return np.tile(images, self.copies), np.repeat(copies, self.share)
+
+  @functools.cached_property
+  def positions(self) -> np.ndarray:
+    """The number of each row's unique image within an update over all hosts: int32 [R]."""
+    return self.grid[0] + np.int32(self.first)
 
   def elsewhere(self, update: int) -> int:
     """Returns another update of the same pass, half a pass away: its images are other ones.
@@ -191,20 +207,6 @@ class ViewPlan:
 def _shuffled(examples: int, unique: int) -> orders.Order:
   """One object for all plans of a size, so that they share the orders that are kept."""
   return orders.shuffled(np.zeros(examples, np.int32), unique)
-
-
-def positions(plan: ViewPlan) -> np.ndarray:
-  """Returns the number of each row's unique image within an update over all hosts: int32 [R]."""
-  return grid(plan)[0] + np.int32(plan.first)
-
-
-def grid(plan: ViewPlan) -> tuple[np.ndarray, np.ndarray]:
-  """Returns which of the host's images a row shows, and which of its views: int32 [R] each."""
-  images = np.arange(plan.share, dtype=np.int32)
-  copies = np.arange(plan.copies, dtype=np.int32)
-  if plan.layout == 'image_major':
-    return np.repeat(images, plan.copies), np.tile(copies, plan.share)
-  return np.tile(images, plan.copies), np.repeat(copies, plan.share)
 
 
 @functools.lru_cache(maxsize=4)

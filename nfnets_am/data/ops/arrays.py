@@ -96,8 +96,8 @@ class Namespace(Protocol):
   def repeat(self, times: int, step: Callable[[Any, Any], Any], start: Any) -> Any:
     """Returns step(times - 1, ... step(0, start)), compiled once."""
 
-  def both(self, fn: Callable[[Any], Any], x: Any, y: Any) -> tuple[Any, Any]:
-    """Returns fn(x) and fn(y), arrays like each other; `x` and `y` are trees like each other."""
+  def whole(self, fn: Callable[[Any], Any], x: Any, index: Any) -> Any:
+    """Returns fn(x), an array that is made as a whole before it is used; index int32 [R] from 0."""
 
   def map(self, fn: Callable[[Any], Any], rows: Any) -> Any:
     """Returns fn of every row, stacked: rows a tree of [R, ...], fn's result uint8 [...]."""
@@ -155,8 +155,8 @@ class _TensorFlow:
     return tf.while_loop(lambda i, _: i < times, lambda i, x: (i + 1, step(i, x)),
                          (tf.constant(0), start), maximum_iterations=times)[1]
 
-  def both(self, fn, x, y):
-    return fn(x), fn(y)
+  def whole(self, fn, x, index):
+    return fn(x)
 
   def map(self, fn, rows):
     return self._tf.map_fn(fn, rows, fn_output_signature=self._tf.uint8)
@@ -204,11 +204,14 @@ class _Jax:
   def repeat(self, times, step, start):
     return jax.lax.fori_loop(0, times, step, start)
 
-  def both(self, fn, x, y):
-    # A loop of two: else XLA on a CPU makes one loop of both and of what uses them, which gathers
-    # pixel by pixel, three times as long.
-    in_turn = lambda x, y: tuple(jax.lax.map(fn, jax.tree.map(lambda *z: jnp.stack(z), x, y)))
-    return jax.lax.platform_dependent(x, y, cpu=in_turn, default=lambda x, y: (fn(x), fn(y)))
+  def whole(self, fn, x, index):
+    # In a branch that is always taken, which XLA cannot know: else it makes, on a CPU, one loop of
+    # the gather and of all that use it, pixel by pixel, which takes five times as long.
+    shape = jax.eval_shape(fn, x)
+    other = lambda x: jnp.zeros(shape.shape, shape.dtype)
+    return jax.lax.platform_dependent(
+        x, index, cpu=lambda x, index: jax.lax.cond(index[0] >= 0, fn, other, x),
+        default=lambda x, index: fn(x))
 
   def map(self, fn, rows):
     # One row after another takes the branch it needs; side by side they take all of them, which a

@@ -28,9 +28,9 @@ class Lane(NamedTuple):
   """Images on their way, and what has been drawn for it; rows and their partners are a lane each.
 
   Attributes:
-    image: uint8 or float32 [N, H, W, C].
+    image: uint8 or float32 [N, H, W, C]; None, of partners, is the rows once they come to `mix`.
     draws: label -> name -> [R, ...]; empty for raw images.
-    index: int32 [R], the image that each row shows; None is row r of image r.
+    index: int32 [R], the image (or row) that each row shows; None is row r of image r.
   """
 
   image: Any
@@ -109,8 +109,24 @@ class Augmentation:
     for op in self.ops.values():
       op.check(height, width)
 
+  def words(self, augment_seed: int, rows: views.Rows, stop: int | None = None,
+            prefix: str = '', mix: bool = False) -> dict[str, np.ndarray]:
+    """Random words of ops: label -> uint32 [4 blocks, R]; arguments as of `draws`.
+
+    Args:
+      augment_seed, rows, stop, prefix: as of `draws`.
+      mix: whether `mix` draws for the same rows, too.
+    """
+    drawing = {label: op.blocks for label in self.labels[:stop]
+               if (op := self.ops[label]).blocks and (mix or label != self._mix_label)}
+    words = draws_lib.words(
+        augment_seed, {prefix + label: blocks for label, blocks in drawing.items()}, rows.epoch,
+        rows.example, rows.view)
+    return {label: words[prefix + label] for label in drawing}
+
   def draws(self, augment_seed: int, rows: views.Rows, height: int, width: int,
-            stop: int | None = None, prefix: str = '') -> dict[str, dict[str, np.ndarray]]:
+            stop: int | None = None, prefix: str = '',
+            words: Mapping[str, np.ndarray] | None = None) -> dict[str, dict[str, np.ndarray]]:
     """Draws of all ops but `mix` for R views.
 
     Args:
@@ -120,30 +136,39 @@ class Augmentation:
       width: W of the images.
       stop: how many ops to draw for; None is all.
       prefix: of the labels that draws are made with, 'partner_' for other ones of the same views.
+      words: of these ops and rows, where they have been drawn.
 
     Returns:
       Label -> name -> [R, ...]. A row's draws depend on nothing but the seed, the row and the
       label.
     """
-    drawing = {label: self.ops[label] for label in self.labels[:stop]
-               if self.ops[label].blocks and label != self._mix_label}
-    words = draws_lib.words(
-        augment_seed, {prefix + label: op.blocks for label, op in drawing.items()}, rows.epoch,
-        rows.example, rows.view)
-    return {label: op.draw(words[prefix + label], height, width) for label, op in drawing.items()}
+    words = self.words(augment_seed, rows, stop, prefix) if words is None else words
+    return {label: self.ops[label].draw(drawn, height, width) for label, drawn in words.items()
+            if label != self._mix_label}
 
   def partners(self, plan: views.ViewPlan, augment_seed: int, update: int, rows: views.Rows,
-               height: int, width: int
+               height: int, width: int, words: Mapping[str, np.ndarray] | None = None
                ) -> tuple[views.Rows, np.ndarray, np.ndarray, dict[str, Any]]:
     """Chooses the partners of an update's rows, and draws how they are mixed.
+
+    Args:
+      plan: of the update.
+      augment_seed: in [0, 2**32).
+      update: its number.
+      rows: the plan's rows of it.
+      height: H of the images.
+      width: W of the images.
+      words: of `words`, where those of `mix` are among them.
 
     Returns:
       The rows to choose from, the number of each row's partner among them, int32 [R], the
       share of its own label, float32 [R], and the draws of `mix`, see Mix.draws.
     """
     label = self._mix_label
-    pool, index = self.policy.choose(plan, augment_seed, update)
-    position = views.positions(plan)
+    pool, index = self.policy.choose(plan, augment_seed, update, rows)
+    position = plan.positions
+    if words and label in words:
+      return pool, index, *self.mix.drawn(words[label], position + rows.view, height, width)
     drawn_for = rows
     if self.policy.one_weight:
       drawn_for = views.Rows(
@@ -153,20 +178,8 @@ class Augmentation:
         augment_seed, label, drawn_for, position, height, width)
 
   def partner_draws(self, augment_seed: int, pool: views.Rows, index: np.ndarray, height: int,
-                    width: int, own: Draws | None = None) -> dict[str, dict[str, np.ndarray]]:
-    """Draws of the ops before `mix` for the partners, rows `index` of `pool`.
-
-    Args:
-      augment_seed: in [0, 2**32).
-      pool: rows.
-      index: int32 [R].
-      height: H of the images.
-      width: W of the images.
-      own: the draws of all rows of `pool`, where they have been made.
-    """
-    if own is not None:
-      return {label: {name: x[index] for name, x in own[label].items()}
-              for label in self.labels[:self.mixed_at] if label in own}
+                    width: int) -> dict[str, dict[str, np.ndarray]]:
+    """Draws of the ops before `mix` for the partners, rows `index` of `pool`."""
     rows = views.Rows(*(x[index] for x in pool))
     return self.draws(augment_seed, rows, height, width, self.mixed_at,
                       'partner_' if self.policy.draws_anew else '')
@@ -190,14 +203,13 @@ class Augmentation:
     if partner is None or at < start:
       return self._segment(xp, start, stop, own), None
     until = min(at, stop)
-    if own.image is partner.image:
-      drawn = ({label: lane.draws[label] for label in self.labels[start:until]
-                if label in lane.draws} for lane in (own, partner))
-      image, other = xp.both(
-          lambda lane: self._segment(xp, start, until, Lane(own.image, *lane)),
-          *zip(drawn, (own.index, partner.index), strict=True))
+    image = self._whole(xp, start, until, own)
+    if partner.image is not None:
+      other = self._whole(xp, start, until, partner)
+    elif self.mix.expands:
+      other = xp.whole(lambda index: xp.take(image, index), partner.index, partner.index)
     else:
-      image, other = (self._segment(xp, start, until, lane) for lane in (own, partner))
+      other = xp.take(image, partner.index)
     if stop <= at:
       return image, other
     image = self.mix.mix(xp, image, other, own.draws[self.labels[at]])
@@ -206,6 +218,14 @@ class Augmentation:
   def normalised(self, images: jax.Array) -> jax.Array:
     """Raw images as a model takes them: uint8 [R, H, W, C] to float32, by `normalise` alone."""
     return self.normalise.apply(arrays.JAX, images, {})
+
+  def _whole(self, xp: arrays.Namespace, start: int, stop: int, lane: Lane) -> Any:
+    """As `_segment`, of rows that are all made before one is used, if a program has more to do."""
+    if lane.index is None:
+      return self._segment(xp, start, stop, lane)
+    draws = {label: lane.draws[label] for label in self.labels[start:stop] if label in lane.draws}
+    return xp.whole(lambda of_rows: self._segment(xp, start, stop, Lane(lane.image, *of_rows)),
+                    (draws, lane.index), lane.index)
 
   def _segment(self, xp: arrays.Namespace, start: int, stop: int, lane: Lane) -> Any:
     """Applies ops without partners, neighbouring geometric ones as one gather."""

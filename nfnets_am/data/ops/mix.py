@@ -41,6 +41,7 @@ class Mix(base.Op):
     object.__setattr__(self, 'methods', made)
     object.__setattr__(self, 'policy', pairing.POLICIES[self.partners])
     object.__setattr__(self, 'blocks', max(method.blocks for method in made))
+    object.__setattr__(self, 'expands', any(method.expands for method in made))
     if any(method.floats for method in made):
       object.__setattr__(self, 'works_on', (base.FLOATS,))
 
@@ -66,8 +67,13 @@ class Mix(base.Op):
     """
     words = draws_lib.words(
         augment_seed, {label: self.blocks}, rows.epoch, rows.example, rows.view)[label]
+    return self.drawn(words, position + rows.view, height, width)
+
+  def drawn(self, words: np.ndarray, number: np.ndarray, height: int, width: int
+            ) -> tuple[np.ndarray, dict[str, Any]]:
+    """The same, from words uint32 [4 blocks, R] and int [R], each row's position plus its view."""
     drawn = [method.draw(words[:4 * method.blocks], height, width) for method in self.methods]
-    which = ((position + rows.view) % len(self.methods)).astype(np.int32)
+    which = (number % len(self.methods)).astype(np.int32)
     weight = np.stack([d.pop('weight') for d in drawn])[which, np.arange(len(which))]
     return weight, {'method': which, **{str(i): d for i, d in enumerate(drawn)}}
 

@@ -145,6 +145,25 @@ def test_mixed_rows_are_the_same_on_host_and_device_and_on_any_hosts(split, text
   np.testing.assert_array_equal(whole['label'], split.label[rows.example])
 
 
+@pytest.mark.parametrize('devices', [2, 8])
+def test_devices_make_partners_that_are_rows_of_others_once_more(split, devices):
+  plan, augmentation = make_plan(8, 2), ops.parse(MIXED[0]).bind((.5,) * 3, (.25,) * 3)
+  (batch,) = memory_batches.host_batches(split, plan, augmentation, 0, 3, 4, apply='device')
+  assert 'partner_row' in batch and 'partner_draws' not in batch
+  way = preparation.ImagePreparation(
+      augmentation, hand_over.HandOver(), (H, W, 3), on_device=True)
+  rows = plan.rows // devices
+  spread = jax.tree.map(lambda x: x.reshape(devices, rows, *x.shape[1:]), way.pack(batch, devices))
+  for packed, spec in ((way.pack(batch, 1), way.batch_spec(plan.rows)),
+                       (jax.tree.map(lambda x: x[0], spread),
+                        way.batch_spec(rows, devices=devices))):
+    assert jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), packed) == spec
+  pool = jax.numpy.asarray(split.image)
+  whole = jax.jit(way.prepare)(pool, batch)
+  parts = jax.jit(jax.vmap(way.prepare, in_axes=(None, 0)))(pool, spread)
+  np.testing.assert_array_equal(parts['inputs'].reshape(whole['inputs'].shape), whole['inputs'])
+
+
 @pytest.mark.parametrize('apply', memory_batches.APPLY)
 @pytest.mark.parametrize('text', MIXED)
 def test_mixed_batches_continue_where_they_were(split, text, apply):

@@ -72,6 +72,7 @@ class RandomMask(method.Beta, method.Masked):
 
   The weight of the row's own label is the share of the parts that are really its own.
   """
+  expands = True
 
   def parts(self, height: int, width: int) -> tuple[int, int, int]:
     """Returns how many parts there are along (H, W, C)."""
