@@ -7,8 +7,9 @@
 
 VH-mixup on clean images takes accuracy under FGSM from 6.1% to 30.8%, under PGD of 5 steps from
 0.0% to 0.5%, and leaves it at 0% under 10 steps. Decoupled pairing (eq. 3.11), without smoothing
-and mixup, is printed as 1.9 points over logit pairing and 5.6 over PGD-based training. That does not agree with Table 3.1, where logit pairing is 3.0 over PGD: the setting is another one,
-which the thesis does not give. Here it is the table's.
+and mixup, is printed as 1.9 points over logit pairing and 5.6 over PGD-based training. That does
+not agree with Table 3.1, where logit pairing is 3.0 over PGD: the setting is another one, which the
+thesis does not give. Here it is the table's.
 
 The other three methods are runs of Table 3.1. Hardware and what the thesis leaves open: robust.py.
 """
