@@ -6,6 +6,7 @@ from nfnets_am.evaluation import accuracy
 from nfnets_am.evaluation import attacked
 from nfnets_am.evaluation import example_weighing
 from nfnets_am.evaluation import features
+from nfnets_am.evaluation import perplexity
 from nfnets_am.evaluation import views
 from nfnets_am.evaluation.evaluation import COMMON
 
@@ -16,6 +17,7 @@ EVALUATIONS = registry.Registry('evaluation', {
     'accuracy': accuracy.accuracy,
     'example_weighing': example_weighing.example_weighing,
     'features': features.features,
+    'perplexity': perplexity.perplexity,
     'views': views.views,
     **{name: attacked.under(attack) for name, attack in attacks.ATTACKS.items()},
 })

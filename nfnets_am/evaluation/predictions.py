@@ -36,24 +36,28 @@ class Collector:
       self._parts.setdefault(prefix + name, []).append(rows)
 
   def add_rows(self, batch: Mapping[str, np.ndarray]) -> None:
-    """Adds the labels of this host's batch, and which rows count."""
-    for name in ('label', 'mask'):
-      self._parts.setdefault(name, []).append(batch[name])
+    """Adds the labels of this host's batch, of text its targets, and which of them count."""
+    self._parts.setdefault('label', []).append(batch.get('label', batch.get('targets')))
+    self._parts.setdefault('mask', []).append(batch['mask'])
 
   def gather(self) -> Predictions:
-    """Returns the rows of all hosts that count, in the stored order of the examples."""
-    found = {name: self._of_all_hosts(parts) for name, parts in self._parts.items()}
-    counts = found.pop('mask') > 0
-    return {name: rows[counts] for name, rows in found.items()}
+    """Returns the rows of all hosts that count, in the stored order of the examples.
+
+    Tokens come batch by batch, and in a batch row by row.
+    """
+    found = {name: [self._of_all_hosts(part) for part in parts]
+             for name, parts in self._parts.items()}
+    counts = [mask > 0 for mask in found.pop('mask')]
+    return {name: np.concatenate([part[of] for part, of in zip(parts, counts, strict=True)])
+            for name, parts in found.items()}
 
   @staticmethod
-  def _of_all_hosts(parts: list[np.ndarray]) -> np.ndarray:
-    """Batch by batch, host by host, as eval_batches shares a split out: [N, ...]."""
-    mine = np.stack(parts)
+  def _of_all_hosts(part: np.ndarray) -> np.ndarray:
+    """A batch, host by host, as eval_batches shares a split out; batches may differ in width."""
     if jax.process_count() == 1:
-      return mine.reshape((-1, *mine.shape[2:]))
-    every = multihost_utils.process_allgather(mine)  # [hosts, batches, rows, ...]
-    return np.moveaxis(every, 0, 1).reshape((-1, *mine.shape[2:]))
+      return part
+    every = multihost_utils.process_allgather(part)  # [hosts, rows, ...]
+    return every.reshape((-1, *part.shape[1:]))
 
 
 def write(path: str | os.PathLike, predictions: Predictions) -> None:
