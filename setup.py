@@ -32,6 +32,8 @@ setuptools.setup(
         'plan': ['jax[tpu]'],
         # To hand runs to SkyPilot (launch.sweep --on=skypilot).
         'skypilot': ['skypilot[gcp]>=0.14'],
+        # BLEU of translations (the evaluation bleu).
+        'bleu': ['sacrebleu>=2.4'],
         'tensorboard': ['tensorboardX>=2.6'],
     },
 )

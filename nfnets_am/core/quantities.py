@@ -96,6 +96,7 @@ QUANTITIES = {quantity.name: quantity for quantity in (
     Quantity('learning_rate', over_updates='last'),
     Quantity('images', digits=',', over_updates='last'),
     Quantity('tokens', digits=',', over_updates='last'),
+    Quantity('sentences', digits=',', over_updates='last'),
     # Of the segments of running text that updates take.
     Quantity('length', unit='tokens'),
     Quantity('bad_records', 'low', digits=',', over_updates='last'),

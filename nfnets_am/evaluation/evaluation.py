@@ -20,7 +20,8 @@ Rows = tuple[dict[str, jax.Array], dict[str, jax.Array]]
 # else the input gives, 'example' and, of images, 'black' (see evaluator.py); rows that only fill
 # the batch are left out afterwards. The value of a metric is the mean over all examples of the
 # split. Its attribute `check`, if it has one, is called with the model's averages, of which there
-# are only shapes yet, and refuses what it cannot evaluate. Of text it is an OfTokens.
+# are only shapes yet, and refuses what it cannot evaluate. Of text it is an OfTokens or an
+# OfSentences.
 Evaluate = Callable[[Any, Any, model.State, jax.Array, Mapping[str, Any]], Rows]
 
 # The keys that every evaluation has beside its own, with their defaults.
@@ -62,6 +63,30 @@ class OfTokens:
 
 
 @dataclasses.dataclass(frozen=True)
+class OfSentences:
+  """An evaluation of what a model says of whole sentences, which are examples here.
+
+  Attributes:
+    function: (vocabulary, apply, params, state, rng, batch) -> ({}, {'translation': int32 [R, L]}).
+    finish: (translations [N, L] of a split, their references, vocabulary) -> metrics.
+    metrics: the names of those.
+    vocabulary: of the input, once it is known; see `bind`.
+  """
+
+  function: Callable[..., Rows]
+  finish: Callable[..., dict[str, float]]
+  metrics: tuple[str, ...]
+  vocabulary: Any = None
+
+  def __call__(self, *args: Any) -> Any:
+    return self.function(self.vocabulary, *args)
+
+  def bind(self, vocabulary: Any) -> 'OfSentences':
+    """Returns the evaluation of an input with this vocabulary."""
+    return dataclasses.replace(self, vocabulary=vocabulary)
+
+
+@dataclasses.dataclass(frozen=True)
 class Evaluation:
   """An entry of `evals`.
 
@@ -96,9 +121,14 @@ class Evaluation:
     return isinstance(self.evaluate, OfTokens)
 
   @property
+  def of_sentences(self) -> bool:
+    """Whether it compares sentences, see OfSentences."""
+    return isinstance(self.evaluate, OfSentences)
+
+  @property
   def counted(self) -> str:
     """The quantity that says how many examples were counted."""
-    return 'tokens' if self.of_tokens else 'images'
+    return 'tokens' if self.of_tokens else 'sentences' if self.of_sentences else 'images'
 
   def finish(self, means: dict[str, float]) -> dict[str, float]:
     """Returns the metrics of means over all examples."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from collections.abc import Mapping
+import dataclasses
 import itertools
 import math
 from typing import Any
@@ -65,8 +66,10 @@ def eval_step(evaluation: evaluation_lib.Evaluation, model: model_lib.Model, pre
         weights.averages, carry if evaluation.of_tokens else model.init_carry(count))
     values, predicted, *after = evaluation.evaluate(apply, weights.params, state, rng, rows)
     sums = {name: (batch['mask'] * value).sum() for name, value in values.items()}
-    sums['examples'] = batch['mask'].sum()
-    return (jax.lax.psum(sums, parallel.AXIS), predicted if evaluation.keep else {},
+    mask = batch['mask'].any(axis=1) if evaluation.of_sentences else batch['mask']
+    sums['examples'] = mask.sum()
+    kept = evaluation.keep or evaluation.of_sentences
+    return (jax.lax.psum(sums, parallel.AXIS), predicted if kept else {},
             after[0].carry if after else {})
 
   return step
@@ -78,6 +81,9 @@ class Evaluator:
   def __init__(self, evaluation: evaluation_lib.Evaluation, model: model_lib.Model,
                dataset: inputs.Input, *, backend: str, seed: int):
     """Compiles nothing yet; arguments as of `eval_step`, and 'pmap' or 'shard_map'."""
+    if evaluation.of_sentences:
+      evaluation = dataclasses.replace(
+          evaluation, evaluate=evaluation.evaluate.bind(dataset.vocabulary))
     self._evaluation, self._dataset, self._backend = evaluation, dataset, backend
     self._model = model
     self._step = parallel.map_step(
@@ -97,7 +103,8 @@ class Evaluator:
     """
     sums: dict[str, dict[str, float]] = {prefix: {} for prefix in weights}
     carries: dict[str, Any] = {}
-    kept = predictions_lib.Collector() if self._evaluation.keep else None
+    sentences = self._evaluation.of_sentences
+    kept = (predictions_lib.Collector(sentences) if self._evaluation.keep or sentences else None)
     hosts, devices = jax.process_count(), jax.device_count()
     size = math.ceil(self._evaluation.batch / devices) * devices
     batches = self._dataset.eval_batches(
@@ -114,13 +121,24 @@ class Evaluator:
           kept.add(prefix, predicted)
       if kept:
         kept.add_rows(batch)
-    result = {}
+    result, found = {}, kept.gather() if kept else None
     for prefix, totals in sums.items():
       examples = totals.pop('examples')
       result[self._evaluation.counted] = int(examples)
-      means = {key: total / examples for key, total in totals.items()}
-      result.update({prefix + key: value for key, value in self._evaluation.finish(means).items()})
-    return result, kept.gather() if kept else None
+      if sentences:
+        metrics = self._compared(found, prefix)
+      else:
+        metrics = self._evaluation.finish(
+            {key: total / examples for key, total in totals.items()})
+      result.update({prefix + key: value for key, value in metrics.items()})
+    return result, found if self._evaluation.keep else None
+
+  def _compared(self, found: predictions_lib.Predictions, prefix: str) -> dict[str, float]:
+    """Returns the metrics of translations and of the references that the input has of them."""
+    references = self._dataset.references(self._evaluation.split)
+    return self._evaluation.evaluate.finish(
+        found[prefix + 'translation'], [references[number] for number in found['example']],
+        self._dataset.vocabulary)
 
   def _first_carry(self, rows: int) -> Any:
     """Returns what the rows of this host begin with, on its devices."""

@@ -8,8 +8,11 @@ and values as one Glorot-uniform matrix without biases.
 
 Inputs are a dict of 'source' int32 [R, S] with 'source_mask' [R, S], and 'tokens' int32 [R, T], the
 words that are said before each target. Masks are bool or float. In training the keys of
-models/noise.py come with them. Instead of 'source' there may be 'memory' [R, S, D], the feature
-of an earlier pass; with 'at' int32 [R] there are logits for that place alone, [R, K].
+models/noise.py come with them.
+
+A translation is said word by word from what is held of earlier passes: 'tokens' [R, 1] then stand
+at the place 'at', an int32 scalar, and 'held', name of an attention -> its keys and values [R, S,
+D], takes the place of 'source'. Of the decoder's own words it has as many places as may be said.
 """
 
 from collections.abc import Mapping
@@ -31,6 +34,9 @@ from nfnets_am.models import recurrent
 _HIDDEN = -1e9
 # Tokens of a sentence, about.
 _SENTENCE = 32
+
+# Name of an attention -> its keys and values [R, S, D].
+Held = dict[str, tuple[jax.Array, jax.Array]]
 
 
 def create(num_classes: int, *, layers: int = 6, width: int = 512, heads: int = 8,
@@ -74,25 +80,25 @@ class Transformer(hk.Module):
     self.inner, self.dropout = inner, dropout
 
   def __call__(self, inputs: Mapping[str, jax.Array], mode: model.Mode) -> model.Outputs:
-    """Maps pairs to logits float32 [R, T, K], with the feature 'memory' [R, S, D]."""
+    """Maps pairs to logits float32 [R, T, K]; the feature 'held' is for the word behind."""
     noise = noise_lib.of(inputs, mode)
     limit = self.width ** -0.5
     words = recurrent.Words(self.words, self.width, 'words', limit=limit,
                             b_init=hk.initializers.RandomUniform(-limit, limit))
     there = (inputs['source_mask'] > 0)[:, None, None, :]
-    memory = inputs['memory'] if 'memory' in inputs else self._encode(
+    held, at = inputs.get('held'), inputs.get('at')
+    memory = None if held else self._encode(
         self._embed(words, inputs['source'], noise), there, noise)
-    x = self._embed(words, inputs['tokens'], noise)
-    length = x.shape[1]
-    past = jnp.tril(jnp.ones((length, length), bool))
+    x = self._embed(words, inputs['tokens'], noise, held and _places(held), at)
+    places = jnp.arange(_places(held) if held else x.shape[1])
+    past = places <= (at if held else places[:, None])
+    after = {}
     for number in range(self.layers):
-      layer = _Layer(f'decoder{number}', self.heads, self.inner, self.dropout, noise)
-      x = layer.attend('self', x, x, past)
+      layer = _Layer(f'decoder{number}', self.heads, self.inner, self.dropout, noise, held, after)
+      x = layer.attend('self', x, x, past, at)
       x = layer.attend('source', x, memory, there)
       x = layer.feed(x)
-    if 'at' in inputs:
-      x = jnp.take_along_axis(x, inputs['at'][:, None, None], axis=1)[:, 0]
-    return model.Outputs(words.logits(x), features={'memory': memory})
+    return model.Outputs(words.logits(x), features={'held': after})
 
   @hk.transparent
   def _encode(self, x, there, noise):
@@ -102,29 +108,38 @@ class Transformer(hk.Module):
     return x
 
   @hk.transparent
-  def _embed(self, words, tokens, noise):
+  def _embed(self, words, tokens, noise, places=None, at=None):
     x = words.table()[tokens] * math.sqrt(self.width)
-    return noise.each(x + positions(*x.shape[1:]), self.dropout)
+    where = positions(places or x.shape[1], self.width)
+    where = where if at is None else jax.lax.dynamic_slice_in_dim(jnp.asarray(where), at, 1)
+    return noise.each(x + where, self.dropout)
 
 
 class _Layer:
   """The sublayers of a layer, each of which adds to its input and normalises the sum."""
 
-  def __init__(self, name: str, heads: int, inner: int, dropout: float, noise: noise_lib.Noise):
-    self.name = name
+  def __init__(self, name: str, heads: int, inner: int, dropout: float, noise: noise_lib.Noise,
+               held: Held | None = None, after: Held | None = None):
+    """Takes what is held of earlier passes, and where to put what is held after this one."""
+    self.name, self.held, self.after = name, held or {}, {} if after is None else after
     self.heads, self.inner, self.dropout, self.noise = heads, inner, dropout, noise
 
-  def attend(self, name: str, x: jax.Array, seen: jax.Array, visible: jax.Array) -> jax.Array:
+  def attend(self, name: str, x: jax.Array, seen: jax.Array | None, visible: jax.Array,
+             at: jax.Array | None = None) -> jax.Array:
     """Maps [R, T, D] to the like of it, looking at `seen` [R, S, D].
 
     Args:
       name: of the sublayer.
       x: asks.
-      seen: answers.
+      seen: answers; with `at` for that place, where others answer with what they are held by.
+        None is what is held alone.
       visible: bool that broadcasts to [R, heads, T, S].
+      at: int32 scalar.
     """
-    attention = _Attention(self.heads, self.dropout, self.noise, f'{self.name}_{name}')
-    return self._add(name, x, attention(x, seen, visible))
+    key = f'{self.name}_{name}'
+    attention = _Attention(self.heads, self.dropout, self.noise, key)
+    said, self.after[key] = attention(x, seen, visible, self.held.get(key), at)
+    return self._add(name, x, said)
 
   def feed(self, x: jax.Array) -> jax.Array:
     """Maps [R, T, D] to the like of it through inner units, place by place."""
@@ -145,8 +160,10 @@ class _Attention(hk.Module):
     super().__init__(name=name)
     self.heads, self.dropout, self.noise = heads, dropout, noise
 
-  def __call__(self, x: jax.Array, seen: jax.Array, visible: jax.Array) -> jax.Array:
-    """As of _Layer.attend, without the sum."""
+  def __call__(self, x: jax.Array, seen: jax.Array | None, visible: jax.Array,
+               held: tuple[jax.Array, jax.Array] | None, at: jax.Array | None
+               ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    """As of _Layer.attend, without the sum; returns the keys and values as well."""
     size = x.shape[-1]
     w = hk.get_parameter('w', (size, 3 * size), jnp.float32, layers_lib.GLOROT_UNIFORM)
     b = hk.get_parameter('b', (3 * size,), jnp.float32, jnp.zeros)
@@ -154,12 +171,38 @@ class _Attention(hk.Module):
       q, k, v = jnp.split(x @ w + b, 3, axis=-1)
     else:
       q = x @ w[:, :size] + b[:size]
-      k, v = jnp.split(seen @ w[:, size:] + b[size:], 2, axis=-1)
+      k, v = held if seen is None else jnp.split(seen @ w[:, size:] + b[size:], 2, axis=-1)
+    if held and at is not None:
+      k, v = (jax.lax.dynamic_update_slice_in_dim(old, new, at, axis=1)
+              for old, new in zip(held, (k, v), strict=True))
+    after = k, v
     q, k, v = (y.reshape((*y.shape[:2], self.heads, -1)) for y in (q, k, v))
     scores = jnp.einsum('rthd,rshd->rhts', q, k) / math.sqrt(q.shape[-1])
     weights = jax.nn.softmax(jnp.where(visible, scores, _HIDDEN))
     weights = self.noise.each(weights, self.dropout)
-    return _linear(size, 'out')(jnp.einsum('rhts,rshd->rthd', weights, v).reshape(x.shape))
+    said = jnp.einsum('rhts,rshd->rthd', weights, v).reshape(x.shape)
+    return _linear(size, 'out')(said), after
+
+
+def _places(held: Held) -> int:
+  """Returns how many words of its own a decoder can hold."""
+  return held['decoder0_self'][0].shape[1]
+
+
+def begin(held: Held, times: int, places: int) -> Held:
+  """Returns what is held before the first word, of a pass over any words: each row `times` times.
+
+  Args:
+    held: the feature of that pass, of R rows.
+    times: rows of each row, next to each other.
+    places: words that may be said.
+  """
+  def of(key, kept):
+    if key.endswith('_source'):
+      return jnp.repeat(kept, times, axis=0)
+    return jnp.zeros((len(kept) * times, places, kept.shape[-1]), kept.dtype)
+
+  return {key: tuple(of(key, kept) for kept in pair) for key, pair in held.items()}
 
 
 def positions(length: int, width: int) -> np.ndarray:

@@ -165,6 +165,20 @@ def _check_measured(key: str, chosen: str, evaluations: tuple[evaluation_lib.Eva
         f'{key}={chosen!r} is of no evaluation; evals holds '
         f'{", ".join(one.name for one in evaluations) or "none"}')
   (one,) = of_name
+  measured = _metrics_of(one, experiment)
+  if experiment.averages_weights:
+    measured += [quantities.EMA + name for name in measured]
+  if metric not in measured:
+    hint = ', or others with ema over 0' if metric.startswith(quantities.EMA) else ''
+    raise errors.ConfigError(
+        f'{key}={chosen!r} is not measured here; allowed: '
+        f'{", ".join(f"{name}/{found}" for found in measured)}{hint}')
+
+
+def _metrics_of(one: evaluation_lib.Evaluation, experiment: step_lib.Experiment) -> list[str]:
+  """Returns the names of what an evaluation measures; traces it, and computes nothing."""
+  if one.of_sentences:
+    return [*one.evaluate.metrics]
   state = jax.eval_shape(experiment.init)
   batch = _row_of(one, experiment)
   apply, _ = crafting.bind(
@@ -176,14 +190,7 @@ def _check_measured(key: str, chosen: str, evaluations: tuple[evaluation_lib.Eva
     return one.evaluate(apply, params, held, jax.random.key(0), batch)[0]
 
   counted = jax.eval_shape(values, state.params, state.averages, batch)
-  measured = [*one.finish(dict.fromkeys(counted, 0.0))]
-  if experiment.averages_weights:
-    measured += [quantities.EMA + name for name in measured]
-  if metric not in measured:
-    hint = ', or others with ema over 0' if metric.startswith(quantities.EMA) else ''
-    raise errors.ConfigError(
-        f'{key}={chosen!r} is not measured here; allowed: '
-        f'{", ".join(f"{name}/{found}" for found in measured)}{hint}')
+  return [*one.finish(dict.fromkeys(counted, 0.0))]
 
 
 def _row_of(one: evaluation_lib.Evaluation, experiment: step_lib.Experiment) -> dict[str, Any]:

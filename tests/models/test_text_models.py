@@ -11,6 +11,7 @@ from nfnets_am import models
 from nfnets_am.core import errors
 from nfnets_am.models import model as model_lib
 from nfnets_am.models import noise
+from nfnets_am.models import transformer
 from nfnets_am.objectives import language
 from tests.models import text_by_numpy
 
@@ -212,14 +213,20 @@ def test_two_segments_are_one_long_one(name):
     np.testing.assert_array_equal(x, np.where([[True], [False], [True]], 0, y))
 
 
-def test_a_decoder_goes_on_from_memory_and_says_one_place():
+def test_a_decoder_says_word_by_word_what_it_says_at_once():
   model, params, state = begun('transformer', rate=0.0)
   inputs = language.inputs_of(batch_of('transformer'))
-  whole = model.apply(params, state, None, inputs, model_lib.EVALUATION)[0]
-  rest = {'memory': whole.features['memory'], 'source_mask': inputs['source_mask'],
-          'tokens': inputs['tokens'], 'at': np.int32([5, 0, 2])}
-  one = model.apply(params, state, None, rest, model_lib.EVALUATION)[0].logits
-  np.testing.assert_allclose(one, whole.logits[np.arange(3), rest['at']], atol=1e-5)
+  apply = jax.jit(lambda inputs: model.apply(params, state, None, inputs, model_lib.EVALUATION)[0])
+  whole = apply(inputs)
+  # Of a pass over other words; each row twice.
+  held = transformer.begin(whole.features['held'], 2, 7)
+  for place in range(6):
+    said = apply({'held': held, 'at': jnp.int32(place), 'source_mask': np.repeat(
+        inputs['source_mask'], 2, axis=0), 'tokens': np.repeat(
+            inputs['tokens'][:, place:place + 1], 2, axis=0)})
+    held = said.features['held']
+    np.testing.assert_allclose(
+        said.logits[:, 0], np.repeat(whole.logits[:, place], 2, axis=0), atol=2e-5)
 
 
 @pytest.mark.parametrize('name, keys, words', [
