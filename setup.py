@@ -24,6 +24,8 @@ setuptools.setup(
         'scipy',
     ],
     extras_require={
+        # BLEU of translations (the evaluation bleu).
+        'bleu': ['sacrebleu>=2.4'],
         # What benchmarks/step.py --peer measures us beside.
         'peers': ['timm', 'torch'],
         # For views drawn on the host; the bundled set trains without (data.apply='device').
@@ -32,8 +34,6 @@ setuptools.setup(
         'plan': ['jax[tpu]'],
         # To hand runs to SkyPilot (launch.sweep --on=skypilot).
         'skypilot': ['skypilot[gcp]>=0.14'],
-        # BLEU of translations (the evaluation bleu).
-        'bleu': ['sacrebleu>=2.4'],
         'tensorboard': ['tensorboardX>=2.6'],
     },
 )

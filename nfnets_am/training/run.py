@@ -95,6 +95,8 @@ def _describe(config: ml_collections.ConfigDict,
               evaluations: tuple[evaluation_lib.Evaluation, ...], facts: facts_lib.Facts,
               preparation: Any, devices: int, hosts: int
               ) -> tuple[derived_lib.Derived, step_lib.Experiment]:
+  schema.require(config.dtype == 'float32' or not jnp.issubdtype(facts.row_dtype, jnp.integer),
+                 'dtype', config.dtype, "'float32' for models of text")
   derived = derived_lib.derive(
       config, train_images=facts.train_examples, devices=devices, hosts=hosts)
   for one in evaluations:

@@ -12,6 +12,8 @@ from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.data import facts
+from nfnets_am.data import inputs
+from nfnets_am.data import views
 from nfnets_am.training import loop
 from nfnets_am.training import run as run_lib
 from nfnets_am.training import sections
@@ -25,8 +27,18 @@ class AsTheyAre:
   """A preparation that hands rows over."""
 
   @staticmethod
+  def pack(batch, devices):
+    return batch
+
+  @staticmethod
   def prepare(pool, batch):
     return dict(batch)
+
+  prepare_stored = staticmethod(dict)
+
+  @staticmethod
+  def batch_spec(rows):
+    return jax.eval_shape(lambda: Streams()._rows(np.arange(rows), 0, LENGTH))
 
 
 def experiment(rows, devices=1, rate=0.3, **changes):
@@ -122,27 +134,72 @@ def test_the_rate_goes_with_the_length_of_a_segment():
   assert float(moved) == pytest.approx(0.1 / 2 * float(metrics['gradient_norm'][0]), rel=1e-4)
 
 
+class Streams:
+  """Running text: an order of few words, with segments of two lengths and passes of 5 updates."""
+
+  name, pool, bad = 'streams', None, ()
+  facts = facts.Facts(20, WORDS, (LENGTH,), 'int32')
+  preparation = AsTheyAre()
+
+  def plan(self, order, **kwargs):
+    del order
+    return views.ViewPlan(examples=20, layout='image_major', **kwargs)
+
+  def train_batches(self, plan, augment_seed, start, stop):
+    for k in range(start, stop):
+      rows = self._rows(plan.update(k).example % 4, k % plan.updates_per_pass * 3, LENGTH - k % 2)
+      yield rows | {'length': np.full(len(rows['tokens']), LENGTH - k % 2, np.int32)}
+
+  def eval_batches(self, split, batch, *, host, hosts):
+    for first in (0, 3):
+      yield self._rows(np.arange(batch), 100 + first, 3)
+
+  def _rows(self, stream, first, length):
+    text = (np.arange(first, first + LENGTH + 1) ** 2 + 3 * stream[:, None]) % WORDS
+    text = text.astype(np.int32)
+    mask = np.arange(LENGTH) < np.full((len(stream), 1), length)
+    return {'tokens': text[:, :-1], 'targets': text[:, 1:], 'mask': mask,
+            'reset': np.full(len(stream), first % 100 == 0)}
+
+
 def _config(**changes):
   config = tiny.get_config()
   config.budget = '12 updates'
+  config.unique = 4
   config.eval_every = '1 updates'
+  config.log_every = '1 updates'
   config.ema = 0.0
   config.penalty = ''
-  config.model = ml_collections.ConfigDict({'name': 'linear'})
+  config.data = ml_collections.ConfigDict({'name': 'streams'})
+  config.model = ml_collections.ConfigDict(
+      {'name': 'awd_lstm', 'hidden': 4, 'layers': 1, 'embedding': 3})
+  config.objective = ml_collections.ConfigDict({'name': 'language'})
   config.optimizer = ml_collections.ConfigDict(
-      {'name': 'nt_asgd', 'watch': 'test/loss', 'nonmono': 1})
-  return sections.override(config, {'schedule.peak': 0.3, 'evals.test.batch': 16, **changes})
+      {'name': 'nt_asgd', 'watch': 'test/loss', 'nonmono': 1, 'segment': float(LENGTH)})
+  config.evals = ml_collections.ConfigDict({'test': {'name': 'perplexity', 'batch': 2}})
+  return sections.override(config, {'schedule.peak': 20.0, **changes})
+
+
+@pytest.fixture(autouse=True)
+def _streams(monkeypatch):
+  monkeypatch.setitem(inputs.INPUTS._entries, 'streams', lambda dtype: Streams())
+
+
+def _lines(workdir, split):
+  lines = map(json.loads, (workdir / 'metrics.jsonl').read_text().splitlines())
+  return [line for line in lines if line['split'] == split]
 
 
 def test_a_run_goes_over_to_averaging_and_is_interrupted_without_a_trace(tmp_path):
-  loop.train(_config(), tmp_path / 'whole')
-  loop.train(_config(), tmp_path / 'cut', until='7 updates')
-  loop.train(_config(), tmp_path / 'cut')
-  text = (tmp_path / 'whole' / 'metrics.jsonl').read_text()
-  assert (tmp_path / 'cut' / 'metrics.jsonl').read_text() == text
-  lines = [line for line in map(json.loads, text.splitlines()) if line['split'] == 'test']
+  whole, cut, seldom = (tmp_path / name for name in ('whole', 'cut', 'seldom'))
+  loop.train(_config(), whole)
+  # In the middle of a pass.
+  loop.train(_config(), cut, until='8 updates')
+  loop.train(_config(), cut)
+  assert (cut / 'metrics.jsonl').read_bytes() == (whole / 'metrics.jsonl').read_bytes()
   losses, changed = [], None
-  for line in lines:
+  for line in _lines(whole, 'test'):
+    assert line['perplexity'] == pytest.approx(np.exp(line['loss'])) and line['tokens'] == 12
     averaged = line['ema_loss'] != line['loss']
     # The second iterate is copied over the first: from the third on the average is another.
     assert averaged == (changed is not None and line['update'] > changed + 2)
@@ -150,13 +207,20 @@ def test_a_run_goes_over_to_averaging_and_is_interrupted_without_a_trace(tmp_pat
       changed = line['update']
     losses.append(line['loss'])
   assert changed is not None and changed < 9
+  # Without an evaluation in between the same losses: until the optimiser changes nothing else does.
+  loop.train(_config(**{'eval_every': '12 updates'}), seldom, until=f'{changed} updates')
+  undisturbed = _lines(seldom, 'train_views')
+  assert undisturbed == _lines(whole, 'train_views')[:changed]
+  assert len({line['loss'] for line in undisturbed}) == changed
+  assert {line['length'] for line in undisturbed} == {LENGTH, LENGTH - 1}
 
 
 @pytest.mark.parametrize('changes, words', [
     ({'ema': 0.9}, 'ema=0.9; allowed: 0 with optimizer.name'),
     ({'optimizer.watch': 'valid/loss'}, "optimizer.watch='valid/loss' is of no evaluation"),
-    ({'optimizer.watch': 'test/bits'}, "optimizer.watch='test/bits' is not measured here"),
-    ({'optimizer.nonmono': 0}, 'optimizer.nonmono=0; allowed')])
+    ({'optimizer.watch': 'test/top1'}, "optimizer.watch='test/top1' is not measured here"),
+    ({'optimizer.nonmono': 0}, 'optimizer.nonmono=0; allowed'),
+    ({'dtype': 'bfloat16'}, "dtype='bfloat16'; allowed: 'float32' for models of text")])
 def test_a_metric_that_is_not_there_is_refused(changes, words):
   with pytest.raises(errors.ConfigError, match=words):
     run_lib.build(_config(**changes))
