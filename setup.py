@@ -24,6 +24,8 @@ setuptools.setup(
         'orbax-checkpoint>=0.11', 'pyyaml', 'rich', 'scipy',
     ],
     extras_require={
+        # BLEU of translations (the evaluation bleu).
+        'bleu': ['sacrebleu>=2.4'],
         # What benchmarks/step.py --peer measures us beside.
         'peers': ['timm', 'torch'],
         # For views drawn on the host; the bundled set trains without (data.apply='device').

@@ -105,7 +105,8 @@ def main() -> None:
   result, predicted = evaluator.Evaluator(
       evaluation, run.experiment.model, run.dataset, backend=run.backend,
       seed=run.seeds.at(evaluation.source, -1)).evaluate(weights)
-  display.show(f'{title}, {result["images"]} images of {evaluation.name}', result)
+  counted = evaluation.counted
+  display.show(f'{title}, {result[counted]} {counted} of {evaluation.name}', result)
   if _PREDICTIONS.value:
     predictions.write(_PREDICTIONS.value, predicted)
   print(json.dumps({**found, 'split': evaluation.name, **result}))

@@ -20,7 +20,7 @@ _DATA_DIR = flags.DEFINE_string('data_dir', None, 'Where the data set is now, if
 
 def main() -> None:
   run = saved.build(_WORKDIR.value, data_dir=_DATA_DIR.value)
-  if _WEIGHTS.value == 'ema' and not run.experiment.ema:
+  if _WEIGHTS.value == 'ema' and not run.experiment.averages_weights:
     raise errors.UserError(
         f'--weights=ema, but the run in {_WORKDIR.value} keeps no average; allowed: raw')
   update, train_state = saved.newest(_WORKDIR.value, run)

@@ -132,6 +132,6 @@ def test_the_table_of_models_has_all_of_them_with_their_sizes():
     if name.startswith(('nf', 'skipinit', 'darts', 'amoebanet', 'resnet1', 'nasnet')):
       continue
     model = models.create_model(name, 1000)
-    inputs = jnp.zeros((1, model.train_size, model.train_size, 3))
+    inputs = model.blank(1, (model.train_size, model.train_size, 3), jnp.float32)
     params, _ = jax.eval_shape(functools.partial(model.init, inputs=inputs), jax.random.key(0))
     assert sizes[name] == f'{sum(x.size for x in jax.tree.leaves(params)):,}', name

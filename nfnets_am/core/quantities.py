@@ -97,6 +97,10 @@ QUANTITIES = {quantity.name: quantity for quantity in (
     Quantity('images_per_second', 'high'),
     Quantity('learning_rate', over_updates='last'),
     Quantity('images', digits=',', over_updates='last'),
+    Quantity('tokens', digits=',', over_updates='last'),
+    Quantity('sentences', digits=',', over_updates='last'),
+    # Of the segments of running text that updates take.
+    Quantity('length', unit='tokens'),
     Quantity('bad_records', 'low', digits=',', over_updates='last'),
     # Of a cell or its derived numbers; no metrics.
     Quantity('epochs', label='epoch budget'),

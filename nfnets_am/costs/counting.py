@@ -23,10 +23,10 @@ class Counts:
 
   Attributes:
     parameters: weights.
-    train_macs, test_macs: multiply-adds of a forward pass of one image at the training and at the
-      test size, in convolutions and products; what the papers call FLOPs.
-    activation_bytes: what a training step keeps of one image for its backward pass, at the training
-      size, computing in bfloat16.
+    train_macs, test_macs: multiply-adds of a forward pass of one image, or of a row of tokens, at
+      the training and at the test size, in convolutions and products; what the papers call FLOPs.
+    activation_bytes: what a training step keeps of one of them for its backward pass, at the
+      training size, computing in bfloat16; text in float32.
   """
 
   parameters: int
@@ -52,7 +52,7 @@ def parameters(model: model_lib.Model, channels: int = 3) -> int:
 def forward_macs(model: model_lib.Model, size: int, channels: int = 3) -> int:
   """Returns the multiply-adds of one image of `size` pixels, in evaluation mode."""
   params, state = _init(model, channels)
-  images = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
+  images = _inputs(model, 1, size, channels, jnp.float32)
   traced = jax.make_jaxpr(
       lambda p, s, x: model.apply(p, s, None, x, model_lib.EVALUATION))(params, state, images)
   return macs_of(traced.jaxpr)
@@ -65,7 +65,8 @@ def activation_bytes(model: model_lib.Model, size: int, channels: int = 3) -> in
   which it keeps once, are left out.
   """
   params, state = _init(model, channels)
-  images = jax.ShapeDtypeStruct((_BATCH, size, size, channels), jnp.bfloat16)
+  images = _inputs(model, _BATCH, size, channels, jnp.bfloat16)
+  state = state._replace(carry=jax.eval_shape(lambda: model.init_carry(_BATCH)))
 
   def step(params, state, x):
     apply = lambda params: model.apply(
@@ -73,7 +74,8 @@ def activation_bytes(model: model_lib.Model, size: int, channels: int = 3) -> in
     return jax.vjp(apply, params)[1]
 
   kept = jax.tree.leaves(jax.eval_shape(step, params, state, images))
-  return sum(x.size * x.dtype.itemsize for x in kept if x.shape[:1] == (_BATCH,)) // _BATCH
+  # Behind the axis of a loop over time, there may be the batch's.
+  return sum(x.size * x.dtype.itemsize for x in kept if _BATCH in x.shape[:2]) // _BATCH
 
 
 def macs_of(jaxpr: Any) -> int:
@@ -89,9 +91,10 @@ def macs_of(jaxpr: Any) -> int:
       (contracted, _), _ = eqn.params['dimension_numbers']
       shape = eqn.invars[0].aval.shape
       total += eqn.outvars[0].aval.size * math.prod(shape[axis] for axis in contracted)
+    times = eqn.params['length'] if eqn.primitive.name == 'scan' else 1
     for inner in jax.tree.leaves(list(eqn.params.values()), is_leaf=_is_jaxpr):
       if _is_jaxpr(inner):
-        total += macs_of(getattr(inner, 'jaxpr', inner))
+        total += times * macs_of(getattr(inner, 'jaxpr', inner))
   return total
 
 
@@ -103,5 +106,10 @@ def _is_jaxpr(x: Any) -> bool:
 @functools.cache
 def _init(model: model_lib.Model, channels: int) -> tuple[Any, Any]:
   """Shapes of the params and the state, made as a run makes them: from images to train on."""
-  images = jax.ShapeDtypeStruct((1, model.train_size, model.train_size, channels), jnp.float32)
+  images = _inputs(model, 1, model.train_size, channels, jnp.float32)
   return jax.eval_shape(model.init, jax.random.key(0), images)
+
+
+def _inputs(model: model_lib.Model, rows: int, size: int, channels: int, dtype: Any) -> Any:
+  """Returns the shapes of images with `size` pixels a side, or of rows of as many tokens."""
+  return jax.eval_shape(lambda: model.blank(rows, (size, size, channels), dtype))

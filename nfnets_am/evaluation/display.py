@@ -12,7 +12,7 @@ def show(title: str, result: dict[str, float]) -> None:
   Metrics at several values of something, such as 'top1@0.1', have rows of their own.
   """
   # How many images there are is in the title.
-  names = [name for name in quantities.QUANTITIES if name != 'images'
+  names = [name for name in quantities.QUANTITIES if name not in ('images', 'tokens', 'sentences')
            and any(quantities.of(key).name == name for key in result)]
   rows = table.Table('weights', *names, title=title)
   for label, prefix in (('raw', ''), ('average (EMA)', quantities.EMA)):

@@ -22,7 +22,8 @@ Rows = tuple[dict[str, jax.Array], dict[str, jax.Array]]
 # the batch are left out afterwards. The value of a metric is the mean over all examples of the
 # split. Its attribute `check`, if it has one, is called with the model's averages, of which there
 # are only shapes yet, and refuses what it cannot evaluate. With an attribute `crops`, the keywords
-# of StreamInput.eval_crops, 'inputs' are views of each row, [B, V, H, W, C].
+# of StreamInput.eval_crops, 'inputs' are views of each row, [B, V, H, W, C]. Of text it is an
+# OfTokens or an OfSentences.
 Evaluate = Callable[[Any, Any, model.State, jax.Array, Mapping[str, Any]], Rows]
 
 # The keys that every evaluation has beside its own, with their defaults.
@@ -42,6 +43,49 @@ COMMON = {
 }
 # In the order in which they are evaluated.
 SPLITS = ('validation', 'test', 'train')
+
+
+@dataclasses.dataclass(frozen=True)
+class OfTokens:
+  """An evaluation of text, whose carry goes on from batch to batch.
+
+  A batch has 'tokens', 'targets' and 'mask' [R, T], see objectives/language.py, and an example of
+  it is a token whose target counts: what is counted, and predicted, has its shape [R, T, ...].
+
+  Attributes:
+    function: (apply, params, state, rng, batch) -> (counted, predictions, the state after it).
+    finish: means over all tokens by name -> the metrics, which may be functions of several.
+  """
+
+  function: Callable[..., tuple[dict[str, jax.Array], dict[str, jax.Array], model.State]]
+  finish: Callable[[dict[str, float]], dict[str, float]]
+
+  def __call__(self, *args: Any) -> Any:
+    return self.function(*args)
+
+
+@dataclasses.dataclass(frozen=True)
+class OfSentences:
+  """An evaluation of what a model says of whole sentences, which are examples here.
+
+  Attributes:
+    function: (vocabulary, apply, params, state, rng, batch) -> ({}, {'translation': int32 [R, L]}).
+    finish: (translations [N, L] of a split, their references, vocabulary) -> metrics.
+    metrics: the names of those.
+    vocabulary: of the input, once it is known; see `bind`.
+  """
+
+  function: Callable[..., Rows]
+  finish: Callable[..., dict[str, float]]
+  metrics: tuple[str, ...]
+  vocabulary: Any = None
+
+  def __call__(self, *args: Any) -> Any:
+    return self.function(self.vocabulary, *args)
+
+  def bind(self, vocabulary: Any) -> 'OfSentences':
+    """Returns the evaluation of an input with this vocabulary."""
+    return dataclasses.replace(self, vocabulary=vocabulary)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +131,25 @@ class Evaluation:
   def attacks(self) -> bool:
     """Whether it attacks images, see attacks/crafting.py."""
     return isinstance(self.evaluate, crafting.OfPixels)
+
+  @property
+  def of_tokens(self) -> bool:
+    """Whether it counts tokens and carries a state, see OfTokens."""
+    return isinstance(self.evaluate, OfTokens)
+
+  @property
+  def of_sentences(self) -> bool:
+    """Whether it compares sentences, see OfSentences."""
+    return isinstance(self.evaluate, OfSentences)
+
+  @property
+  def counted(self) -> str:
+    """The quantity that says how many examples were counted."""
+    return 'tokens' if self.of_tokens else 'sentences' if self.of_sentences else 'images'
+
+  def finish(self, means: dict[str, float]) -> dict[str, float]:
+    """Returns the metrics of means over all examples."""
+    return self.evaluate.finish(means) if self.of_tokens else means
 
   @property
   def source(self) -> str:

@@ -26,7 +26,9 @@ Predictions = dict[str, np.ndarray]
 class Collector:
   """Gathers predictions batch by batch; in memory, as a test split's logits fit there."""
 
-  def __init__(self):
+  def __init__(self, sentences: bool = False):
+    """Begins empty; of `sentences` rows count as a whole, and their numbers are kept."""
+    self._sentences = sentences
     self._parts: dict[str, list[np.ndarray]] = {}
 
   def add(self, prefix: str, predicted: Mapping[str, jax.Array]) -> None:
@@ -36,24 +38,41 @@ class Collector:
       self._parts.setdefault(prefix + name, []).append(rows)
 
   def add_rows(self, batch: Mapping[str, np.ndarray]) -> None:
-    """Adds the labels of this host's batch, and which rows count."""
-    for name in ('label', 'mask'):
-      self._parts.setdefault(name, []).append(batch[name])
+    """Adds the labels of this host's batch, of text its targets, and which of them count."""
+    rows = {'label': batch.get('label', batch.get('targets')), 'mask': batch['mask']}
+    if self._sentences:
+      rows |= {'mask': batch['mask'].any(axis=1), 'example': batch['example']}
+    for name, value in rows.items():
+      self._parts.setdefault(name, []).append(value)
 
   def gather(self) -> Predictions:
-    """Returns the rows of all hosts that count, in the stored order of the examples."""
-    found = {name: self._of_all_hosts(parts) for name, parts in self._parts.items()}
-    counts = found.pop('mask') > 0
-    return {name: rows[counts] for name, rows in found.items()}
+    """Returns the rows of all hosts that count, in the stored order of the examples.
+
+    Tokens come batch by batch, and in a batch row by row; sentences in the order of their
+    batches, and as wide as the widest, with -1 behind.
+    """
+    found = {name: [self._of_all_hosts(part) for part in parts]
+             for name, parts in self._parts.items()}
+    counts = [mask > 0 for mask in found.pop('mask')]
+    found = {name: [part[of] for part, of in zip(parts, counts, strict=True)]
+             for name, parts in found.items()}
+    return {name: np.concatenate(_as_wide(parts) if self._sentences else parts)
+            for name, parts in found.items()}
 
   @staticmethod
-  def _of_all_hosts(parts: list[np.ndarray]) -> np.ndarray:
-    """Batch by batch, host by host, as eval_batches shares a split out: [N, ...]."""
-    mine = np.stack(parts)
+  def _of_all_hosts(part: np.ndarray) -> np.ndarray:
+    """A batch, host by host, as eval_batches shares a split out; batches may differ in width."""
     if jax.process_count() == 1:
-      return mine.reshape((-1, *mine.shape[2:]))
-    every = multihost_utils.process_allgather(mine)  # [hosts, batches, rows, ...]
-    return np.moveaxis(every, 0, 1).reshape((-1, *mine.shape[2:]))
+      return part
+    every = multihost_utils.process_allgather(part)  # [hosts, rows, ...]
+    return every.reshape((-1, *part.shape[1:]))
+
+
+def _as_wide(parts: list[np.ndarray]) -> list[np.ndarray]:
+  """Returns arrays [R] or [R, L] of one width."""
+  width = max(part.shape[-1] for part in parts) if parts[0].ndim > 1 else 0
+  return [np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=-1) if width else part
+          for part in parts]
 
 
 def write(path: str | os.PathLike, predictions: Predictions) -> None:

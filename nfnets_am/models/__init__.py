@@ -6,6 +6,7 @@ from typing import Any
 from nfnets_am.core import calls
 from nfnets_am.core import registry
 from nfnets_am.models import alexnet
+from nfnets_am.models import awd_lstm
 from nfnets_am.models import densenet
 from nfnets_am.models import inception_v3
 from nfnets_am.models import madry_resnet
@@ -16,11 +17,13 @@ from nfnets_am.models import nf_resnet
 from nfnets_am.models import nfnet
 from nfnets_am.models import padded_resnet
 from nfnets_am.models import preact_resnet
+from nfnets_am.models import qrnn
 from nfnets_am.models import resnet
 from nfnets_am.models import resnet_tiny
 from nfnets_am.models import searched_cells
 from nfnets_am.models import shallow
 from nfnets_am.models import shufflenet_v2
+from nfnets_am.models import transformer
 from nfnets_am.models import vgg
 from nfnets_am.models import vgg_linear
 from nfnets_am.models import wide_resnet
@@ -28,6 +31,7 @@ from nfnets_am.models.model import Model
 
 MODELS = registry.Registry('model', {
     'alexnet': alexnet.create,
+    'awd_lstm': awd_lstm.create,
     'densenet_bc': densenet.create,
     'inception_v3': inception_v3.create,
     'linear': shallow.linear,
@@ -40,9 +44,11 @@ MODELS = registry.Registry('model', {
     'one_hidden': shallow.one_hidden,
     'one_hidden_conv': shallow.one_hidden_conv,
     'preact_resnet_18': preact_resnet.create,
+    'qrnn': qrnn.create,
     'resnet_cifar': resnet.create_cifar,
     'resnet_tiny': resnet_tiny.create,
     'shufflenet_v2': shufflenet_v2.create,
+    'transformer': transformer.create,
     'two_convs': shallow.two_convs,
     'vgg11_linear': vgg_linear.create,
     'wide_resnet': wide_resnet.create,

@@ -1,12 +1,14 @@
 """What the rest of the project knows of a model: two pure functions and a few facts."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 import dataclasses
 from typing import Any
 from typing import NamedTuple
 
 import haiku as hk
 import jax
+import jax.numpy as jnp
 
 from nfnets_am.core import errors
 
@@ -38,7 +40,8 @@ class Outputs(NamedTuple):
   """What a model says of a batch.
 
   Attributes:
-    logits: float32 [B, K]; [M, B, K] in training with M dropout masks for each row.
+    logits: float32 [B, K]; [M, B, K] in training with M dropout masks for each row; of tokens
+      [B, T, K].
     auxiliary: name -> further logits, float32 [B, K], of heads inside the network.
     features: name -> [B, ...]; 'features' [B, D] enter the final linear, before any dropout.
   """
@@ -66,6 +69,10 @@ def _no_carry(rows: int) -> dict[str, Any]:
   return {}
 
 
+def _images(rows: int, shape: Sequence[int], dtype: Any) -> jax.Array:
+  return jnp.zeros((rows, *shape), dtype)
+
+
 @dataclasses.dataclass(frozen=True)
 class Model:
   """A model for K classes.
@@ -73,15 +80,17 @@ class Model:
   Attributes:
     init: (rng, inputs [B, ...], mode=TRAINING) -> (params, State); params are float32.
     apply: (params, state, rng, inputs [B, ...], mode) -> (Outputs, State). Images [B, H, W, C] are
-      normalised; the model computes in their dtype. rng may be None where `mode` does not train.
+      normalised; the model computes in their dtype. Text is a dict of arrays, see
+      models/recurrent.py and models/transformer.py. rng may be None where `mode` does not train.
     name: as registered.
     num_classes: K.
-    train_size: side of a training view in pixels.
-    test_size: side of a test image in pixels.
+    train_size: side of a training view in pixels, or tokens in a row.
+    test_size: side of a test image in pixels, or tokens in a row.
     head: path of the final linear's module among the params, such as 'NFNet/~/linear'.
     auxiliary_heads: paths of the linears to classes that heads inside the network end with.
     randaugment: magnitude of its published RandAugment, or None.
     init_carry: rows B -> the first carry of as many rows.
+    blank: (rows B, shape of a row, dtype) -> inputs of which shapes are all that is looked at.
   """
 
   init: Callable[..., tuple[Any, State]]
@@ -94,11 +103,30 @@ class Model:
   randaugment: int | None = None
   init_carry: Callable[[int], Any] = _no_carry
   auxiliary_heads: tuple[str, ...] = ()
+  blank: Callable[[int, Sequence[int], Any], Any] = _images
 
   @property
   def heads(self) -> tuple[str, ...]:
     """Modules whose weights depend on the number of classes: new ones where that differs."""
     return self.head, *self.auxiliary_heads
+
+
+def rows_of(inputs: Any) -> int:
+  """Returns B of an array or a tree of arrays [B, ...]."""
+  return len(jax.tree.leaves(inputs)[0])
+
+
+def begin_rows(state: State, first: jax.Array) -> State:
+  """Returns a state whose carry is zero in the rows where `first`, bool [B], is True."""
+  return take_rows(first, jax.tree.map(jnp.zeros_like, state.carry), state)
+
+
+def take_rows(which: jax.Array, carry: Any, state: State) -> State:
+  """Returns a state with the rows of another carry where `which`, bool [B], is True."""
+  def taken(other, own):
+    return jnp.where(which.reshape((-1,) + (1,) * (own.ndim - 1)), other, own)
+
+  return state._replace(carry=jax.tree.map(taken, carry, state.carry))
 
 
 def check_sizes(**sizes: int) -> None:
@@ -136,7 +164,7 @@ def from_module(build: Callable[[], Callable[..., Any]], *,
   transformed = hk.transform_with_state(forward)
 
   def init(rng, inputs, mode=TRAINING):
-    held = init_carry(len(inputs))
+    held = init_carry(rows_of(inputs))
     params, averages = transformed.init(rng, inputs, mode, held)
     return params, State(averages, held)
 

@@ -7,7 +7,7 @@ Keys that all of them take:
   weight_decay: coefficient of the weights that are added, at least 0.
   decay_mask: name in `masks.MASKS`: which parameters are decayed.
   decay_until: updates that decay; Hoffer's AlexNet stops at epoch 15 (public code).
-  rates: see `rates.scale_by_rates`; '' is one rate for all.
+  rates: see `rates.scale_by_rates`; '' is one rate for all (nt_asgd has no such key).
 """
 
 import functools
@@ -19,6 +19,7 @@ import optax
 
 from nfnets_am.core import errors
 from nfnets_am.core import registry
+from nfnets_am.optim import asgd
 from nfnets_am.optim import checks
 from nfnets_am.optim import masks
 from nfnets_am.optim import rates as rates_lib
@@ -35,7 +36,7 @@ _RMSPROP_FORMS = registry.Registry('form of rmsprop', {
 
 def sgd(schedule: optax.Schedule, *, momentum: float = 0.9, nesterov: bool = False,
         weight_decay: float = 0.0, decay_mask: str = 'all', decay_until: float = math.inf,
-        rates: str = '') -> optax.GradientTransformation:
+        rates: str = '', segment: float = 0.0) -> optax.GradientTransformation:
   """Stochastic gradient descent with coupled decay, as all papers here run it.
 
   `weight_decay` times the weights is added to the gradient, so that the decay goes through the
@@ -46,21 +47,57 @@ def sgd(schedule: optax.Schedule, *, momentum: float = 0.9, nesterov: bool = Fal
     momentum: decay of the momentum buffer in [0, 1); 0 keeps no buffer.
     nesterov: whether to look ahead with the buffer, else heavy ball.
     weight_decay, decay_mask, decay_until, rates: see the module.
+    segment: tokens of running text that take the whole rate, others in proportion to their length;
+      0 is the same rate for all lengths.
 
   Returns:
-    An optax transformation; its update needs the params.
+    An optax transformation; its update needs the params and, with `segment`, the metrics.
 
   Raises:
     ConfigError: a value out of range, an unknown mask, or Nesterov without momentum.
   """
   _check('momentum', momentum, '0 to less than 1')
+  _check('segment', segment, 'a number of at least 0')
   if nesterov and not momentum:
     raise errors.ConfigError(
         'optimizer.nesterov=True with optimizer.momentum=0; allowed: a momentum over 0')
   return optax.chain(
       *_coupled(weight_decay, decay_mask, decay_until),
       optax.sgd(schedule, momentum=momentum or None, nesterov=nesterov),
-      *_rates(rates))
+      *_rates(rates), *([asgd.scale_by_length(segment)] if segment else []))
+
+
+def nt_asgd(schedule: optax.Schedule, *, watch: str = 'validation/loss', nonmono: int = 5,
+            form: str = 'torch', segment: float = 0.0, weight_decay: float = 0.0,
+            decay_mask: str = 'all', decay_until: float = math.inf) -> optax.GradientTransformation:
+  """SGD that goes over to averaging when a metric stalls (Merity et al. 2018); see asgd.py.
+
+  The metrics of the average have the prefix 'ema_'; until the change they are those of the weights.
+
+  Args:
+    schedule: update's number -> learning rate.
+    watch: the metric, 'EVALUATION/METRIC', low ones are better: looked at whenever the evaluation
+      is due. Merity et al. take the validation loss of every epoch.
+    nonmono: evaluations that may stall, at least 1.
+    form: one of asgd.FORMS.
+    segment: as of `sgd`. As in the public code the rate of a step of ASGD is that of the segment
+      before, with form='torch'.
+    weight_decay, decay_mask, decay_until: see the module; decay is added to the gradient.
+
+  Returns:
+    An optax transformation; its update needs the params and, with `segment`, the metrics.
+
+  Raises:
+    ConfigError: a value out of range, an unknown form or mask.
+  """
+  del watch  # Whoever evaluates reads it.
+  asgd.FORMS[form]  # Refuses an unknown name.
+  if isinstance(nonmono, bool) or nonmono < 1:
+    raise errors.ConfigError(f'optimizer.nonmono={nonmono!r}; allowed: a whole number from 1 up')
+  _check('segment', segment, 'a number of at least 0')
+  return optax.chain(
+      *_coupled(weight_decay, decay_mask, decay_until),
+      asgd.averaged(schedule, nonmono=nonmono, form=form, segment=segment))
 
 
 def adam(schedule: optax.Schedule, *, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
@@ -194,6 +231,7 @@ def _rates(text: str) -> list[optax.GradientTransformation]:
 OPTIMIZERS = registry.Registry('optimizer', {
     'adam': adam,
     'adamw': adamw,
+    'nt_asgd': nt_asgd,
     'rmsprop': rmsprop,
     'sgd': sgd,
 })

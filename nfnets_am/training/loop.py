@@ -19,6 +19,7 @@ from nfnets_am.core import errors
 from nfnets_am.core import parallel
 from nfnets_am.evaluation import evaluator as evaluator_lib
 from nfnets_am.evaluation import predictions
+from nfnets_am.optim import asgd
 from nfnets_am.storage import checkpoints as checkpoints_lib
 from nfnets_am.storage import metrics as metrics_lib
 from nfnets_am.storage import progress as progress_lib
@@ -178,7 +179,7 @@ class _Loop:
       if not self._count(*waiting):
         return self._diverged(update)
       waiting = None
-      evaluated = self._milestone(update, train_state, leaving)
+      train_state, evaluated = self._milestone(update, train_state, leaving)
       if leaving and update < derived.updates:
         return self._stopped(update, 'a signal' if stopping else 'until')
     # What the last update did to the weights, no later loss of training shows. A start that finds
@@ -202,11 +203,13 @@ class _Loop:
     self._progress.show(update, values['loss'])
     return math.isfinite(values['loss'])
 
-  def _milestone(self, update: int, train_state: Any, leaving: bool) -> dict[str, float]:
+  def _milestone(self, update: int, train_state: Any, leaving: bool
+                 ) -> tuple[Any, dict[str, float]]:
     """Writes what is due after an update: training metrics, a checkpoint, and what it returns.
 
     Returns:
-      'NAME/METRIC' -> value of the evaluations; {} if none is due.
+      The state, which the metric that its optimiser watches may change, and 'NAME/METRIC' -> value
+      of the evaluations; {} if none is due.
     """
     derived = self._derived
     last = update == derived.updates
@@ -216,14 +219,19 @@ class _Loop:
     evaluated = {}
     for one, every, evaluator in self._evaluations:
       if last or update % every == 0 or update in self._keep_at[one.name]:
-        evaluated |= self._evaluate(update, one, evaluator, train_state)
+        found = self._evaluate(update, one, evaluator, train_state)
+        watched = found.get(self._run.experiment.watch)
+        if watched is not None and update % every == 0:
+          train_state = train_state._replace(opt_state=asgd.observe(
+              train_state.opt_state, watched, parallel.replicate))
+        evaluated |= found
     if last or leaving or update % derived.checkpoint_every == 0 or update in derived.checkpoint_at:
       for sink in self._sinks:
         sink.sync()
       self._checkpoints.save(update, parallel.over_all_hosts(train_state, step_lib.AXES),
                              {'sums': self._sums.state(),
                               'lines': self._metrics.lines if self._metrics else None}, evaluated)
-    return evaluated
+    return train_state, evaluated
 
   def _evaluate(self, update: int, one: Any, evaluator: evaluator_lib.Evaluator,
                 train_state: Any) -> dict[str, float]:

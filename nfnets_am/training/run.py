@@ -76,6 +76,8 @@ def check(config: ml_collections.ConfigDict, *, devices: int, hosts: int
     ConfigError: as of `build`.
   """
   schema.validate(config)
+  schema.require(not (config.ema and 'watch' in config.optimizer), 'ema', config.ema,
+                 f'0 with optimizer.name={config.optimizer.name!r}, which has its own average')
   evaluations = evaluation_lib.of(config, evaluation.EVALUATIONS)
   for one in evaluations:
     if one.split == 'validation' and not config.data.get('validation'):
@@ -94,6 +96,8 @@ def _describe(config: ml_collections.ConfigDict,
               evaluations: tuple[evaluation_lib.Evaluation, ...], facts: facts_lib.Facts,
               preparation: Any, devices: int, hosts: int
               ) -> tuple[derived_lib.Derived, step_lib.Experiment]:
+  schema.require(config.dtype == 'float32' or not jnp.issubdtype(facts.row_dtype, jnp.integer),
+                 'dtype', config.dtype, "'float32' for models of text")
   derived = derived_lib.derive(
       config, train_images=facts.train_examples, devices=devices, hosts=hosts)
   for one in evaluations:
@@ -139,8 +143,11 @@ def build(config: ml_collections.ConfigDict, *, begins: bool = True,
   if warm:
     warm.dataset = dataset
     experiment = dataclasses.replace(experiment, programs=warm.programs)
-  if begins and config.checkpoint.best:
-    _check_best(config.checkpoint.best, evaluations, experiment)
+  if begins:
+    for key, metric in (('checkpoint.best', config.checkpoint.best),
+                        ('optimizer.watch', experiment.watch)):
+      if metric:
+        _check_measured(key, metric, evaluations, experiment)
   for weighs in filter(None, (getattr(one.evaluate, 'check', None) for one in evaluations)):
     weighs(jax.eval_shape(experiment.init).averages)
   seeds = seeds_lib.of(config)
@@ -162,21 +169,32 @@ def build(config: ml_collections.ConfigDict, *, begins: bool = True,
   )
 
 
-def _check_best(best: str, evaluations: tuple[evaluation_lib.Evaluation, ...],
-                experiment: step_lib.Experiment) -> None:
-  """Refuses a checkpoint.best that its evaluation does not measure; traces, and computes nothing.
-  """
-  name, _, metric = best.partition('/')
-  (one,) = [one for one in evaluations if one.name == name]
-  state = jax.eval_shape(experiment.init)
-  facts = experiment.facts
-  batch = {'inputs': jax.ShapeDtypeStruct((1, *facts.row_shape), facts.row_dtype),
-           'label': jax.ShapeDtypeStruct((1,), jnp.int32),
-           'mask': jax.ShapeDtypeStruct((1,), jnp.float32),
-           'example': jax.ShapeDtypeStruct((1,), jnp.int32)}
-  if len(facts.row_shape) == 3:
-    batch['black'] = jax.ShapeDtypeStruct((1, 1, 1, facts.row_shape[-1]), facts.row_dtype)
+def _check_measured(key: str, chosen: str, evaluations: tuple[evaluation_lib.Evaluation, ...],
+                    experiment: step_lib.Experiment) -> None:
+  """Refuses a key's metric that no evaluation measures; traces, and computes nothing."""
+  name, _, metric = chosen.partition('/')
+  of_name = [one for one in evaluations if one.name == name]
+  if not of_name:
+    raise errors.ConfigError(
+        f'{key}={chosen!r} is of no evaluation; evals holds '
+        f'{", ".join(one.name for one in evaluations) or "none"}')
+  (one,) = of_name
+  measured = _metrics_of(one, experiment)
+  if experiment.averages_weights:
+    measured += [quantities.EMA + name for name in measured]
+  if metric not in measured:
+    hint = ', or others with ema over 0' if metric.startswith(quantities.EMA) else ''
+    raise errors.ConfigError(
+        f'{key}={chosen!r} is not measured here; allowed: '
+        f'{", ".join(f"{name}/{found}" for found in measured)}{hint}')
 
+
+def _metrics_of(one: evaluation_lib.Evaluation, experiment: step_lib.Experiment) -> list[str]:
+  """Returns the names of what an evaluation measures; traces it, and computes nothing."""
+  if one.of_sentences:
+    return [*one.evaluate.metrics]
+  state = jax.eval_shape(experiment.init)
+  batch = _row_of(one, experiment)
   apply, _ = crafting.bind(
       one.evaluate, experiment.model.apply, experiment.preparation, stored=True)
 
@@ -185,14 +203,22 @@ def _check_best(best: str, evaluations: tuple[evaluation_lib.Evaluation, ...],
     batch = {**batch, 'attack': crafting.keys_of_rows(jax.random.key(0), 0, 1)}
     return one.evaluate(apply, params, held, jax.random.key(0), batch)[0]
 
-  measured = [*jax.eval_shape(values, state.params, state.averages, batch)]
-  if experiment.ema:
-    measured += [quantities.EMA + key for key in measured]
-  if metric not in measured:
-    hint = ', or others with ema over 0' if metric.startswith(quantities.EMA) else ''
-    raise errors.ConfigError(
-        f'checkpoint.best={best!r} is not measured here; allowed: '
-        f'{", ".join(f"{name}/{key}" for key in measured)}{hint}')
+  counted = jax.eval_shape(values, state.params, state.averages, batch)
+  return [*one.finish(dict.fromkeys(counted, 0.0))]
+
+
+def _row_of(one: evaluation_lib.Evaluation, experiment: step_lib.Experiment) -> dict[str, Any]:
+  """Returns the shapes of a row as an evaluation is given it."""
+  facts, preparation = experiment.facts, experiment.preparation
+  number = jax.ShapeDtypeStruct((1,), jnp.int32)
+  if one.of_tokens:
+    rows = jax.eval_shape(preparation.prepare_stored, preparation.batch_spec(1))
+    return {**rows, 'example': number}
+  batch = {'inputs': jax.ShapeDtypeStruct((1, *facts.row_shape), facts.row_dtype),
+           'label': number, 'mask': jax.ShapeDtypeStruct((1,), jnp.float32), 'example': number}
+  if len(facts.row_shape) == 3:
+    batch['black'] = jax.ShapeDtypeStruct((1, 1, 1, facts.row_shape[-1]), facts.row_dtype)
+  return batch
 
 
 def print_derived(derived: derived_lib.Derived) -> None:

@@ -84,6 +84,8 @@ class Experiment:
     rows: of one device.
     attacks: whether the objective attacks images, see attacks/crafting.py.
     programs: compiled for it, and for experiments that differ from it in `seeds` alone.
+    of_update: what rows are told of the whole update, see objectives/objective.py, or None.
+    watch: metric of an evaluation that the optimiser waits for, see optim/asgd.py; '' for none.
   """
 
   model: model_lib.Model
@@ -101,6 +103,13 @@ class Experiment:
   attacks: bool = False
   programs: programs_lib.Programs = dataclasses.field(
       default_factory=programs_lib.Programs, compare=False, repr=False)
+  of_update: Callable[..., Any] | None = None
+  watch: str = ''
+
+  @property
+  def averages_weights(self) -> bool:
+    """Whether an average of the weights is kept and evaluated."""
+    return bool(self.ema or self.watch)
 
   def first_state(self) -> TrainState:
     """Returns one device's first state with new weights; depends on the init seed alone."""
@@ -110,7 +119,7 @@ class Experiment:
   def init(self, seed: jax.typing.ArrayLike = 0) -> TrainState:
     """As `first_state`, of a seed; pure, for shapes and for compiling."""
     rng = jax.random.key(seed)
-    inputs = jnp.zeros((1, *self.facts.row_shape), _init_dtype(self.facts.row_dtype))
+    inputs = self.model.blank(1, self.facts.row_shape, _init_dtype(self.facts.row_dtype))
     params, state = self.model.init(rng, inputs, model_lib.TRAINING)
     return self.begin(params, state.averages)
 
@@ -176,7 +185,8 @@ class Experiment:
     if self.gradient_norm:
       metrics['gradient_norm'] = optax.tree.norm(grads)
     optimizer = self.optimizer(lambda update: numbers['learning_rate'])
-    updates, opt_state = optimizer.update(grads, train_state.opt_state, train_state.params)
+    updates, opt_state = optimizer.update(
+        grads, train_state.opt_state, train_state.params, metrics=metrics)
     params = optax.apply_updates(train_state.params, updates)
     ema = train_state.ema
     if self.ema:
@@ -197,6 +207,8 @@ class Experiment:
     """
     rows = self.preparation.prepare(pool, batch)
     rng = jax.random.wrap_key_data(numbers['noise'])
+    if self.of_update:
+      rows = self.of_update(rng, rows)
     device = jax.lax.axis_index(parallel.AXIS)
     rng = jax.random.fold_in(rng, device)
     if self.attacks:
@@ -275,7 +287,8 @@ def make_experiment(
       optimizer=optimizer, schedule=schedule,
       ema=config.ema, gradient_norm=config.gradient_norm, updates=derived.updates, seeds=seeds,
       reseed_at=seeds.again_from * derived.updates_per_pass, rows=derived.views_per_device,
-      attacks=isinstance(objective, crafting.OfPixels))
+      attacks=isinstance(objective, crafting.OfPixels),
+      of_update=getattr(objective, 'of_update', None), watch=config.optimizer.get('watch', ''))
 
 
 def _images_of_rows(derived: derived_lib.Derived, layout: str) -> np.ndarray:

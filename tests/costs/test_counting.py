@@ -48,3 +48,9 @@ def test_recomputing_keeps_less():
   assert 0 < kept[True] < 0.5 * kept[False]
   # What is kept grows with the pixels.
   assert counting.activation_bytes(models.create_model('nfnet_tiny', 10), 56) > 3 * kept[False]
+
+
+def test_a_loop_over_tokens_counts_each_of_them():
+  model = models.create_model('awd_lstm', 10, hidden=5, layers=2, embedding=3)
+  gates = 4 * (5 * (3 + 5) + 3 * (5 + 3))
+  assert counting.forward_macs(model, 7) == 7 * (gates + 3 * 10)

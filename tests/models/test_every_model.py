@@ -36,9 +36,9 @@ def _norms():
 @functools.cache
 def _shapes(name, classes, **kwargs):
   model = models.create_model(name, classes, **kwargs)
-  images = jnp.zeros((1, model.train_size, model.train_size, 3))
+  images = lambda: model.blank(1, (model.train_size, model.train_size, 3), jnp.float32)
   params, state = jax.eval_shape(
-      lambda: model.init(jax.random.key(0), images, model_lib.TRAINING))
+      lambda: model.init(jax.random.key(0), images(), model_lib.TRAINING))
   return model, params, state
 
 

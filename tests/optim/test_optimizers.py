@@ -214,7 +214,7 @@ def test_a_mask_that_names_nothing_is_refused():
     ('rmsprop', {'eps': 0.0}, r'optimizer\.eps=0.0'),
     ('rmsprop', {'momentum': 1.5}, r'optimizer\.momentum=1.5'),
     ('rmsprop', {'form': 'pytorch'}, "unknown form of rmsprop 'pytorch'.*: tensorflow, torch"),
-    ('adm', {}, "unknown optimizer 'adm'.*allowed: adam, adamw, rmsprop, sgd"),
+    ('adm', {}, "unknown optimizer 'adm'.*allowed: adam, adamw, nt_asgd, rmsprop, sgd"),
 ])
 def test_refusals_name_what_is_allowed(name, kwargs, sentence):
   with pytest.raises(errors.ConfigError, match=sentence) as caught:

@@ -275,12 +275,12 @@ def test_evaluation_does_not_count_padding():
   mask = np.array([1, 1, 1, 1, 0, 0], np.float32)
   one = evaluation.Evaluation('test', accuracy.accuracy(), 'test', '1 epochs', 6, 0, False)
   evaluate = jax.vmap(evaluator.eval_step(one, experiment.model, experiment.preparation),
-                      in_axes=(None, None, None, 0), axis_name='data')
+                      in_axes=(None, None, None, 0, None), axis_name='data')
   weights = evaluator.Weights(state.params, state.averages)
   cut = lambda batch, n: jax.tree.map(lambda x: jnp.reshape(x, (n, -1) + x.shape[1:]), batch)
-  whole, _ = evaluate(weights, 0, np.uint32(0), cut(
-      jax.tree.map(lambda x: x[:4], {**batch, 'mask': mask}), 1))
-  padded, _ = evaluate(weights, 0, np.uint32(0), cut({**batch, 'mask': mask}, 2))
+  whole, *_ = evaluate(weights, 0, np.uint32(0), cut(
+      jax.tree.map(lambda x: x[:4], {**batch, 'mask': mask}), 1), {})
+  padded, *_ = evaluate(weights, 0, np.uint32(0), cut({**batch, 'mask': mask}, 2), {})
   assert float(padded['examples'][0]) == 4
   for key in whole:
     np.testing.assert_allclose(padded[key][0], whole[key][0], rtol=1e-5)
