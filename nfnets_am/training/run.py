@@ -77,7 +77,8 @@ def check(config: ml_collections.ConfigDict, *, devices: int, hosts: int
   schema.validate(config)
   evaluations = evaluation_lib.of(config, evaluation.EVALUATIONS)
   for one in evaluations:
-    if one.split == 'validation' and not config.data.get('validation'):
+    # A text has its own.
+    if one.split == 'validation' and not config.data.get('validation', True):
       raise errors.ConfigError(
           f"evals.{one.name}.split='validation', but data.validation is 0; allowed: held-out "
           'training images')
@@ -94,7 +95,8 @@ def _describe(config: ml_collections.ConfigDict,
               preparation: Any, devices: int, hosts: int
               ) -> tuple[derived_lib.Derived, step_lib.Experiment]:
   derived = derived_lib.derive(
-      config, train_images=facts.train_examples, devices=devices, hosts=hosts)
+      config, train_images=facts.train_examples, devices=devices, hosts=hosts,
+      pass_of=facts.pass_of)
   for one in evaluations:
     derived.interval(f'evals.{one.name}.every', one.every)
     for text in one.keep_at:

@@ -8,9 +8,9 @@ domain (nfnets_am/data/bundled/verses/README.md):
   python -m nfnets_am.data.tools.bundle_verses --source=verses/usr/share/sword --check
 
 Without --check it writes the files. Of every 20 chapters in order the tenth is for validation and
-the last for testing. `verses` is the English text, a verse in a line: lower case, punctuation apart.
-`verses_en_es` are pairs of a verse of the New Testament in English and in Spanish, as printed: of
-chapters that both translations count alike.
+the last for testing. `verses` is the English text, a verse in a line: lower case, punctuation
+apart. `verses_en_es` are pairs of a verse of the New Testament in English and in Spanish, as
+printed: of chapters that both translations count alike.
 """
 
 import argparse
