@@ -29,7 +29,7 @@ _UPDATES = flags.DEFINE_integer('updates', 20, 'Updates to time, after the first
 _STEP_MS = flags.DEFINE_float('step_ms', None, 'Time of a training step that is to be fed.')
 _CORES = flags.DEFINE_integer('cores', None, 'Cores of a host; by default those of this one.')
 _OUT = flags.DEFINE_string(
-    'out', None, 'Contact sheet of the first update, a .png; rows are unique images. Of text a .txt.')
+    'out', None, 'Contact sheet of the first update, a .png whose rows are images; of text a .txt.')
 _IMAGES = flags.DEFINE_integer(
     'images', 8, 'Unique images, segments or pairs of sentences on the sheet.', lower_bound=1)
 

@@ -46,9 +46,10 @@ def read_lines(folder: str, name: str, *, blank: bool) -> list[str]:
   packed = path.with_name(f'{name}.xz')
   try:
     if not path.exists() and packed.exists():
-      path, data = packed, lzma.decompress(packed.read_bytes())
-    else:
-      data = path.read_bytes()
+      path = packed
+    data = path.read_bytes()
+    if path is packed:
+      data = lzma.decompress(data)
   except Exception as e:
     if not isinstance(e, (EOFError, lzma.LZMAError)) and not errors.is_storage(e):
       raise
