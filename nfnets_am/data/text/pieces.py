@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 import importlib
 import io
+import itertools
 import os
 from types import ModuleType
 
@@ -16,6 +17,8 @@ from nfnets_am.core import errors
 
 # Lines that pieces are learnt from: of more, every second, third or further one.
 _LEARN_FROM = 2_000_000
+# Lines that are encoded at a time: as lists of numbers they take ten times the memory.
+_TOGETHER = 100_000
 
 
 class Pieces:
@@ -34,9 +37,13 @@ class Pieces:
   def encode(self, lines: Sequence[str], what: str) -> tuple[np.ndarray, np.ndarray]:
     """Returns the tokens of lines without EOS and where each line ends; see Words.encode."""
     del what  # Bytes stand for what is not in the vocabulary.
-    rows = self._processor.encode(list(lines), out_type=int, num_threads=os.cpu_count() or 1)
-    ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
-    return np.fromiter((token for row in rows for token in row), np.int32, ends[-1]), ends
+    parts, lengths = [], []
+    for at in range(0, len(lines), _TOGETHER):
+      rows = self._processor.encode(
+          list(lines[at:at + _TOGETHER]), out_type=int, num_threads=os.cpu_count() or 1)
+      lengths += [len(row) for row in rows]
+      parts.append(np.fromiter(itertools.chain.from_iterable(rows), np.int32))
+    return np.concatenate(parts), np.cumsum(lengths, dtype=np.int64)
 
   def text(self, tokens: Iterable[int]) -> str:
     """Returns the text of tokens, as it was before it was cut into pieces and padded."""

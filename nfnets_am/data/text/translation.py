@@ -119,8 +119,11 @@ class TranslationInput:
         yield self._rows(split, np.pad(mine, (0, batch - len(mine)), constant_values=-1), width)
 
   def references(self, split: str) -> tuple[str, ...]:
-    """Returns the translations of a split other than train as they were written."""
-    return self.splits[split].references
+    """Returns the translations of a split as they were written; of train as their tokens say."""
+    target = self.splits[split].target
+    return self.splits[split].references or tuple(
+        self.vocabulary.text(target.tokens[begin:end])
+        for begin, end in zip(target.starts, target.ends, strict=True))
 
   def _rows(self, split: str, pair: np.ndarray, width: int) -> dict[str, np.ndarray]:
     pairs = self.splits[split]

@@ -12,6 +12,8 @@ from nfnets_am.config import seeds as seeds_lib
 from nfnets_am.core import errors
 from nfnets_am.data.text import lengths
 from nfnets_am.training import feed
+from nfnets_am.training import run as run_lib
+from nfnets_am.training import sections
 from tests.data.text import helpers
 
 
@@ -173,6 +175,18 @@ def test_the_spec_of_a_batch_is_what_arrives():
       assert (packed[key].shape, packed[key].dtype) == (wanted.shape, wanted.dtype)
   rows = data.preparation.prepare(None, packed)
   assert rows['length'].shape == () and rows['length'] == batch['length']
+
+
+def test_a_text_has_validation_of_its_own():
+  config = schema.get_default()
+  config.unique = 20
+  config.data = {'name': 'corpus'}
+  config.evals.test.split = 'validation'
+  (one,) = run_lib.check(sections.complete(config), devices=1, hosts=1)
+  assert one.split == 'validation'
+  config.data = {'name': 'memory', 'set': 'cifar10'}
+  with pytest.raises(errors.ConfigError, match='data.validation is 0'):
+    run_lib.check(sections.complete(config), devices=1, hosts=1)
 
 
 def test_what_cannot_be_shared_out_is_refused():

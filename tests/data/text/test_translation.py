@@ -87,7 +87,10 @@ def test_evaluation_counts_every_pair_once(batch, hosts, longest):
     _check(data, 'test', part)
     shown += part['example'].tolist()
   assert sorted(pair for pair in shown if pair >= 0) == list(range(23))
-  assert len(data.references('test')) == 23
+  target = data.splits['test'].target
+  assert data.references('test') == tuple(
+      data.vocabulary.text(helpers.sentence(target, pair)) for pair in range(23))
+  assert len(data.references('train')) == 200 and data.references('train')[0].startswith('w401')
 
 
 def test_the_spec_of_a_batch_is_that_of_the_longest_bucket():
