@@ -21,6 +21,7 @@ from nfnets_am.config import identity
 from nfnets_am.core import errors
 from nfnets_am.data import inputs
 from nfnets_am.data.memory import sources
+from nfnets_am.data.text import files
 from nfnets_am.storage import leases
 from nfnets_am.training import run as run_lib
 
@@ -111,7 +112,7 @@ def _open(config: ml_collections.ConfigDict, here: bool, dry: bool) -> inputs.In
   where, name = section.get('data_dir', ''), section.get('set', '')
   if name.startswith(_FOLDER):
     where = os.path.join(where, os.path.expanduser(name.removeprefix(_FOLDER)))
-  bundled = sources.is_bundled(name)
+  bundled = sources.is_bundled(name) or name in files.BUNDLED_SETS
   if not bundled:
     if not leases.is_local(where):
       if dry:

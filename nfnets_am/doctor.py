@@ -18,6 +18,7 @@ from nfnets_am.core import terminal
 from nfnets_am.data.stream import input as stream
 from nfnets_am.data.tools import contact_sheet
 from nfnets_am.data.tools import stages as stages_lib
+from nfnets_am.data.tools import text_sheet
 from nfnets_am.sweeps import config_flag
 from nfnets_am.training import run as run_lib
 
@@ -28,8 +29,9 @@ _UPDATES = flags.DEFINE_integer('updates', 20, 'Updates to time, after the first
 _STEP_MS = flags.DEFINE_float('step_ms', None, 'Time of a training step that is to be fed.')
 _CORES = flags.DEFINE_integer('cores', None, 'Cores of a host; by default those of this one.')
 _OUT = flags.DEFINE_string(
-    'out', None, 'Contact sheet of the first update, a .png; rows are unique images.')
-_IMAGES = flags.DEFINE_integer('images', 8, 'Unique images on the sheet.', lower_bound=1)
+    'out', None, 'Contact sheet of the first update, a .png whose rows are images; of text a .txt.')
+_IMAGES = flags.DEFINE_integer(
+    'images', 8, 'Unique images, segments or pairs of sentences on the sheet.', lower_bound=1)
 
 
 def main() -> None:
@@ -41,9 +43,7 @@ def main() -> None:
   first = next(batches)
   print(f'first update after {time.perf_counter() - start:.1f} s')
   start, cpu = time.perf_counter(), time.process_time()
-  for _ in itertools.islice(batches, _UPDATES.value):
-    pass
-  views = run.plan.rows * _UPDATES.value
+  views = sum(len(batch['example']) for batch in itertools.islice(batches, _UPDATES.value))
   rate = views / (time.perf_counter() - start)
   cpu = (time.process_time() - cpu) / views
   print(f'{rate:,.0f} views/s on {os.cpu_count()} cores, {1e3 * cpu:.3f} ms of CPU time a view')
@@ -65,9 +65,11 @@ def main() -> None:
     of_host = _CORES.value or os.cpu_count()
     print(f'steps of {_STEP_MS.value:g} ms with {run.derived.views} views take {cores:.1f} cores '
           f'like these: {math.ceil(cores / of_host)} hosts of {of_host} cores')
+  is_text = hasattr(run.dataset, 'vocabulary')
   if _OUT.value:
-    contact_sheet.draw(run.dataset, first, pathlib.Path(_OUT.value), images=_IMAGES.value)
-    terminal.say(f'picture {_OUT.value}')
+    draw = text_sheet.draw if is_text else contact_sheet.draw
+    draw(run.dataset, first, pathlib.Path(_OUT.value), images=_IMAGES.value)
+    terminal.say(f'{"text" if is_text else "picture"} {_OUT.value}')
 
 
 if __name__ == '__main__':

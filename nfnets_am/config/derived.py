@@ -3,6 +3,7 @@
 Printed when a run starts and written beside its results.
 """
 
+from collections.abc import Callable
 import dataclasses
 
 import ml_collections
@@ -79,7 +80,7 @@ class Derived:
 
 def derive(
     config: ml_collections.ConfigDict, *, train_images: int, devices: int = 1, hosts: int = 1,
-) -> Derived:
+    pass_of: Callable[[int], int] | None = None) -> Derived:
   """Computes the derived numbers.
 
   Args:
@@ -87,6 +88,7 @@ def derive(
     train_images: N, after validation images were carved out.
     devices: over all hosts; at least 1.
     hosts: at least 1.
+    pass_of: U -> updates in a pass that leaves nothing out, where it is not N / U.
 
   Raises:
     ConfigError: images or views cannot be shared out; the sentence has the numbers.
@@ -124,7 +126,7 @@ def derive(
     raise errors.ConfigError(
         f'accumulate={accumulate} does not divide the {views // devices} views of a device')
 
-  updates_per_epoch = train_images * repeats / unique
+  updates_per_epoch = repeats * (pass_of(unique) if pass_of else train_images / unique)
   budget = durations.to_updates(
       'budget', config.budget, updates_per_epoch=updates_per_epoch, views=views)
   updates = round(budget)
@@ -144,8 +146,8 @@ def derive(
       views=views,
       train_images=train_images,
       updates_per_epoch=updates_per_epoch,
-      updates_per_pass=train_images // unique * repeats,
-      left_out=train_images % unique,
+      updates_per_pass=repeats * (pass_of(unique) if pass_of else train_images // unique),
+      left_out=0 if pass_of else train_images % unique,
       updates=updates,
       epochs=updates / updates_per_epoch,
       temperature=None if scheme == 'growing' else config.schedule.peak * max(1, n),

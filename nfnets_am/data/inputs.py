@@ -8,10 +8,14 @@ the dtype that the model computes in, then its keys. To add one, write a file an
 from nfnets_am.core import registry
 from nfnets_am.data.memory import input as memory
 from nfnets_am.data.stream import input as stream
+from nfnets_am.data.text import corpus
+from nfnets_am.data.text import translation
 
-Input = memory.MemoryInput | stream.StreamInput
+Input = memory.MemoryInput | stream.StreamInput | corpus.CorpusInput | translation.TranslationInput
 
 INPUTS = registry.Registry('input', {
+    'corpus': corpus.create,
     'memory': memory.create,
     'stream': stream.create,
+    'translation': translation.create,
 })

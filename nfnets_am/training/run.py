@@ -80,7 +80,8 @@ def check(config: ml_collections.ConfigDict, *, devices: int, hosts: int
                  f'0 with optimizer.name={config.optimizer.name!r}, which has its own average')
   evaluations = evaluation_lib.of(config, evaluation.EVALUATIONS)
   for one in evaluations:
-    if one.split == 'validation' and not config.data.get('validation'):
+    # A text has its own.
+    if one.split == 'validation' and not config.data.get('validation', True):
       raise errors.ConfigError(
           f"evals.{one.name}.split='validation', but data.validation is 0; allowed: held-out "
           'training images')
@@ -99,7 +100,8 @@ def _describe(config: ml_collections.ConfigDict,
   schema.require(config.dtype == 'float32' or not jnp.issubdtype(facts.row_dtype, jnp.integer),
                  'dtype', config.dtype, "'float32' for models of text")
   derived = derived_lib.derive(
-      config, train_images=facts.train_examples, devices=devices, hosts=hosts)
+      config, train_images=facts.train_examples, devices=devices, hosts=hosts,
+      pass_of=facts.pass_of)
   for one in evaluations:
     derived.interval(f'evals.{one.name}.every', one.every)
     for text in one.keep_at:

@@ -74,6 +74,30 @@ def differences(files: dict[str, bytes], folder: pathlib.Path) -> list[str]:
   return lines
 
 
+def check_or_write(files: dict[str, bytes], folder: pathlib.Path, check: bool) -> None:
+  """Writes rebuilt files, packed, or compares them with those that are there; says what it did.
+
+  Args:
+    files: path below `folder` -> unpacked content.
+    folder: of the bundled files.
+    check: whether to compare and write nothing.
+
+  Raises:
+    SystemExit: files differ.
+  """
+  if check:
+    lines = differences(files, folder)
+    if lines:
+      raise SystemExit('error: the bundled files differ from the rebuilt ones\n' + '\n'.join(lines))
+    print(f'{len(files)} files in {folder} have the rebuilt content')
+    return
+  for name, content in files.items():
+    packed = pack(content)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(packed)
+    print(f'{name}: {len(content)} bytes, packed {len(packed)}')
+
+
 def main(argv: list[str] | None = None) -> None:
   """The command; see the top of the file."""
   parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
@@ -86,17 +110,7 @@ def main(argv: list[str] | None = None) -> None:
     files = build(args.source)
   except errors.UserError as e:
     raise SystemExit(f'error: {e}') from e
-  if args.check:
-    lines = differences(files, FOLDER)
-    if lines:
-      raise SystemExit('error: the bundled files differ from the rebuilt ones\n' + '\n'.join(lines))
-    print(f'{len(files)} files in {FOLDER} have the rebuilt content')
-    return
-  FOLDER.mkdir(parents=True, exist_ok=True)
-  for name, content in files.items():
-    packed = pack(content)
-    (FOLDER / name).write_bytes(packed)
-    print(f'{name}: {len(content)} bytes, packed {len(packed)}')
+  check_or_write(files, FOLDER, args.check)
 
 
 if __name__ == '__main__':

@@ -75,7 +75,7 @@ def stages(data: stream.StreamInput, plan: stream_order.StreamPlan, augment_seed
 def transfer(batch: dict[str, Any]) -> float:
   """Seconds per view that handing a batch to a device takes."""
   place = lambda: jax.block_until_ready(jax.device_put(batch))
-  return _each(place, [()] * 3) / len(batch['label'])
+  return _each(place, [()] * 3) / len(batch['example'])
 
 
 def _rows(tf: Any, draws: Any) -> list[Any]:
