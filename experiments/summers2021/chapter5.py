@@ -50,9 +50,20 @@ ROWS = {
 _CYCLES = 5
 # Of a row whose runs have cycles: held against the others, as they are at their end.
 _AGAINST = "snapshots=True, against_changes={'schedule.cycles': 1}, "
-CELL = {'source': 'all', 'seed': 1, 'cycles': 1, 'row': '', 'scale': 'full'}
+CELL = {'model': 'padded_resnet14', 'source': 'all', 'seed': 1, 'cycles': 1, 'onset': 0,
+        'row': '', 'scale': 'full'}
 _CIFAR = 'normalise(mean=(.4914,.4822,.4465), std=(.2023,.1994,.2010))'
 RATES = 'bias(times=0.1) | norm_offset(times=0.1) | norm_scale_not_shortcut(times=0.1)'
+_TINY = {'name': 'padded_resnet10', 'width': 2}
+# Network -> module that has the weight of which a bit changes, rates, network of smoke runs.
+MODELS = {
+    'padded_resnet14': ('padded_resnet/stem', RATES, _TINY),
+    'padded_resnet10': ('padded_resnet/stem', RATES, _TINY),
+    'linear': ('linear/linear', 'bias(times=0.1)', {'name': 'linear'}),
+    'one_hidden': ('one_hidden/hidden', 'bias(times=0.1)', {'name': 'one_hidden', 'hidden': 4}),
+    'one_hidden_conv': ('one_hidden_conv/hidden', 'bias(times=0.1)',
+                        {'name': 'one_hidden_conv', 'channels': 2}),
+}
 METRICS = ('top1_sd', 'loss_sd', 'disagreement', 'correlation', 'top1_delta')
 RUNS = 100
 _SMOKE_RUNS = 4
@@ -63,35 +74,40 @@ works and nothing else. The thesis' numbers stand beside them to show the form.
 
 
 def get_config(cell: str, *, views: bool) -> ml_collections.ConfigDict:
-  """Returns the config of a ResNet-14 on CIFAR-10, or of what measures such runs.
+  """Returns the config of a network of MODELS on CIFAR-10, or of what measures such runs.
 
   Args:
     cell: text of keys of CELL.
     views: whether the runs also predict with test-time views, at the ends of five cycles.
 
   Raises:
-    ConfigError: an unknown key, source, row or scale.
+    ConfigError: an unknown key, network, source, row or scale.
   """
   cell = cells_lib.parse_cell(cell, CELL)
-  for key, allowed in (('source', SOURCES), ('row', ('', *ROWS)), ('scale', SCALES)):
+  for key, allowed in (('model', MODELS), ('source', SOURCES), ('row', ('', *ROWS)),
+                       ('scale', SCALES)):
     if cell[key] not in allowed:
       raise errors.ConfigError(f'{key}={cell[key]!r}; allowed: {", ".join(map(repr, allowed))}')
   smoke = cell['scale'] == 'smoke'
+  first, rates, tiny = MODELS[cell['model']]
   config = schema.get_default()
   config.update({
       'views': 512, 'seed': cell['seed'], 'budget': '500 epochs',
       'data': {'set': 'cifar10', 'apply': 'device',
                'augment': f'pad_crop(pad=4) | flip() | {_CIFAR}'},
-      'model': {'name': 'padded_resnet14'},
-      'optimizer': {'name': 'sgd', 'weight_decay': 5e-4, 'rates': RATES},
+      'model': {'name': cell['model']},
+      'optimizer': {'name': 'sgd', 'weight_decay': 5e-4, 'rates': rates},
       'schedule': {'name': 'cosine', 'peak': 0.4, 'warmup': '3 epochs', 'cycles': cell['cycles']},
       'eval_every': '20 percent', 'log_every': '50 updates'})
-  vary(config, cell['source'], cell['seed'])
+  vary(config, cell['source'], cell['seed'], first)
+  varied = SOURCES[cell['source']]
+  if cell['onset']:
+    varied = _vary_late(config, cell['source'], cell['seed'], 1 if smoke else cell['onset'])
   _evaluate(config, views)
   if smoke:
     config.data.update({'set': 'fashion_mnist_small', 'train_images': 64,
                         'augment': 'pad_crop(pad=2) | flip() | normalise()'})
-    config.model = ml_collections.ConfigDict({'name': 'padded_resnet10', 'width': 2})
+    config.model = ml_collections.ConfigDict(tiny)
     config.schedule.warmup = '1 updates'
     config.update({'views': 16, 'budget': '10 updates', 'log_every': '2 updates'})
     config.checkpoint.every = '100 percent'
@@ -104,7 +120,7 @@ def get_config(cell: str, *, views: bool) -> ml_collections.ConfigDict:
     row = ROWS[cell['row']] + (_AGAINST if cell['cycles'] > 1 else '')
     if smoke:
       row = row.replace('(2, 3, 4, 5)', '(2,)')
-    config.measure = f'agreement({row}vary={SOURCES[cell["source"]]!r}, count={count})'
+    config.measure = f'agreement({row}vary={varied!r}, count={count})'
   return config
 
 
@@ -127,6 +143,25 @@ def vary(config: ml_collections.ConfigDict, source: str, seed: int,
     else:
       config.start = ml_collections.ConfigDict(
           {'name': 'fresh', 'bit_change': seed, 'bit_change_in': first})
+
+
+def _vary_late(config: ml_collections.ConfigDict, source: str, seed: int, epoch: int
+               ) -> tuple[str, ...]:
+  """Sets the seeds of a run that is like all others until a pass; returns the keys that differ.
+
+  Raises:
+    ConfigError: a source that has done its work by then.
+  """
+  keys = SOURCES[source]
+  if not set(keys) <= {'seeds.shuffle', 'seeds.augment'}:
+    raise errors.ConfigError(
+        f"source={source!r} with onset={epoch}; allowed: 'shuffle', 'augment', 'shuffle_augment'")
+  names = [key.partition('.')[2] for key in keys]
+  config.reseed.epoch = epoch
+  for name in names:
+    config.seeds[name] = 0
+    config.reseed[name] = seed
+  return tuple(f'reseed.{name}' for name in names)
 
 
 def _evaluate(config: ml_collections.ConfigDict, views: bool) -> None:
@@ -154,9 +189,11 @@ def cells(rows: Sequence[dict[str, Any]], scale: str) -> tuple[dict[str, Any], .
     raise errors.ConfigError(f'scale={scale!r}; allowed: {", ".join(SCALES)}')
   extra = {'scale': scale} if scale != 'full' else {}
   count = _SMOKE_RUNS if scale == 'smoke' else RUNS
-  kinds = {(row['source'], row.get('cycles', 1)): None for row in rows}
-  runs = [{'source': source, 'cycles': cycles, 'seed': seed, **extra}
-          for source, cycles in kinds for seed in range(1, count + 1)]
+  # Of each kind of run, what its cells say beside source, cycles, seed and scale.
+  kinds = {(row['source'], row.get('cycles', 1), row.get('model'), row.get('onset')): {
+      key: row[key] for key in ('model', 'onset') if key in row} for row in rows}
+  runs = [{**more, 'source': source, 'cycles': cycles, 'seed': seed, **extra}
+          for (source, cycles, *_), more in kinds.items() for seed in range(1, count + 1)]
   return (*runs, *({'cycles': 1, 'seed': 1, **row, **extra} for row in rows))
 
 

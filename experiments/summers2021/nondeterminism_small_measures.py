@@ -96,9 +96,14 @@ def five(one: Sample) -> list[Value]:
 
 
 def log_ratios(one: Sample, other: Sample) -> list[Value]:
-  """Returns the logarithm of each measure's ratio of two samples that share no run."""
-  errors = [jackknife(lambda i, s=s: np.log(s.five(i)), len(s.own)) for s in (one, other)]
-  return list(map(Value, np.log(one.five() / other.five()), np.hypot(*errors)))
+  """Returns the logarithm of each measure's ratio of two samples that share no run.
+
+  It is -inf, without an error, where the first does not vary at all.
+  """
+  with np.errstate(divide='ignore', invalid='ignore'):
+    errors = [jackknife(lambda i, s=s: np.log(s.five(i)), len(s.own)) for s in (one, other)]
+    found = np.log(one.five()) - np.log(other.five())
+  return list(map(Value, found, np.where(np.isneginf(found), 0.0, np.hypot(*errors))))
 
 
 def reduction(found: Sample, baseline: Sample, *, paired: bool) -> Value:

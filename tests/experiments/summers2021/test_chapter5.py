@@ -9,12 +9,14 @@ import pytest
 
 from experiments.summers2021 import chapter5
 from nfnets_am import analysis
+from nfnets_am import models
 from nfnets_am.analysis import measures
 from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import schema
 from nfnets_am.config import seeds
 from nfnets_am.core import calls
 from nfnets_am.core import errors
+from nfnets_am.models import model
 from nfnets_am.optim import schedules
 from nfnets_am.reporting import pages
 from nfnets_am.sweeps import experiment_file
@@ -64,7 +66,8 @@ def test_the_learning_rate_is_that_of_the_protocol(cycles):
     assert min(float(rate(update + 400)) for update in taken[:-1]) > 0.39
 
 
-@pytest.mark.parametrize('table, runs, rows', [('table5_1', 600, 6), ('table5_5', 200, 6)])
+@pytest.mark.parametrize('table, runs, rows', [
+    ('table5_1', 600, 6), ('table5_5', 200, 6), ('tableB_1', 1300, 18), ('figure5_2', 1800, 18)])
 def test_cells_are_runs_and_rows_that_measure_all_of_them(table, runs, rows):
   sweep = experiment_file.get_sweep(_PATH.format(table))
   measured = [cell for cell in sweep.cells if cell.get('row')]
@@ -78,7 +81,9 @@ def test_cells_are_runs_and_rows_that_measure_all_of_them(table, runs, rows):
   for cell, run in zip(measured, every[runs:], strict=True):
     assert 'count=100' in run.config.measure
     ((name, keys),) = calls.calls(run.config.measure)
-    assert set(keys['vary']) == set(chapter5.SOURCES[cell['source']])
+    section = 'reseed' if cell.get('onset') else 'seeds'
+    assert set(keys['vary']) == {
+        key.replace('seeds', section) for key in chapter5.SOURCES[cell['source']]}
     analysis.MEASURES.make(name, **keys)
   for number in sweep.numbers:
     if number.cell:
@@ -87,7 +92,8 @@ def test_cells_are_runs_and_rows_that_measure_all_of_them(table, runs, rows):
 
 def test_what_is_not_of_the_chapter_is_refused():
   for cell, words in (('source=cudnn', "source='cudnn'; allowed: 'init'"),
-                      ('row=crop', "row='crop'"), ('scale=tiny', "scale='tiny'")):
+                      ('row=crop', "row='crop'"), ('source=init,onset=50', 'with onset=50'),
+                      ('scale=tiny', "scale='tiny'")):
     with pytest.raises(errors.ConfigError, match=words):
       _config('table5_1', cell)
   with pytest.raises(errors.ConfigError, match="scale='tiny'"):
@@ -118,3 +124,24 @@ def test_table_5_5_from_its_runs_to_its_report(tmp_path):
   pages.write(results, tmp_path, 'report', 'the command')
   page = (tmp_path / 'report.md').read_text()
   assert '61' in page and 'smoke runs' in page
+
+
+@pytest.mark.parametrize('name', chapter5.MODELS)
+def test_a_bit_changes_in_the_first_layer_of_each_network(name):
+  config = _config('tableB_1', f'model={name},source=bit,seed=3')
+  made = models.MODELS.build(config.model, 10)
+  params, _ = jax.eval_shape(lambda: made.init(
+      jax.random.key(0), np.zeros((1, 32, 32, 3), np.float32), model.TRAINING))
+  first = config.start.bit_change_in
+  # The only module whose weights take the three colours, or all pixels of them.
+  assert params[first]['w'].shape[-2] in (3, 3072)
+
+
+def test_an_onset_is_the_run_of_no_seed_until_its_epoch():
+  found = seeds.of(_config('figure5_2', 'source=shuffle,onset=250,seed=7'))
+  assert [[found.at(name, epoch) for epoch in (0, 249, 250, 499)]
+          for name in ('shuffle', 'augment')] == [[0, 0, 7, 7], [0, 0, 0, 0]]
+  # From the start on it is table 5.1's.
+  names = [sections.run_name(_config(table, 'source=shuffle,seed=7'))
+           for table in ('table5_1', 'figure5_2')]
+  assert names[0] == names[1]

@@ -81,6 +81,13 @@ def test_verdicts_need_two_errors():
       measures.HOLDS, measures.UNKNOWN, measures.FAILS]
 
 
+def test_what_does_not_vary_at_all_does_not_do_as_much():
+  logits, label = _runs(4, 1.0)
+  alike = measures.sample(np.repeat(logits[:1], 4, 0), label)
+  found = measures.log_ratios(alike, measures.sample(logits, label))
+  assert [found[i].within(math.log(2)) for i in (0, 1, 2)] == [measures.FAILS] * 3
+
+
 def test_a_made_up_world_is_judged_as_it_was_made():
   """One bit does nearly nothing, onsets fall, and ensembles of two halve the noise's variance."""
   of = lambda noise, seed, size=1: measures.sample(*_runs(20, noise, seed), size)
