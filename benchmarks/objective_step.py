@@ -5,6 +5,10 @@
 
 An attack of k steps and one pass to train on should take k + 1 plain steps or less: its gradients
 are by pixels, and none by weights is computed.
+
+    python -m benchmarks.step --model=resnet_cifar --batch=64 --norm="ghost(size=16)"
+
+times the plain step of a network with this norm beside that with batch norm.
 """
 
 from collections.abc import Callable
@@ -34,15 +38,24 @@ def compare(objective: str, model: str, batch: int, rounds: int) -> None:
     batch: images in a step.
     rounds: steps of each.
   """
-  contenders = {PLAIN: _step(PLAIN, model, batch), objective: _step(objective, model, batch)}
+  _show({PLAIN: _step(PLAIN, model, batch), objective: _step(objective, model, batch)},
+        f'{model}, {batch} images', 'in plain steps', rounds)
+
+
+def compare_norms(norm: str, model: str, batch: int, rounds: int) -> None:
+  """Times the plain step with `norm`, a call of an entry of NORMS, beside that with batch norm."""
+  _show({key: _step(PLAIN, model, batch, norm=key) for key in ('batch()', norm)},
+        f'{model}, {batch} images', 'in steps of batch()', rounds)
+
+
+def _show(contenders: dict[str, Callable[[], None]], title: str, ratio: str, rounds: int) -> None:
   times = paired.times(contenders, rounds)
   ratios = [b / a for a, b in zip(*times.values(), strict=True)]
-  rows = paired.rows(f'{model}, {batch} images, {jax.devices()[0].device_kind}', times,
-                     'in plain steps', ratios)
-  console.Console().print(rows)
+  console.Console().print(
+      paired.rows(f'{title}, {jax.devices()[0].device_kind}', times, ratio, ratios))
 
 
-def _step(objective: str, model: str, batch: int) -> Callable[[], None]:
+def _step(objective: str, model: str, batch: int, **options: str) -> Callable[[], None]:
   found = calls.calls(objective)
   if len(found) != 1:
     raise errors.UserError(f'--objective={objective!r} is {len(found)} calls; allowed: one')
@@ -50,7 +63,7 @@ def _step(objective: str, model: str, batch: int) -> Callable[[], None]:
   config = schema.get_default()
   config.views = batch
   config.budget = '1000 updates'
-  config.model = ml_collections.ConfigDict({'name': model})
+  config.model = ml_collections.ConfigDict({'name': model, **options})
   config.objective = ml_collections.ConfigDict({'name': name, **keys})
   run = run_lib.build(config)
   step = step_lib.map_train_step(run.experiment, run.backend)

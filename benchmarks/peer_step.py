@@ -1,13 +1,17 @@
-"""One training step of ours beside timm's of the same model, in one run, as a ratio.
+"""One training step of ours beside torch's of the same model, in one run, as a ratio.
 
     python -m benchmarks.step --peer --model=nf_resnet50 --size=96 --batch=8
+    python -m benchmarks.step --peer --model=resnet_cifar --size=32 --batch=64
 
 Same shapes and the same pieces in both: label smoothing, adaptive gradient clipping but for the
-final linear, Nesterov momentum, decay of all weights but gains and biases. timm and torch are the
-extra nfnets_am[peers]. Rounds of the two alternate, so that both see the same machine.
+final linear, Nesterov momentum, decay of all weights but gains and biases. The peers are timm's, or
+for CIFAR plain modules (torch_nets.py); timm and torch are the extra nfnets_am[peers]. Rounds of
+the two alternate, so that both see the same machine.
 """
 
 from collections.abc import Callable
+import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +20,7 @@ import numpy as np
 from rich import console
 
 from benchmarks import paired
+from benchmarks import torch_nets
 from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import schema
 from nfnets_am.core import errors
@@ -30,8 +35,28 @@ from nfnets_am.training import step as step_lib
 
 _CLASSES = 1000
 _LEARNING_RATE, _MOMENTUM, _DECAY, _CLIP, _SMOOTHING = 0.01, 0.9, 2e-5, 0.01, 0.1
-# Ours to timm's name; both draw stochastic depth, which is off here: timm's is another one.
-PEERS = {'nf_resnet50': 'nf_resnet50', 'nfnet_f0': 'dm_nfnet_f0', 'nfnet_f1': 'dm_nfnet_f1'}
+# Both draw stochastic depth, which is off here: timm's is another one.
+_ALL_BLOCKS = {'stochastic_depth': 0.0}
+
+
+def _of_timm(name: str, **options: Any) -> Callable[[], Any]:
+  def make():
+    import timm
+    return timm.create_model(name, num_classes=_CLASSES, **options)
+  return make
+
+
+# Our name to our options and to what makes the peer.
+PEERS = {
+    'nf_resnet50': (_ALL_BLOCKS, _of_timm('nf_resnet50', drop_path_rate=0.0)),
+    'nfnet_f0': (_ALL_BLOCKS, _of_timm('dm_nfnet_f0', drop_path_rate=0.0)),
+    'nfnet_f1': (_ALL_BLOCKS, _of_timm('dm_nfnet_f1', drop_path_rate=0.0)),
+    'resnet50': ({}, _of_timm('resnet50')),
+    'resnet_cifar': ({}, functools.partial(
+        torch_nets.residual, _CLASSES, stem=16, channels=(16, 32, 64), blocks=7)),
+    'wide_resnet_postact': ({}, functools.partial(
+        torch_nets.residual, _CLASSES, stem=16, channels=(160, 320, 640), blocks=4)),
+}
 
 
 def compare(model: str, size: int, batch: int, rounds: int, dtype: str) -> None:
@@ -50,12 +75,12 @@ def compare(model: str, size: int, batch: int, rounds: int, dtype: str) -> None:
   images = rng.integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
   labels = rng.integers(0, _CLASSES, batch).astype(np.int32)
   contenders = {'ours': _ours(model, images, labels, dtype),
-                'timm': _timm(model, images, labels, dtype)}
+                'torch': _torch(model, images, labels, dtype)}
   times = paired.times(contenders, rounds)
-  ratios = [a / b for a, b in zip(times['ours'], times['timm'], strict=True)]
+  ratios = [a / b for a, b in zip(times['ours'], times['torch'], strict=True)]
   rows = paired.rows(
       f'{model}, {batch} images of {size} px, {dtype}, {jax.devices()[0].device_kind}', times,
-      'ratio, ours to timm', ratios)
+      'ratio, ours to torch', ratios)
   console.Console().print(rows)
 
 
@@ -64,7 +89,7 @@ def _ours(model: str, images: np.ndarray, labels: np.ndarray, dtype: str) -> Cal
   config.views = len(images)
   config.budget = '1000 updates'
   config.dtype = dtype
-  config.model = ml_collections.ConfigDict({'name': model, 'stochastic_depth': 0.0})
+  config.model = ml_collections.ConfigDict({'name': model, **PEERS[model][0]})
   config.objective = ml_collections.ConfigDict(
       {'name': 'cross_entropy', 'label_smoothing': _SMOOTHING})
   config.schedule = ml_collections.ConfigDict({'name': 'constant', 'peak': _LEARNING_RATE})
@@ -90,24 +115,23 @@ def _ours(model: str, images: np.ndarray, labels: np.ndarray, dtype: str) -> Cal
   return run
 
 
-def _timm(model: str, images: np.ndarray, labels: np.ndarray, dtype: str) -> Callable[[], None]:
+def _torch(model: str, images: np.ndarray, labels: np.ndarray, dtype: str) -> Callable[[], None]:
   try:
-    import timm
     from timm import utils
     import torch
   except ImportError:
     raise errors.UserError('--peer needs timm and torch; install nfnets_am[peers]') from None
   gpu = torch.cuda.is_available()
   device = torch.device('cuda' if gpu else 'cpu')
-  net = timm.create_model(PEERS[model], num_classes=_CLASSES, drop_path_rate=0.0).to(
-      device, memory_format=torch.channels_last).train()
-  plain = [p for name, p in net.named_parameters() if 'gain' in name or 'bias' in name]
-  decayed = [p for name, p in net.named_parameters() if 'gain' not in name and 'bias' not in name]
+  net = PEERS[model][1]().to(device, memory_format=torch.channels_last).train()
+  is_plain = lambda name, p: 'gain' in name or 'bias' in name or p.ndim == 1
+  plain = [p for name, p in net.named_parameters() if is_plain(name, p)]
+  decayed = [p for name, p in net.named_parameters() if not is_plain(name, p)]
   optimizer = torch.optim.SGD(
       [{'params': decayed, 'weight_decay': _DECAY}, {'params': plain, 'weight_decay': 0.0}],
       lr=_LEARNING_RATE, momentum=_MOMENTUM, nesterov=True)
   clipped = [p for name, p in net.named_parameters()
-             if not (name.startswith('head.') and name.endswith('weight'))]
+             if not (name.startswith(('head.', 'fc.')) and name.endswith('weight'))]
   loss_fn = torch.nn.CrossEntropyLoss(label_smoothing=_SMOOTHING)
   # On a GPU the peer is timm at its best: compiled, bfloat16, channels last.
   forward = torch.compile(net) if gpu else net

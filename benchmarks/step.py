@@ -5,7 +5,7 @@
 Rounds of the real loop's work (next batch, step, metrics of the step before) alternate with rounds
 of the bare step on a batch that is already on the device. The difference of the two is what the
 host costs; the part of it spent in `next(batches)` is input wait. With --peer: see peer_step.py,
-with --objective: objective_step.py.
+with --objective or --norm: objective_step.py.
 """
 
 import statistics
@@ -30,9 +30,11 @@ _MODEL = flags.DEFINE_string('model', 'wide_resnet', 'A registered model; its de
 _BATCH = flags.DEFINE_integer('batch', 64, 'Views in an update.')
 _MULTIPLICITY = flags.DEFINE_integer('multiplicity', 1, 'Views of each unique image.')
 _APPLY = flags.DEFINE_enum('apply', 'host', ['host', 'device'], 'Where views are drawn.')
-_PEER = flags.DEFINE_bool('peer', False, "Time the bare step beside timm's instead.")
+_PEER = flags.DEFINE_bool('peer', False, "Time the bare step beside torch's instead.")
 _OBJECTIVE = flags.DEFINE_string(
     'objective', None, 'Time the bare step of this objective beside plain cross-entropy instead.')
+_NORM = flags.DEFINE_string(
+    'norm', None, 'Time the bare step of the model with this norm beside batch norm instead.')
 _SIZE = flags.DEFINE_integer('size', 96, 'With --peer: pixels of the images.')
 _DTYPE = flags.DEFINE_enum('dtype', 'float32', ['float32', 'bfloat16'], 'With --peer.')
 _ROUNDS = flags.DEFINE_integer('rounds', 7, 'Rounds of each kind.')
@@ -46,6 +48,8 @@ def main() -> None:
   if _OBJECTIVE.value is not None:
     return objective_step.compare(
         _OBJECTIVE.value, _MODEL.value, _BATCH.value, _ROUNDS.value)
+  if _NORM.value is not None:
+    return objective_step.compare_norms(_NORM.value, _MODEL.value, _BATCH.value, _ROUNDS.value)
   return _split()
 
 
