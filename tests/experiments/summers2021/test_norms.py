@@ -94,7 +94,7 @@ def _results(values):
         weighing.METRICS, weighing.ALPHAS, strict=True)}
     final |= {name: of(alpha) / 100 - 0.01 for name, alpha in zip(
         weighing.CHOSEN_BY, weighing.ALPHAS, strict=True)}
-    final[weighing.metric('weighed', 1.0)] = 0.99
+    final[weighing.TOP1.at(1.0)] = 0.99
     run = outcomes.RunResult(dict(cell), 'finished', '', {}, final)
     summaries = {name: dataclasses.replace(reduction.summarise([value], name), examples=10_000)
                  for name, value in final.items()}
