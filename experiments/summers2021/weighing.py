@@ -14,7 +14,7 @@ from nfnets_am.sweeps import reduction
 
 # Close where the best weights of norms over the batch are.
 ALPHAS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
-_VALIDATION, _TEST = norm_recipes.WEIGHED
+VALIDATION, _TEST = norm_recipes.WEIGHED
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Curve:
   alphas: tuple[float, ...] = ALPHAS
   key: str = 'top1'
   shown: str = _TEST
-  chosen_by: str = _VALIDATION
+  chosen_by: str = VALIDATION
   off: float = 0.0
 
   def at(self, alpha: float) -> str:
@@ -143,6 +143,22 @@ def needs_more(where: Mapping[str, Any], other: Mapping[str, Any], curve: Curve 
     outcome = (paper.HOLDS if best[0] > perhaps[1][-1] else
                paper.FAILS if perhaps[0][-1] <= best[1] else paper.OPEN)
     return paper.Verdict(outcome, '; '.join(shown))
+
+  return judge
+
+
+def near(where: Mapping[str, Any], of: float, at: float, within: float, curve: Curve = TOP1
+         ) -> claims.Check:
+  """At one alpha a cell is not worse than at another by more than `within`."""
+
+  @judging.check
+  def judge(results):
+    cell = judging.best(results, where, curve.at(of))
+    values = dict(zip(curve.alphas, curve.summaries(cell), strict=True))
+    return judging.of_side(
+        differences.weighted([(1, values[at]), (-1, values[of])]).less(-within),
+        f'{curve.text(values[at].value)} at alpha {at:g} and {curve.text(values[of].value)} at '
+        f'{of:g} at {claims.name_of(where)}')
 
   return judge
 
