@@ -35,10 +35,6 @@ from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import paper
 from nfnets_am.sweeps import reduction
 
-_WEIGHTS = flags.DEFINE_multi_string('weights', [], 'NETWORK=FILE of safetensors; repeatable.')
-_DATA_DIR = flags.DEFINE_string('data_dir', None, 'Where imagenet2012 is; else the folder of TFDS.')
-_OUT = flags.DEFINE_string('out', None, 'Folder for the numbers, the page and the picture.')
-
 # Figure 4.1 has those close to 0, figure A.2 all.
 ALPHAS = (0.0, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 _CLOSE = 0.1
@@ -140,20 +136,27 @@ def _evaluate(arguments: list[str]) -> dict[str, Any]:
   return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def main() -> None:
-  out = pathlib.Path(_OUT.value)
-  out.mkdir(parents=True, exist_ok=True)
-  for text in _WEIGHTS.value:
-    model, _, file = text.partition('=')
-    arguments = command(model, file, _DATA_DIR.value)
-    kept = out / f'{model}.json'
-    if not kept.exists():
-      kept.write_text(json.dumps(_evaluate(arguments)))
-  pages.write(results(out), out, 'figure4_1',
-              f'python -m experiments.summers2021.figure4_1 --out={out}')
-  print(f'page {out / "figure4_1.md"}')
+def run() -> None:
+  """Evaluates the networks whose files are given, and writes the page of all that are."""
+  weights = flags.DEFINE_multi_string('weights', [], 'NETWORK=FILE of safetensors; repeatable.')
+  data_dir = flags.DEFINE_string('data_dir', None, 'Where imagenet2012 is; else as TFDS has it.')
+  to = flags.DEFINE_string('out', None, 'Folder of numbers, page and picture.', required=True)
+
+  def main() -> None:
+    out = pathlib.Path(to.value)
+    out.mkdir(parents=True, exist_ok=True)
+    for text in weights.value:
+      model, _, file = text.partition('=')
+      arguments = command(model, file, data_dir.value)
+      kept = out / f'{model}.json'
+      if not kept.exists():
+        kept.write_text(json.dumps(_evaluate(arguments)))
+    pages.write(results(out), out, 'figure4_1',
+                f'python -m experiments.summers2021.figure4_1 --out={out}')
+    print(f'page {out / "figure4_1.md"}')
+
+  cli.run(main)
 
 
 if __name__ == '__main__':
-  flags.mark_flag_as_required('out')
-  cli.run(main)
+  run()

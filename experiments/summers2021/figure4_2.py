@@ -12,8 +12,9 @@ little of them: in accuracy on Caltech-256, in cross-entropy on the other two; a
 all, a wide range of alpha that does no harm (figure A.3).
 
 Accuracies are of validation images, alpha is chosen on them too, as in section 4.3. "A wide range"
-is down to 0.5 here, "no harm" half a point [C]. Hardware: two GTX 1080 Ti, hours not said; 3 runs as those of figure4_3.
-What else the thesis leaves open: norm_recipes.py.
+is down to 0.5 here, "no harm" half a point [C]. Hardware: two GTX
+1080 Ti, hours not said; 3 runs as those of figure4_3. What else the thesis leaves
+open: norm_recipes.py.
 """
 
 import ml_collections

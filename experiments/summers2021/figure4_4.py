@@ -11,8 +11,8 @@ ghost batches add, and that the best alpha falls as B' grows, "with the possible
 of optimizing for loss on SVHN", which is why no claim is made of that.
 
 Accuracies are of validation images, alpha is chosen on them too, as in section 4.3. Held against
-each other are B' = 2 and 128 [C]. Hardware: two GTX 1080 Ti, hours not said; 21 runs as those of figure4_3. What else the
-thesis leaves open: norm_recipes.py.
+each other are B' = 2 and 128 [C]. Hardware: two GTX 1080 Ti, hours not
+said; 21 runs as those of figure4_3. What else the thesis leaves open: norm_recipes.py.
 """
 
 import ml_collections

@@ -26,34 +26,48 @@ from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
 
-_WORKDIR = flags.DEFINE_string('workdir', None, 'Of the sweep of norms_small.py.')
-_OUT = flags.DEFINE_string('out', 'docs/results', 'Folder for the page, the data and the picture.')
-_SCALE = flags.DEFINE_enum('scale', 'small', ['small', 'smoke'], 'Of norms_small.py.')
-
 _FOLDER = pathlib.Path(__file__).parent
 _NAME = 'summers2021_norms_small'
 _SHOWN = ('test/top1', 'train/top1', 'test/loss')
 _TOP1 = norms_small_claims.TOP1
 
 
-def main() -> None:
-  workdir, out = pathlib.Path(forgotten.folder(_WORKDIR.value)), pathlib.Path(_OUT.value)
-  path = _FOLDER / 'norms_small.py'
-  sweep = experiment_file.get_sweep(path, _SCALE.value)
-  results = reduction.reduce(
-      sweep, experiment_file.get_runs(path, sweep), outcomes.Reader(workdir))
-  bound = figureA_1.measure(figureA_1.SIZES[1:])
-  out.mkdir(parents=True, exist_ok=True)
-  (out / f'{_NAME}.md').write_text(page(results, bound, workdir))
-  figures.write_csv(figures.csv_rows(results), out / f'{_NAME}.csv')
-  draw(results, bound, out / f'{_NAME}.png')
-  print(f'page    {out / _NAME}.md\ndata    {out / _NAME}.csv\npicture {out / _NAME}.png')
+def run() -> None:
+  """Writes the three files."""
+  workdir_flag = flags.DEFINE_string('workdir', None, 'Of the sweep of norms_small.py.',
+                                     required=True)
+  out_flag = flags.DEFINE_string('out', 'docs/results', 'Folder of page, data and picture.')
+  scale_flag = flags.DEFINE_enum('scale', 'small', ['small', 'smoke'], 'Of norms_small.py.')
+
+  def main() -> None:
+    workdir, out = pathlib.Path(forgotten.folder(workdir_flag.value)), pathlib.Path(out_flag.value)
+    path, scale = _FOLDER / 'norms_small.py', scale_flag.value
+    sweep = experiment_file.get_sweep(path, scale)
+    results = reduction.reduce(
+        sweep, experiment_file.get_runs(path, sweep), outcomes.Reader(workdir))
+    bound = figureA_1.measure(figureA_1.SIZES[1:])
+    out.mkdir(parents=True, exist_ok=True)
+    extra = '' if scale == 'small' else f' --scale={scale}'
+    (out / f'{_NAME}.md').write_text(page(
+        results, bound, workdir, f'--workdir={workdir} --jobs=2{extra}',
+        f'--workdir={workdir} --out={out}{extra}'))
+    figures.write_csv(figures.csv_rows(results), out / f'{_NAME}.csv')
+    draw(results, bound, out / f'{_NAME}.png')
+    print(f'page    {out / _NAME}.md\ndata    {out / _NAME}.csv\npicture {out / _NAME}.png')
+
+  cli.run(main)
 
 
-def page(results: reduction.Results, bound: Sequence[Mapping[str, float]], workdir: pathlib.Path
-         ) -> str:
-  """Returns the Markdown page."""
-  scale = f' --scale={_SCALE.value}' if _SCALE.value != 'small' else ''
+def page(results: reduction.Results, bound: Sequence[Mapping[str, float]], workdir: pathlib.Path,
+         trained_by: str, written_by: str) -> str:
+  """Returns the Markdown page.
+
+  Args:
+    results: of the sweep.
+    bound: of figureA_1.measure.
+    workdir: of the runs.
+    trained_by, written_by: flags of the two commands.
+  """
   statuses = [run.status for run in results.runs]
   done = statuses.count('finished')
   header, rows = figures.claim_table(results)
@@ -64,10 +78,9 @@ def page(results: reduction.Results, bound: Sequence[Mapping[str, float]], workd
       '# Four things about batch normalisation in miniature: Fashion-MNIST, 500 images, two cores',
       '', *(_FOLDER / 'norms_small_notes.md').read_text().splitlines(), '',
       '## How the numbers were made', '', '```',
-      f'python -m launch.sweep --experiment=experiments/summers2021/norms_small.py '
-      f'--workdir={workdir} --jobs=2{scale}',
-      f'python -m experiments.summers2021.norms_small_report --workdir={workdir} '
-      f'--out={_OUT.value}{scale}', '```', '',
+      'python -m launch.sweep --experiment=experiments/summers2021/norms_small.py '
+      f'{trained_by}',
+      f'python -m experiments.summers2021.norms_small_report {written_by}', '```', '',
       f'{done} of {len(statuses)} runs are finished. The first command again trains the others, '
       'the second then writes this page anew.' if done < len(statuses) else
       f'All {done} runs finished.', '',
@@ -158,5 +171,4 @@ def _curves(axis: Any, results: reduction.Results, curve: weighing.Curve) -> Non
 
 
 if __name__ == '__main__':
-  flags.mark_flags_as_required(['workdir'])
-  cli.run(main)
+  run()

@@ -12,8 +12,8 @@ on SVHN, at 98.79%, no change. Accuracies are of validation images.
 
 The coefficient is that of the kernels, 5e-4, on Caltech-256 4e-5 [C]. Runs: 10, 3, and where the
 thesis does not say 3 [C]. ResNet-50 [C]: images of 224 pixels, the rest as Inception-v3 without its
-second head. Hardware: two GTX 1080 Ti, hours not said; 48 runs as those of figure4_3. What else the thesis leaves open:
-norm_recipes.py; its test: t_tests.py.
+second head. Hardware: two GTX 1080 Ti, hours not said; 48 runs as those of figure4_3. What else
+the thesis leaves open: norm_recipes.py; its test: t_tests.py.
 """
 
 import ml_collections

@@ -11,8 +11,8 @@ and 98.73% on SVHN. The report sets them beside ours without weighing, at alpha 
 0 of batch-group norm; the claims weigh.
 
 The thesis tunes the groups of group norm and does not print them: 32, of Inception-v3 16 [C]. SVHN:
-one run [C]. Hardware: two GTX 1080 Ti, hours not said; 12 runs, each with 64 times the updates of B = 128. What else the
-thesis leaves open: norm_recipes.py.
+one run [C]. Hardware: two GTX 1080 Ti, hours not said; 12 runs, each with 64 times the updates
+of B = 128. What else the thesis leaves open: norm_recipes.py.
 """
 
 import pathlib

@@ -3,14 +3,17 @@
 import json
 import pathlib
 
+import numpy as np
 import pytest
 
 from experiments.summers2021 import figure4_1
 from experiments.summers2021 import figure4_2
 from experiments.summers2021 import figure4_4
 from experiments.summers2021 import figure4_5b
+from experiments.summers2021 import figureA_1
 from experiments.summers2021 import section4_3_3
 from experiments.summers2021 import section4_3_4
+from experiments.summers2021 import sectionA_3
 from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.data import known
@@ -18,6 +21,8 @@ from nfnets_am.models import norms
 from nfnets_am.optim import penalties
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import paper
+from nfnets_am.training import run as run_lib
+from nfnets_am.training import sections
 from tests import made_up
 
 _FOLDER = pathlib.Path('experiments/summers2021')
@@ -143,3 +148,22 @@ def test_figure_4_1_reads_what_evaluate_prints(tmp_path):
       '--weights=C', '--model=nasnet_a_large(count_padding=True)', '--size=331',
       '--normalise=mean=.5, std=.5', '--alphas=' + ','.join(f'{a:g}' for a in figure4_1.ALPHAS),
       '--batch=50', '--data_dir=DIR']
+
+
+def test_averages_and_ranges_of_a_network_are_those_of_its_images():
+  config = sections.complete(
+      experiment_file.get_config(f'{_FOLDER}/figure4_3.py:size=8,scale=smoke'))
+  built = run_lib.build(config)
+  state = built.experiment.first_state()
+  found = sectionA_3.over(built, state.params, state.averages, 'train', passes=60)
+  own, first = (tree['resnet_tiny/~/stem_norm'] if 'resnet_tiny/~/stem_norm' in tree else
+                tree['resnet_tiny/stem_norm'] for tree in (found, state.averages))
+  # From 0 and 1 they have come to the moments of the images; the decay is 0.99.
+  assert np.all(np.asarray(first['mean']) == 0) and np.abs(own['mean']).max() > 0.01
+  assert np.all(own['squares'] >= np.square(own['mean']) - 1e-5)
+  # The last norm begins with a scale of 0.
+  params = {module: {**leaves, **({'scale': np.ones(8)} if 'scale' in leaves else {})}
+            for module, leaves in state.params.items()}
+  ranges = figureA_1.ranges(built, params, found, most=2)
+  assert ranges['bound'] == pytest.approx(-(ranges['values'] - 1) ** 0.5)
+  assert ranges['values'] % 8 == 0 and ranges['bound'] <= ranges['training'] < 0
