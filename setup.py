@@ -21,7 +21,8 @@ setuptools.setup(
     install_requires=[
         'absl-py', 'chex>=0.1.91', 'dm-haiku>=0.0.16', 'etils[epath]', 'jax>=0.8',
         'markdown-it-py>=3', 'matplotlib', 'ml-collections>=1.1', 'numpy', 'optax>=0.2.6',
-        'orbax-checkpoint>=0.11', 'pyyaml', 'rich', 'scipy',
+        'orbax-checkpoint>=0.11', 'pyyaml', 'rich', 'safetensors>=0.4',
+        'scipy',
     ],
     extras_require={
         # BLEU of translations (the evaluation bleu).

@@ -43,7 +43,8 @@ class _Reader:
         return outcomes.RunResult(cell, 'diverged', derived=derived(cell))
       # What is in no unit scatters by a share of itself.
       spread = _SPREAD.get(quantity.unit, 0.03 * found)
-      final[metric] = (found + spread * _PATTERN[cell.get('seed', 0)]) / quantity.scale
+      pattern = _PATTERN[cell.get('seed', 0) % len(_PATTERN)]
+      final[metric] = (found + spread * pattern) / quantity.scale
     final['test/images'] = _TEST.get(cell.get('model', 'wide_resnet'), _TESTED)
     return outcomes.RunResult(cell, 'finished', derived=derived(cell), final=final)
 

@@ -44,8 +44,9 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
   some = lambda data: claims.better({'data': data, 'size': SIZES[:-1]}, {'data': data, 'size': 128})
   return experiment_file.Sweep(
       title='Figure 4.3: sizes of ghost batches',
-      cells=tuple({'data': data, 'size': size, 'seed': 0, **extra}
-                  for data in norm_recipes.DATA for size in SIZES),
+      cells=norm_recipes.distinct(
+          ({'data': data, 'size': size, 'seed': 0, **extra}
+           for data in norm_recipes.DATA for size in SIZES), get_config),
       metric='validation/top1',
       panels=tuple(paper.Panel(data, x='size', metric='validation/top1', where={'data': data},
                                line='data') for data in norm_recipes.DATA),

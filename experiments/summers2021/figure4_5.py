@@ -15,7 +15,8 @@ at B = 2.
 Ghost batches of `ours` have half the batch, and 16 at most [C]; the thesis tunes them. Its alpha is
 tuned on the validation images, in the claims; the curves are those of each norm's own inference.
 Hardware: not said; 46 runs of as many images each, so that small batches take longer. What else the
-thesis leaves open: norm_recipes.py. Figure 4.5 (b), which fine-tunes, is not here.
+thesis leaves open: norm_recipes.py. Figure 4.5 (b), which fine-tunes, is
+figure4_5b.py.
 """
 
 import ml_collections
@@ -48,14 +49,15 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
   batch = norm_recipes.BATCH if cell['method'] in ('ghost', 'batch') else x
   most = _SMOKE_BATCH if smoke else batch
   config = norm_recipes.config_of(
-      cell['data'], _norm(cell['method'], min(x, most), 4 if smoke else 32), seed=cell['seed'],
-      scale=cell['scale'], batch=batch, decay_norms=cell['method'] == 'ours' and not (
-          smoke and cell['data'] == 'caltech256'))
-  return norm_recipes.weigh(config, weighing.ALPHAS) if not (
-      smoke and cell['data'] == 'caltech256') else config
+      cell['data'], norm_of(cell['method'], min(x, most),
+                            norm_recipes.groups_of(cell['data'], cell['scale'])),
+      seed=cell['seed'], scale=cell['scale'], batch=batch,
+      decays='to_one' if cell['method'] == 'ours' else 'none')
+  return norm_recipes.weigh(config, weighing.ALPHAS)
 
 
-def _norm(method: str, x: int, groups: int) -> str:
+def norm_of(method: str, x: int, groups: int) -> str:
+  """Returns the call of a line's norm at B, or at B' of 'ghost'; raises ConfigError for no line."""
   if method not in METHODS:
     raise errors.ConfigError(f'method={method!r}; allowed: {", ".join(METHODS)}')
   if method != 'ours':
@@ -76,7 +78,7 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
   cells += [of(data, 'batch', norm_recipes.BATCH) for data in DATA]
   return experiment_file.Sweep(
       title='Figure 4.5 (a): all batch sizes',
-      cells=tuple({**one, 'seed': 0, **extra} for one in cells),
+      cells=norm_recipes.distinct(({**one, 'seed': 0, **extra} for one in cells), get_config),
       others=tuple(dict.fromkeys((*weighing.METRICS, *weighing.CHOSEN_BY))),
       panels=tuple(paper.Panel(data, x='x', where={'data': data}, line='method') for data in DATA),
       claims=tuple(

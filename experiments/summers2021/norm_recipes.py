@@ -4,7 +4,8 @@ The thesis names networks, splits and batch size here, and neither optimiser, ra
 is its public layer (ceciliaresearch/four_things_batch_norm), [C] a choice.
 
   - Norms [R]: moving averages of E[x] and E[x^2] of each channel over the whole batch, whatever the
-    groups, with the decay 0.99, from 0 and 1; epsilon 1e-5; 32 groups of channels.
+    groups, with the decay 0.99, from 0 and 1; epsilon 1e-5; 32 groups of channels; 16 of
+    Inception-v3's [C], some of whose widths 32 does not divide.
   - Training [C]: that of chapter 2 (recipes.py), with L2 of 5e-4 on kernels alone: what decays a
     norm's scale and offset is one of the four things. Of B images, the rate is B / 128 times as
     high, and its pieces are 128 / B times as many updates long, as in chapter 2's public code.
@@ -15,6 +16,8 @@ is its public layer (ceciliaresearch/four_things_batch_norm), [C] a choice.
   - SVHN [C]: the recipe of CIFAR without flips.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +25,7 @@ import ml_collections
 
 from experiments.summers2021 import recipes
 from experiments.summers2021 import tables
+from nfnets_am.config import cells as cells_lib
 from nfnets_am.core import errors
 from nfnets_am.core import registry
 
@@ -39,7 +43,12 @@ _NORMS: Mapping[str, str] = {
 METHODS = tuple(_NORMS)
 # L2 of kernels; and of what else, where scales and offsets are decayed too (sec. 4.3.3).
 _KERNELS = "l2(coefficient={decay}, mask='kernels')"
-NORMS_TOO = "towards(coefficient={decay}) | l2(coefficient={decay}, mask='norm_offset')"
+_OFFSETS = "l2(coefficient={decay}, mask='norm_offset')"
+DECAYS: Mapping[str, tuple[str, ...]] = {
+    'none': (),
+    'to_one': ('towards(coefficient={decay})', _OFFSETS),
+    'to_zero': ("l2(coefficient={decay}, mask='norm_scale')", _OFFSETS),
+}
 # Data set -> images held out as 'validation'.
 _SMALL = {'cifar100': 10_000, 'svhn': 120_878}
 DATA = (*_SMALL, 'caltech256')
@@ -64,8 +73,13 @@ def norm(method: str, size: int = 0, groups: int = 32) -> str:
   return _NORMS[method].format(size=size, groups=groups)
 
 
+def groups_of(data: str, scale: str) -> int:
+  """Returns the groups of channels of a data set's network."""
+  return 4 if scale == 'smoke' else 16 if data == 'caltech256' else 32
+
+
 def config_of(data: str, call: str, *, seed: int, scale: str, batch: int = BATCH,
-              decay_norms: bool = False) -> ml_collections.ConfigDict:
+              decays: str = 'none') -> ml_collections.ConfigDict:
   """Returns the config of a run.
 
   Args:
@@ -74,28 +88,29 @@ def config_of(data: str, call: str, *, seed: int, scale: str, batch: int = BATCH
     seed: of everything.
     scale: of tables.SCALES.
     batch: B.
-    decay_norms: whether scales are drawn to 1 and offsets to 0.
+    decays: of DECAYS, where scales are drawn to, and offsets to 0.
 
   Raises:
-    ConfigError: an unknown data set or scale.
+    ConfigError: an unknown data set, scale or decay.
   """
   if data not in DATA:
     raise errors.ConfigError(f'data={data!r}; allowed: {", ".join(DATA)}')
+  if decays not in DECAYS:
+    raise errors.ConfigError(f'decay={decays!r}; allowed: {", ".join(DECAYS)}')
   if data == 'caltech256':
     config = tables.caltech(f'seed={seed},scale={scale}')
     decay = 4e-5
-    if scale == 'full':
-      config.model.norm = call
+    if scale == 'smoke':
+      config.model = ml_collections.ConfigDict({'name': 'resnet_tiny'})
   else:
     config = tables.cifar(f'seed={seed},scale={scale}', data_set=data,
                           decay={recipes.BASELINE: 5e-4, 'mixed': 5e-4})
     decay = 5e-4
-    config.model.norm = call
     config.data.validation = _SMALL[data]
     if data == 'svhn':
       config.data.augment = f'{recipes.CIFAR} | pad_crop(pad=4)'
-  config.penalty = ' | '.join(part.format(decay=decay) for part in (
-      _KERNELS, *([NORMS_TOO] if decay_norms else ())))
+  config.model.norm = call
+  config.penalty = ' | '.join(part.format(decay=decay) for part in (_KERNELS, *DECAYS[decays]))
   if scale == 'smoke':
     config.data.validation = 8 if data == 'caltech256' else 64
     return config
@@ -115,6 +130,16 @@ def weigh(config: ml_collections.ConfigDict, alphas: Any) -> ml_collections.Conf
     config.evals[name] = ml_collections.ConfigDict(
         {'name': 'example_weighing', 'split': split, 'alphas': alphas, 'every': '50 percent'})
   return config
+
+
+def distinct(cells: Iterable[Mapping[str, Any]], get_config: Callable[[str], Any]
+             ) -> tuple[Mapping[str, Any], ...]:
+  """Returns cells less those whose run is an earlier one's: at small scales sizes are cut."""
+  runs = {}
+  for cell in cells:
+    text = get_config(cells_lib.cell_name(cell)).to_json_best_effort(sort_keys=True)
+    runs.setdefault(text, cell)
+  return tuple(runs.values())
 
 
 def schema_of(**keys: Any) -> dict[str, Any]:

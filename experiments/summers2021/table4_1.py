@@ -55,7 +55,8 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
   best, batch, renorm = row('batch_group', 2), row('batch', 128), row('renorm', 128)
   return experiment_file.Sweep(
       title='Table 4.1: batches of four classes',
-      cells=tuple({**row(*one), 'seed': 0, **extra} for one in ROWS),
+      cells=norm_recipes.distinct(
+          ({**row(*one), 'seed': 0, **extra} for one in ROWS), get_config),
       metric=weighing.OFF,
       others=tuple(dict.fromkeys((*weighing.METRICS[1:], *weighing.CHOSEN_BY))),
       numbers=paper.read_numbers(

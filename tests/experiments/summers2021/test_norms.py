@@ -32,13 +32,14 @@ def _config(name, cell):
 @pytest.mark.parametrize('scale', ['full', 'smoke'])
 def test_every_cell_is_a_config_with_a_norm_that_can_be_read(name, scale):
   sweep = experiment_file.get_sweep(_FOLDER / f'{name}.py', scale)
-  assert len(sweep.cells) == _RUNS[name]
+  assert scale == 'smoke' or len(sweep.cells) == _RUNS[name]
   for cell in sweep.cells:
     config = _config(name, cells_lib.cell_name(cell))
     schema.validate(config)
     penalties.parse(config.penalty)
-    if 'norm' in config.model:
-      assert (getattr(norms.parse(config.model.norm), 'rows', None) or 1) <= config.views
+    # A norm cuts its groups to the rows that there are, which small scales make use of.
+    most = config.views if scale == 'full' else 16
+    assert (getattr(norms.parse(config.model.norm), 'rows', None) or 1) <= most
 
 
 def test_splits_are_those_of_the_thesis():
@@ -94,7 +95,7 @@ def _results(values):
         weighing.METRICS, weighing.ALPHAS, strict=True)}
     final |= {name: of(alpha) / 100 - 0.01 for name, alpha in zip(
         weighing.CHOSEN_BY, weighing.ALPHAS, strict=True)}
-    final[weighing.metric('weighed', 1.0)] = 0.99
+    final[weighing.TOP1.at(1.0)] = 0.99
     run = outcomes.RunResult(dict(cell), 'finished', '', {}, final)
     summaries = {name: dataclasses.replace(reduction.summarise([value], name), examples=10_000)
                  for name, value in final.items()}
