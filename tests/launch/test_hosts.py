@@ -117,7 +117,7 @@ def test_four_are_stopped_and_one_goes_on_with_the_same_images(tmp_path, uninter
   _wait_for(started.stopped)
   ended = started.poll()
   assert (ended.end, ended.reason) == (jobs_lib.End.AGAIN, 'stopped by a signal')
-  assert [p.returncode for p in started._processes] == [75] * 4
+  assert [p.returncode for p in started.processes] == [75] * 4
   stopped = job.status()
   assert stopped['status'] == 'stopped' and 0 < stopped['update'] < _UPDATES
   assert stopped['update'] in _checkpoints(job)
@@ -135,7 +135,7 @@ def test_the_loss_of_a_host_is_one_sentence(tmp_path):
   _wait_for(lambda: states.progress(job.folder)[0] >= 10)
   os.kill(_process(job, 1), signal.SIGKILL)
   _wait_for(started.stopped)
-  assert [p.returncode for p in started._processes] == [75, -signal.SIGKILL]
+  assert [p.returncode for p in started.processes] == [75, -signal.SIGKILL]
   errors = [line for line in (job.folder / 'log.txt').read_text().splitlines()
             if line.startswith('error: ')]
   assert len(errors) == 1 and errors[0].startswith('error: another host is gone (')
