@@ -36,6 +36,7 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
       'table2_wmt16', 'Table 2: base Transformer on WMT16, 4 dropout masks', scale,
       [of(column) for column in recipes.COLUMNS],
       [paper.Claim(f'Batch augmentation has a higher BLEU than the baseline with fixed '
-                   f'{column.removeprefix("fixed_")}.', printed, claims.better(of('ba'), of(column)))
+                   f'{column.removeprefix("fixed_")}.', printed,
+                   claims.better(of('ba'), of(column)))
        for column, printed in _PRINTED.items()],
       seeds=3, metric='test/bleu', others=('validation/perplexity',))
