@@ -1,7 +1,7 @@
 """Checks of tables 5.2 and B.3 of Summers 2021, whose rows are one measure of many runs each.
 
-A row has errors of its own: of a deviation the bootstrap's, of a mean perplexity that over its runs,
-of disagreement that over as many other tokens.
+A row has errors of its own: of a deviation the bootstrap's, of a mean perplexity that over its
+runs, of disagreement that over as many other tokens.
 """
 
 import math

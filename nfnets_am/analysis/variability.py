@@ -93,7 +93,8 @@ def agreement(*, runs: tuple[str, ...] = (), vary: tuple[str, ...] = (), count: 
 
 
 def _lines(folders: Sequence[epath.Path], evaluation: str, ema: bool, snapshots: bool,
-           sizes: dict[str, int], summary: Callable[..., dict[str, float]]) -> dict[str, dict[str, float]]:
+           sizes: dict[str, int], summary: Callable[..., dict[str, float]]
+           ) -> dict[str, dict[str, float]]:
   """Returns the summary of the models, or ensembles, of each name."""
   start = time.monotonic()
   found = kept.logits_of(folders, evaluation, ema=ema, averaged=snapshots)
