@@ -20,6 +20,7 @@ from nfnets_am.reporting import figures
 from nfnets_am.reporting import forgotten
 from nfnets_am.reporting import legends
 from nfnets_am.reporting import panels
+from nfnets_am.reporting import signatures
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
@@ -76,9 +77,8 @@ def page(results: reduction.Results, workdir: pathlib.Path) -> str:
           ['column', 'streams', 'masks of each', 'updates', 'samples', 'compute',
            'test perplexity', 'validation perplexity', 'runs', 'state'],
           [_column(results, column) for column in recipes.COLUMNS]),
-      '## Translation', '', *figures.table_lines(*_translation(results))]
-  # Of a run without one there is nothing to sign.
-  lines += [line for line in figures.signature_lines(results) if line]
+      '## Translation', '', *figures.table_lines(*_translation(results)),
+      *signatures.lines(results)]
   return '\n'.join(lines) + '\n'
 
 
