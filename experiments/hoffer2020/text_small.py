@@ -90,12 +90,12 @@ def _translation(config: ml_collections.ConfigDict, updates: int) -> None:
 
 
 def _smoke(config: ml_collections.ConfigDict) -> None:
-  config.update({'unique': max(config.unique // 20, 16), 'eval_every': '50 percent',
-                 'log_every': '1 updates'})
+  config.update({'eval_every': '50 percent', 'log_every': '1 updates'})
   if config.data.name == 'corpus':
-    config.unique = config.unique // 8
+    config.unique = config.unique // 10
     config.model.update({'hidden': 8, 'embedding': 6})
   else:
+    config.unique = 64
     config.data.update({'longest': 16, 'buckets': 1, 'multiple': 4})
     config.model.update({'layers': 1, 'width': 8, 'heads': 2, 'inner': 8})
     config.evals.test.update({'beam': 2, 'extra': 2, 'batch': 4})
