@@ -107,12 +107,11 @@ def _column(results: reduction.Results, column: str) -> list[str]:
 def _translation(results: reduction.Results) -> tuple[list[str], list[list[str]]]:
   cell = _translator(results)
   curves = {metric: dict(zip(*(x.tolist() for x in cell.history(metric)[:2]), strict=True))
-            for metric in (_BLEU, _VALIDATION, 'test/sentences')}
-  rows = []
-  for update in sorted(curves[_BLEU]):
-    rows.append([f'{update:.0f}', *(
-        quantities.of(metric).text(values[update]) if update in values else '?'
-        for metric, values in curves.items())])
+            for metric in (_BLEU, _VALIDATION)}
+  sentences = f'{cell.runs[0].final.get("test/sentences", 0):,.0f}'
+  rows = [[f'{update:.0f}', *(
+      quantities.of(metric).text(values[update]) if update in values else '?'
+      for metric, values in curves.items()), sentences] for update in sorted(curves[_BLEU])]
   return ['updates', 'BLEU', 'validation perplexity', 'sentences'], rows or [['no run'] * 4]
 
 
