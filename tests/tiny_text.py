@@ -9,8 +9,8 @@ from nfnets_am.config import schema
 def get_config(cell: str = '') -> ml_collections.ConfigDict:
   cells_lib.parse_cell(cell, {})
   config = schema.get_default()
-  config.update({'multiplicity': 2, 'unique': 4, 'budget': '120 updates', 'log_every': '3 updates',
-                 'eval_every': '30 updates'})
+  config.update({'multiplicity': 2, 'unique': 4, 'budget': '90 updates', 'log_every': '3 updates',
+                 'eval_every': '60 updates'})
   config.data = ml_collections.ConfigDict(
       {'name': 'corpus', 'set': '', 'vocabulary': 'words(size=20)', 'segment': 10,
        'deviation': 2.0})

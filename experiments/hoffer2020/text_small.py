@@ -16,8 +16,8 @@ The paper prints no number for this. Choices:
   few nothing stalls, so that there is no average of the weights. The rate is the same in all
   columns; it was not tuned.
 - translation: 2 + 2 layers of 64 features, 1,000 pieces of words, sentences of up to 32 pieces,
-  2,048 tokens in an update, 1,500 updates; BLEU of the shorter test sentences, at every tenth of the
-  run.
+  2,048 tokens in an update, 1,500 updates; BLEU of the shorter test sentences, at every tenth of
+  the run.
 """
 
 from collections.abc import Collection

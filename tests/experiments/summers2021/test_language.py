@@ -139,7 +139,7 @@ def test_table_b_3_from_its_runs_to_its_report(tmp_path):
   path = _PATH.format('tableB_3')
   sweep = experiment_file.get_sweep(path, 'smoke')
   runs = experiment_file.get_runs(path, sweep)
-  assert len(runs) == 2 * 3 + 2
+  assert len(runs) == 2 * 2 + 2
   for run in runs:
     if not run.config.measure:
       assert loop.train(run.config, tmp_path / run.name)['status'] == 'finished'
@@ -149,7 +149,7 @@ def test_table_b_3_from_its_runs_to_its_report(tmp_path):
   results = reduction.reduce(sweep, runs, outcomes.Reader(tmp_path))
   for cycles in (1, 5):
     found = results.best({'row': 'single', 'cycles': cycles}).runs[0].final
-    assert found['single/models'] == 3 and found['single/tokens'] == 80
+    assert found['single/models'] == 2 and found['single/tokens'] == 80
     assert found['single/perplexity_sd'] > 0 and found['single/perplexity_delta'] < 0
   pages.write(results, tmp_path, 'report', 'the command')
   page = (tmp_path / 'report.md').read_text()
