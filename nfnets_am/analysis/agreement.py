@@ -112,23 +112,26 @@ def ranks(values: np.ndarray) -> np.ndarray:
   return found / norm if norm else np.full(len(values), np.nan)
 
 
-def pairwise(models: Models, label: np.ndarray, block_bytes: int = BLOCK_BYTES) -> Pairs:
+def pairwise(models: Models, label: np.ndarray, block_bytes: int = BLOCK_BYTES,
+             correlation: bool = True) -> Pairs:
   """Compares every two of R models.
 
   Args:
     models: at least 2.
     label: int [N].
     block_bytes: memory of one of two blocks; a block has one model at least.
+    correlation: whether it is computed, which takes most of the time; else it is NaN.
   """
   count, elements = len(models), models.logits[0].size
   own = np.array([scores(models[i], label) for i in range(count)])
   found = np.zeros((4, count, count))
   size = max(1, block_bytes // (elements * 12))
   for a in range(0, count, size):
-    rows = _Block.of(models, a, min(a + size, count))
+    rows = _Block.of(models, a, min(a + size, count), correlation)
     for b in range(a, count, size):
-      columns = rows if b == a else _Block.of(models, b, min(b + size, count))
-      found[1, a:a + size, b:b + size] = rows.ranks @ columns.ranks.T
+      columns = rows if b == a else _Block.of(models, b, min(b + size, count), correlation)
+      found[1, a:a + size, b:b + size] = (
+          rows.ranks @ columns.ranks.T if correlation else np.nan)
       for i, one in enumerate(rows.logits, a):
         for j, other in enumerate(columns.logits, b):
           if i < j:
@@ -144,12 +147,13 @@ class _Block(NamedTuple):
 
   logits: list[np.ndarray]
   answers: list[np.ndarray]
-  ranks: np.ndarray
+  ranks: np.ndarray | None
 
   @classmethod
-  def of(cls, models: Models, start: int, stop: int) -> '_Block':
+  def of(cls, models: Models, start: int, stop: int, ranked: bool) -> '_Block':
     logits = [models[i] for i in range(start, stop)]
-    return cls(logits, [x.argmax(1) for x in logits], np.stack([ranks(x.ravel()) for x in logits]))
+    return cls(logits, [x.argmax(1) for x in logits],
+               np.stack([ranks(x.ravel()) for x in logits]) if ranked else None)
 
 
 def summary(models: Models, label: np.ndarray, *, resamples: int = 10_000) -> dict[str, float]:
@@ -170,6 +174,34 @@ def summary(models: Models, label: np.ndarray, *, resamples: int = 10_000) -> di
     found[f'{name}_sd'], found[f'{name}_sd_error'] = deviation(values, resamples=resamples)
   pairs = pairwise(models, label)
   return found | {name: float(x.mean()) for name, x in pairs._asdict().items()}
+
+
+def of_tokens(models: Models, label: np.ndarray, *, resamples: int = 10_000) -> dict[str, float]:
+  """Returns the row of table 5.2, of models of language: as `summary`, in perplexities.
+
+  There is no correlation, as in the thesis: with 10,000 words a token has as many logits as a
+  thousand images.
+
+  Args:
+    models: at least 2; an example is a token.
+    label: int [N], the words that came.
+    resamples: of the bootstrap.
+
+  Returns:
+    'models', 'perplexity', 'perplexity_sd', 'perplexity_sd_error', 'disagreement', 'tokens' (N) and
+    'perplexity_delta': that of the mean logits of two models, less the mean of theirs.
+  """
+  losses = np.array([_cross_entropy(models[i], label) for i in range(len(models))])
+  own = np.exp(losses)
+  deviating, error = deviation(own, resamples=resamples)
+  pairs = pairwise(models, label, correlation=False)
+  first, second = np.triu_indices(len(models), 1)
+  together = np.exp(pairs.loss_delta + (losses[first] + losses[second]) / 2)
+  return {
+      'models': len(models), 'perplexity': float(own.mean()), 'perplexity_sd': deviating,
+      'perplexity_sd_error': error, 'disagreement': float(pairs.disagreement.mean()),
+      'perplexity_delta': float((together - (own[first] + own[second]) / 2).mean()),
+      'tokens': len(label)}
 
 
 def reduction(found: Mapping[str, float], baseline: Mapping[str, float]) -> float:

@@ -4,8 +4,10 @@
     python -m nfnets_am.measure "agreement(evaluation='flip', ensembles=(2, 3))" --runs='runs/*'
 """
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+import functools
 import resource
 import sys
 import time
@@ -24,8 +26,8 @@ from nfnets_am.core import errors
 def agreement(*, runs: tuple[str, ...] = (), vary: tuple[str, ...] = (), count: int = 0,
               evaluation: str = 'test', ema: bool = False, ensembles: tuple[int, ...] = (),
               snapshots: bool = False, against: tuple[str, ...] = (), against_evaluation: str = '',
-              against_changes: Mapping[str, Any] | None = None, resamples: int = 10_000
-              ) -> measures.Measure:
+              against_changes: Mapping[str, Any] | None = None, tokens: bool = False,
+              resamples: int = 10_000) -> measures.Measure:
   """Deviations with errors, disagreement, correlation and what ensembling adds; see agreement.py.
 
   Its lines are 'single', the models themselves, 'ensemble2' and so on, and 'against', if something
@@ -47,6 +49,8 @@ def agreement(*, runs: tuple[str, ...] = (), vary: tuple[str, ...] = (), count: 
     against_evaluation: name of their evaluation; '' is the same.
     against_changes: of a cell with `vary`, what the config of those other runs has else, such as
       {'schedule.cycles': 1}.
+    tokens: whether examples are tokens, of which perplexity is compared and no correlation; there
+      is no 'reduction' of these.
     resamples: of the bootstrap, at least 2.
 
   Raises:
@@ -55,6 +59,8 @@ def agreement(*, runs: tuple[str, ...] = (), vary: tuple[str, ...] = (), count: 
       examples.
   """
   schema.require(resamples >= 2, 'resamples', resamples, 'a whole number from 2 up')
+  summary = functools.partial(
+      agreement_lib.of_tokens if tokens else agreement_lib.summary, resamples=resamples)
 
   def measure(run, folder):
     folders = kept.of_cell(run, folder, runs, vary, count)
@@ -71,9 +77,11 @@ def agreement(*, runs: tuple[str, ...] = (), vary: tuple[str, ...] = (), count: 
       elif against:
         others = kept.find(against, folder.parent)
       lines |= _lines(others, against_evaluation or evaluation, ema, False, {'against': 1},
-                      resamples)
+                      summary)
     lines |= _lines(folders, evaluation, ema, snapshots,
-                    {'single': 1, **{f'ensemble{size}': size for size in ensembles}}, resamples)
+                    {'single': 1, **{f'ensemble{size}': size for size in ensembles}}, summary)
+    if tokens:
+      return lines, {'runs.json': [one.name for one in folders]}
     baseline = 'against' if 'against' in lines else 'single'
     for name, line in lines.items():
       share = agreement_lib.reduction(line, lines[baseline])
@@ -85,7 +93,8 @@ def agreement(*, runs: tuple[str, ...] = (), vary: tuple[str, ...] = (), count: 
 
 
 def _lines(folders: Sequence[epath.Path], evaluation: str, ema: bool, snapshots: bool,
-           sizes: dict[str, int], resamples: int) -> dict[str, dict[str, float]]:
+           sizes: dict[str, int], summary: Callable[..., dict[str, float]]
+           ) -> dict[str, dict[str, float]]:
   """Returns the summary of the models, or ensembles, of each name."""
   start = time.monotonic()
   found = kept.logits_of(folders, evaluation, ema=ema, averaged=snapshots)
@@ -95,7 +104,7 @@ def _lines(folders: Sequence[epath.Path], evaluation: str, ema: bool, snapshots:
   for name, size in sizes.items():
     start = time.monotonic()
     models = agreement_lib.Models(found.logits, size)
-    lines[name] = agreement_lib.summary(models, found.label, resamples=resamples)
+    lines[name] = summary(models, found.label)
     logging.info('%s: %d pairs in %.1f s; the process has taken up to %.0f MB', name,
                  len(models) * (len(models) - 1) // 2, time.monotonic() - start, _peak_megabytes())
   return lines

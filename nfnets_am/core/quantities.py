@@ -79,9 +79,12 @@ QUANTITIES = {quantity.name: quantity for quantity in (
     _share('top1_sd_error', ''),
     Quantity('loss_sd', unit='nats', digits='.4f'),
     Quantity('loss_sd_error', unit='nats', digits='.4f'),
+    Quantity('perplexity_sd', digits='.3f'),
+    Quantity('perplexity_sd_error', digits='.3f'),
     Quantity('correlation', digits='.3f'),
     _share('top1_delta', ''),
     Quantity('loss_delta', unit='nats', digits='.4f'),
+    Quantity('perplexity_delta', digits='.2f'),
     Quantity('similarity', digits='.3f'),
     # Of their variability, relative to that of other runs.
     _share('reduction', ''),

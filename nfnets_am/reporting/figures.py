@@ -13,6 +13,7 @@ from etils import epath
 
 from nfnets_am.reporting import comparison
 from nfnets_am.reporting import evidence
+from nfnets_am.reporting import signatures
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import paper
@@ -160,7 +161,8 @@ def markdown(results: reduction.Results, command: str, picture_name: str = 'repo
     lines += table_lines(*comparison.peak_rows(results))
   if sweep.numbers or sweep.claims or sweep.peak_over:
     lines += ['## All cells', '']
-  lines += [*table_lines(*table_of(results)), caption(sweep), *selected(results), '']
+  lines += [*table_lines(*table_of(results)), caption(sweep), *signatures.lines(results),
+            *selected(results), '']
   edges = comparison.edges(results)
   if edges:
     lines += [f'The best {sweep.tune} still lies on an edge of its grid in {len(edges)} cells, '

@@ -32,7 +32,7 @@ STATUSES = ('running', 'finished', 'stopped', 'diverged', 'failed')
 # Ends of a run's own: the same command would only say them again.
 DONE = ('finished', 'diverged')
 _PACKAGES = ('jax', 'jaxlib', 'dm-haiku', 'optax', 'orbax-checkpoint', 'numpy', 'tensorflow',
-             'tensorflow-cpu', 'tensorflow-datasets', 'libtpu')
+             'tensorflow-cpu', 'tensorflow-datasets', 'libtpu', 'sacrebleu', 'sentencepiece')
 
 
 class RunFolder:

@@ -24,7 +24,6 @@ from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import seeds as seeds_lib
 from nfnets_am.core import parallel
 from nfnets_am.core import programs as programs_lib
-from nfnets_am.core import registry
 from nfnets_am.data import facts as facts_lib
 from nfnets_am.evaluation import evaluator
 from nfnets_am.models import model as model_lib
@@ -35,6 +34,7 @@ from nfnets_am.optim import optimizers
 from nfnets_am.optim import penalties
 from nfnets_am.optim import sam
 from nfnets_am.optim import schedules
+from nfnets_am.training import described
 from nfnets_am.training import gradient as gradient_lib
 
 Batch = Mapping[str, Any]
@@ -260,7 +260,7 @@ def make_experiment(
   model = models.MODELS.build(config.model, facts.outputs)
   objective = objectives.OBJECTIVES.build(config.objective)
   apply, preparation = crafting.bind(objective, model.apply, preparation, stored=False)
-  keys = _in_updates(derived, 'schedule', config, schedules.SCHEDULES)
+  keys = described.in_updates(derived, 'schedule', config, schedules.SCHEDULES)
   schedule = schedules.SCHEDULES.make(keys.pop('name'), keys.pop('peak'), derived.updates, **keys)
   penalty = penalties.parse(config.penalty)
 
@@ -270,14 +270,14 @@ def make_experiment(
 
   layout = config.data.get('layout', 'image_major')
   if 'norm' in config.model:
-    norms.check_images(config.model.norm, _images_of_rows(derived, layout))
+    norms.check_images(config.model.norm, described.images_of_rows(derived, layout))
   rows = sam.RowsOfDevice(
       derived.views_per_device, derived.copies_per_host, layout, derived.accumulate,
       carry=bool(jax.eval_shape(lambda: model.init_carry(1))))
   gradient = gradient_lib.of(
       loss, accumulate=derived.accumulate, ascent=sam.ASCENTS.build(config.ascent, rows))
   clip = clips.CLIPS.build(config.clip, model.head)
-  keys = _in_updates(derived, 'optimizer', config, optimizers.OPTIMIZERS)
+  keys = described.in_updates(derived, 'optimizer', config, optimizers.OPTIMIZERS)
   make = functools.partial(optimizers.OPTIMIZERS.make, keys.pop('name'))
   optimizer = lambda schedule: optax.chain(clip, make(schedule, **keys))
   optimizer(schedule)  # Refuses what is wrong with its keys.
@@ -289,25 +289,3 @@ def make_experiment(
       reseed_at=seeds.again_from * derived.updates_per_pass, rows=derived.views_per_device,
       attacks=isinstance(objective, crafting.OfPixels),
       of_update=getattr(objective, 'of_update', None), watch=config.optimizer.get('watch', ''))
-
-
-def _images_of_rows(derived: derived_lib.Derived, layout: str) -> np.ndarray:
-  """Returns which image each of a host's rows shows: int [devices, micro-batches, rows]."""
-  rows = derived.views // derived.hosts
-  images, _ = sam.IMAGE_OF_ROW[layout](
-      np.arange(rows), derived.copies_per_host, rows // derived.copies_per_host)
-  return images.reshape(rows // derived.views_per_device, derived.accumulate, -1)
-
-
-def _in_updates(derived: derived_lib.Derived, section: str, config: ml_collections.ConfigDict,
-                entries: registry.Registry) -> dict[str, Any]:
-  """Returns the keys of a section, with the durations that stand for numbers in updates."""
-  defaults = entries.keys_of(config[section].name)
-
-  def convert(key, value):
-    if isinstance(value, tuple):
-      return tuple(convert(key, one) for one in value)
-    return derived.to_updates(f'{section}.{key}', value) if isinstance(value, str) else value
-
-  return {key: value if isinstance(defaults.get(key, ''), str) else convert(key, value)
-          for key, value in config[section].to_dict().items()}

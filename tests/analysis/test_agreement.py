@@ -65,6 +65,22 @@ def test_pairs_against_brute_force_however_they_are_cut(block_bytes, size):
     np.testing.assert_allclose(x, y, atol=2e-6)
 
 
+def test_models_of_language_against_brute_force():
+  logits, label = _logits(4), np.random.default_rng(1).integers(0, 5, 60)
+  found = agreement.of_tokens(agreement.Models(logits), label, resamples=50)
+  own = [np.exp(_loss(one, label)) for one in logits]
+  deltas, apart = [], []
+  for i, j in itertools.combinations(range(4), 2):
+    both = np.exp(_loss((logits[i] + logits[j]) / 2, label))
+    deltas.append(both - (own[i] + own[j]) / 2)
+    apart.append(np.mean(logits[i].argmax(1) != logits[j].argmax(1)))
+  assert found.pop('perplexity_sd_error') > 0
+  assert found == pytest.approx({
+      'models': 4, 'tokens': 60, 'perplexity': np.mean(own), 'perplexity_sd': np.std(own),
+      'disagreement': np.mean(apart), 'perplexity_delta': np.mean(deltas)}, rel=1e-6)
+  assert found['perplexity_delta'] < 0
+
+
 def test_identical_models_differ_in_nothing():
   logits = np.repeat(_logits(1), 4, axis=0)
   row = agreement.summary(agreement.Models(logits), np.zeros(60, int), resamples=20)

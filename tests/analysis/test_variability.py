@@ -71,6 +71,15 @@ def test_lines_are_the_functions_of_the_kept_logits(runs):
   assert lines['single']['disagreement'] < lines['against']['disagreement']
 
 
+def test_lines_of_tokens(runs):
+  path, logits = runs
+  lines, _ = _measure('agreement(ensembles=(2,), tokens=True, resamples=50)', path / 'run*')
+  assert list(lines) == ['single', 'ensemble2']
+  for name, size in (('single', 1), ('ensemble2', 2)):
+    assert lines[name] == agreement.of_tokens(
+        agreement.Models(logits[:, 0], size), _LABEL, resamples=50)
+
+
 def test_other_runs_or_another_evaluation_to_hold_them_against(runs):
   path, logits = runs
   for i, (one, _) in enumerate(logits):
