@@ -51,5 +51,5 @@ def check(number: int) -> None:
   """
   if number >= _ALL and jax.default_backend() != 'gpu':
     raise errors.ConfigError(
-        f'kernels={number} on {jax.default_backend()}, where kernels give the same bits every time; '
+        f'kernels={number} on {jax.default_backend()}, whose kernels never differ; '
         'allowed: -1 or 0, or a GPU')
