@@ -10,9 +10,10 @@
 Spearman's correlation of their logits (0.871 to 0.874), accuracy of two runs' mean logits over
 theirs (1.76 to 1.84 points). One bit of one weight does as much as all sources together.
 
-The rows with cuDNN's kernels, which need a GPU: table5_1_kernels.py. Table 5.4, one bit of a language
-model, is beside table 5.2. Hardware: the thesis trains on two V100, a run with 4e+15 FLOPs. The rows are measured by a second
-command like the first, once all runs are finished. What the thesis leaves open: chapter5.py.
+Rows with cuDNN's kernels, which need a GPU: table5_1_kernels.py. Table 5.4, one bit of a language
+model, belongs to table 5.2. Hardware: the thesis trains on two V100, a run with 4e+15 FLOPs. The
+rows are measured by a second command like the first, once all runs are finished. What the thesis
+leaves open: chapter5.py.
 """
 
 import ml_collections

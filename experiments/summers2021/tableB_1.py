@@ -52,15 +52,15 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
           paper.Claim('One bit does about as much as all sources together (by a factor of 1.5), in '
                       'a network with a hidden layer of 512 and in a ResNet-10.', 'Table B.1',
                       near('bit', deep)),
-          paper.Claim('One bit does next to nothing to the linear network: to no answer, and to its '
-                      'loss a thousandth of what all sources do.', 'Section 5.4.2',
+          paper.Claim('One bit does nothing that counts to the linear network: a thousandth of '
+                      'what all sources do to accuracy, loss and answers.', 'Section 5.4.2',
                       chapter5_claims.below(of('linear', 'bit'), of('linear'), 1000,
                                             ('top1_sd', 'loss_sd', 'disagreement'))),
           paper.Claim('It does less to a hidden convolution than all sources do together.',
                       'Section B.1', chapter5_claims.below(
                           of('one_hidden_conv', 'bit'), of('one_hidden_conv'))),
-          paper.Claim('Test-time views reduce what pairs of runs differ by, in all networks but the '
-                      'linear one.', 'Section B.1', claims.all_of(*(
+          paper.Claim('Test-time views reduce what pairs of runs differ by, in all networks but '
+                      'the linear one.', 'Section B.1', claims.all_of(*(
                           chapter5_claims.below(of(model, row='flip_crop'), of(model),
                                                 metrics=chapter5.METRICS[2:])
                           for model in unlike_linear))),

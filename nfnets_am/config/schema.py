@@ -72,8 +72,8 @@ def _pickled_default() -> bytes:
   config.gradient_norm = False
   config.dtype = 'float32'
   config.backend = 'pmap'
-  # What XLA may take on a GPU (core/kernels.py): 0 is deterministic kernels alone, from 1 up all, and
-  # the number tells runs apart that differ by nothing else; -1 leaves it to XLA_FLAGS.
+  # What XLA may take on a GPU (core/kernels.py): 0 is deterministic kernels alone, from 1 up all,
+  # and the number tells runs apart that differ by nothing else; -1 leaves it to XLA_FLAGS.
   config.kernels = -1
 
   # One seed for everything; each of those in `seeds` takes its place for its own source.
