@@ -48,6 +48,21 @@ def below(where: claims.Where, other: claims.Where, factor: float = 1,
       for metric in metrics))
 
 
+def not_below(where: claims.Where, other: claims.Where, factor: float,
+              metrics: Sequence[str] = chapter5.METRICS) -> claims.Check:
+  """A row does not vary `factor` times as little as another, or less, by any measure.
+
+  Args:
+    where, other: what names one cell each.
+    factor: over 1.
+    metrics: of a line.
+  """
+  return claims.all_of(*(
+      _judged(where, other, f'single/{metric}', f'single/{metric}',
+              lambda x, y: differences.weighted([(factor, x), (-1, y)]))
+      for metric in metrics))
+
+
 def variability(results: reduction.Results, where: claims.Where, metric: str
                 ) -> differences.Difference:
   """Returns what a row says, more where runs vary more, with its error.

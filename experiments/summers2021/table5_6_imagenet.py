@@ -12,13 +12,13 @@ by, and nothing clear off the deviations.
 
 The thesis leaves the recipe open [C]: batches of 256, the rate from 0 to 0.1 in half an epoch and a
 cosine from there on, SGD with momentum 0.9, decay 1e-4 on all parameters; a tenth of the rate on
-biases and norms as in chapter5.py. Images are tested on their middle 224 pixels, the shorter side at
-256; crops are a 3x3 grid of the middle 256x256, 16 pixels apart. The network is Hoffer's ResNet-50
-(models/resnet.py), whose last norms start at 0.
+biases and norms as in chapter5.py. Images are tested on their middle 224 pixels, the shorter side
+at 256; crops are a 3x3 grid of the middle 256x256, 16 pixels apart. The network is Hoffer's
+ResNet-50 (models/resnet.py), whose last norms start at 0.
 
-Hardware: a run has 1.6e+17 FLOPs. It keeps 0.2 GB of logits for each of four evaluations, and a row
-reads 6 GB. The rows are measured by a second command like the first, once all runs are finished. The
-smoke scale takes the stand-in pictures (docs/experiments.md).
+Hardware: a run has 1.6e+17 FLOPs. It keeps 0.2 GB of logits for each of four evaluations, and a
+row reads 6 GB. The rows are measured by a second command like the first, once all runs are
+finished. The smoke scale takes the stand-in pictures (docs/experiments.md).
 """
 
 from typing import Any
