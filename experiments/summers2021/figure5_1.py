@@ -5,9 +5,9 @@
     python -m nfnets_am.report --experiment=experiments/summers2021/figure5_1.py \\
         --workdir=runs/summers2021
 
-Linear CKA of the 300 pairs of 25 runs for each source of nondeterminism, at six layers, on CIFAR-10.
-Differences between sources are small, at most 3.5% in the output of the first residual block;
-between layers they are up to 13%. The figure's values are not printed.
+Linear CKA of the 300 pairs of 25 runs for each source of nondeterminism, at six layers, on
+CIFAR-10. Differences between sources are small, at most 3.5% in the output of the first residual
+block; between layers they are up to 13%. The figure's values are not printed.
 
 [C]: the six layers are the outputs of the six residual blocks, whose pixels are features of their
 own, of the first 1,000 test images. A run keeps 0.2 GB of them, so that these runs are not those of

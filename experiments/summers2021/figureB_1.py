@@ -6,14 +6,14 @@
         --workdir=runs/summers2021
 
 A linear network and one with a hidden layer of 512 on CIFAR-10, 100 runs of each, which differ by
-one bit of one weight of the first layer. The deviation of the test loss of the hidden layer grows in
-the first epochs and falls late; that of the linear network stays five or more orders of magnitude
-below it. The figure's values are not printed.
+one bit of one weight of the first layer. The deviation of the test loss of the hidden layer grows
+in the first epochs and falls late; that of the linear network stays five or more orders of
+magnitude below it. The figure's values are not printed.
 
-The loss is taken once an epoch. The report draws its mean and its deviation over the runs, where the
-figure has the range of the middle 95 percent; metrics.jsonl of each run has the values. These runs
-are those of table B.1 but for when they are evaluated. [C]: both axes as the report draws them.
-What else the thesis leaves open: tableB_1.py, chapter5.py.
+The loss is taken once an epoch. The report draws its mean and its deviation over the runs, where
+the figure has the range of the middle 95 percent; metrics.jsonl of each run has the values. These
+runs are those of table B.1 but for when they are evaluated. [C]: both axes as the report draws
+them. What else the thesis leaves open: tableB_1.py, chapter5.py.
 """
 
 import math
@@ -52,8 +52,8 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
       claims=(
           paper.Claim('The deviation of the linear network stays five or more orders of magnitude '
                       'below that of the hidden layer.', 'Section B.2', orders_below(5)),
-          paper.Claim('The deviation of the hidden layer grows at first, and decreases later.',
-                      'Section B.2', grows_and_falls())),
+          paper.Claim('The deviation of the hidden layer grows at first, and decreases later: it is '
+                      'greater halfway than after an epoch and at the end.', 'Section B.2', grows_and_falls())),
       note=chapter5.SMOKE_NOTE if scale == 'smoke' else '')
 
 
@@ -65,6 +65,8 @@ def orders_below(orders: float) -> claims.Check:
     low, high = _deviations(results, LINEAR), _deviations(results, HIDDEN)
     found = [_power(high[update], low[update]).less(orders)
              for update in low.keys() & high.keys()]
+    if not found:
+      raise judging.Unjudged(paper.NOT_RUN, 'no runs have been evaluated at the same updates')
     weakest = judging.weakest(found)
     return judging.of_side(weakest, f'at least {orders + weakest.value:.1f} orders of magnitude')
 
@@ -72,16 +74,17 @@ def orders_below(orders: float) -> claims.Check:
 
 
 def grows_and_falls() -> claims.Check:
-  """The hidden layer's deviation is greater somewhere than after an epoch, and than at the end."""
+  """The hidden layer's deviation halfway is greater than after an epoch, and than at the end."""
 
   @judging.check
   def judge(results):
     found = list(_deviations(results, HIDDEN).values())
-    greatest = max(found)
-    first, last = _power(greatest, found[0]), _power(greatest, found[-1])
+    if not found:
+      raise judging.Unjudged(paper.NOT_RUN, 'no run has been evaluated')
+    half = found[len(found) // 2]
     return judging.of_side(
-        judging.weakest([first, last]), f'{greatest[0]:.2g} at most, {found[0][0]:.2g} after an '
-        f'epoch, {found[-1][0]:.2g} at the end')
+        judging.weakest([_power(half, found[0]), _power(half, found[-1])]),
+        f'{found[0][0]:.2g} after an epoch, {half[0]:.2g} halfway, {found[-1][0]:.2g} at the end')
 
   return judge
 

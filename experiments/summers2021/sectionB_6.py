@@ -5,15 +5,15 @@
     python -m nfnets_am.report --experiment=experiments/summers2021/sectionB_6.py \\
         --workdir=runs/summers2021
 
-A row of table 5.1 is of runs whose other seeds are one constant; with another constant its deviations
-may be a little other ones. Here the first weights, the order, the augmentation and one bit of a
-ResNet-14 on CIFAR-10, 100 runs each, with two more constants: the general conclusions stay. No
-numbers are printed.
+A row of table 5.1 is of runs whose other seeds are one constant; with another constant its
+deviations may be a little other ones. Here the first weights, the order, the augmentation and one
+bit of a ResNet-14 on CIFAR-10, 100 runs each, with two more constants: the general conclusions
+stay. No numbers are printed.
 
-[C]: the constants are 200 and 300, where the thesis has 2 and 3: larger than the numbers of the runs,
-so that no run is of two rows. Rows with constant 0 are those of table 5.1. The rows are measured by a
-second command like the first, once all runs are finished. What else the thesis leaves open:
-chapter5.py.
+[C]: the constants are 200 and 300, where the thesis has 2 and 3: larger than the numbers of the
+runs, so that no run is of two rows. Rows with constant 0 are those of table 5.1. The rows are
+measured by a second command like the first, once all runs are finished. What else the thesis leaves
+open: chapter5.py.
 """
 
 import ml_collections
