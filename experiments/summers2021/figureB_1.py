@@ -52,8 +52,9 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
       claims=(
           paper.Claim('The deviation of the linear network stays five or more orders of magnitude '
                       'below that of the hidden layer.', 'Section B.2', orders_below(5)),
-          paper.Claim('The deviation of the hidden layer grows at first, and decreases later: it is '
-                      'greater halfway than after an epoch and at the end.', 'Section B.2', grows_and_falls())),
+          paper.Claim('The deviation of the hidden layer grows at first, and decreases later: it '
+                      'is greater halfway than after an epoch and at the end.', 'Section B.2',
+                      grows_and_falls())),
       note=chapter5.SMOKE_NOTE if scale == 'smoke' else '')
 
 

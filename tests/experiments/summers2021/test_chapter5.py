@@ -10,6 +10,7 @@ import pytest
 from experiments.summers2021 import chapter5
 from nfnets_am import analysis
 from nfnets_am import models
+from nfnets_am.analysis import kept
 from nfnets_am.analysis import measures
 from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import schema
@@ -89,10 +90,8 @@ def test_cells_are_runs_and_rows_that_measure_all_of_them(table, runs, rows):
     assert set(keys['vary']) == {
         key.replace('seeds', section) for key in sources[cell['source']]}
     # As many as there are beside it, whose config is its own but for what varies.
-    alike = [one for one in every[:runs] if all(
-        one.flat[key] == value for key, value in run.flat.items()
-        if key not in ('seed', 'measure', *keys['vary']))]
-    assert len(alike) == keys['count'] == cell.get('count', 100)
+    of_row = kept.like(run.flat, keys['vary'])
+    assert sum(of_row(one.flat) for one in every[:runs]) == keys['count'] == cell.get('count', 100)
     analysis.MEASURES.make(name, **keys)
   for number in sweep.numbers:
     if number.cell:
