@@ -23,6 +23,7 @@ from nfnets_am.core import cli
 from nfnets_am.core import compilation_cache
 from nfnets_am.core import distributed
 from nfnets_am.core import errors
+from nfnets_am.core import kernels
 from nfnets_am.core import terminal
 from nfnets_am.sweeps import config_flag
 from nfnets_am.training import loop
@@ -47,16 +48,20 @@ def main(warm: warm_lib.Warm | None = None) -> int:
   Returns:
     The exit status.
   """
+  config = _CONFIG.value
+  # XLA reads its flags when its backend starts.
+  kernels.choose(config.kernels)
   compilation_cache.enable()
   distributed.initialize()
   if _PRINT.value:
-    for key, value in identity.flatten(_CONFIG.value):
+    for key, value in identity.flatten(config):
       print(f'{key} = {value!r}')
     return 0
   if _WORKDIR.value is None:
     raise errors.UserError('--workdir=DIR is missing')
+  kernels.check(config.kernels)
   try:
-    status = loop.train(_CONFIG.value, _WORKDIR.value, until=_UNTIL.value, warm=warm)
+    status = loop.train(config, _WORKDIR.value, until=_UNTIL.value, warm=warm)
   except errors.LostHostError as e:
     print(terminal.clean(f'error: {e}'), file=sys.stderr, flush=True)
     # An orderly end would wait for the host that is gone.

@@ -10,13 +10,16 @@
 Spearman's correlation of their logits (0.871 to 0.874), accuracy of two runs' mean logits over
 theirs (1.76 to 1.84 points). One bit of one weight does as much as all sources together.
 
-Hardware: the thesis trains on two V100, a run with 4e+15 FLOPs. The rows are measured by a second
-command like the first, once all runs are finished. What the thesis leaves open: chapter5.py.
+Rows with cuDNN's kernels, which need a GPU: table5_1_kernels.py. Table 5.4, one bit of a language
+model, belongs to table 5.2. Hardware: the thesis trains on two V100, a run with 4e+15 FLOPs. The
+rows are measured by a second command like the first, once all runs are finished. What the thesis
+leaves open: chapter5.py.
 """
 
 import ml_collections
 
 from experiments.summers2021 import chapter5
+from experiments.summers2021 import chapter5_claims
 from nfnets_am.reporting import claims
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import paper
@@ -31,8 +34,7 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
   """Returns 100 runs of each source, and a row that measures each."""
   of = lambda source: {'source': source, 'row': 'single'}
   near = lambda sources, factor: claims.all_of(*(
-      claims.within_factor(of(source), of('all'), factor, f'single/{metric}')
-      for source in sources for metric in chapter5.METRICS))
+      chapter5_claims.alike(of(source), of('all'), factor) for source in sources))
   return experiment_file.Sweep(
       title='Tables 5.1 and 5.3: sources of nondeterminism, ResNet-14 on CIFAR-10',
       metric='single/top1_sd',

@@ -17,7 +17,10 @@ once all runs are finished. What the thesis leaves open: chapter5.py.
 import ml_collections
 
 from experiments.summers2021 import chapter5
+from experiments.summers2021 import chapter5_claims
+from nfnets_am.reporting import claims
 from nfnets_am.sweeps import experiment_file
+from nfnets_am.sweeps import paper
 
 
 def get_config(cell: str = '') -> ml_collections.ConfigDict:
@@ -27,6 +30,9 @@ def get_config(cell: str = '') -> ml_collections.ConfigDict:
 
 def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
   """Returns 100 runs with one cycle and with five, and the rows that measure them."""
+  of = lambda row, cycles=1: {'source': 'all', 'cycles': cycles, 'row': row}
+  less = lambda *wheres: claims.all_of(*(
+      chapter5_claims.below(where, of('ensembles')) for where in wheres))
   rows = [{'source': 'all', 'cycles': cycles, 'row': row}
           for cycles, names in ((1, ('ensembles', 'flip', 'flip_crop')),
                                 (5, ('single', 'flip', 'flip_crop'))) for row in names]
@@ -38,4 +44,14 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
               'ensemble5/reduction', 'test/top1'),
       cells=chapter5.cells(rows, scale),
       numbers=chapter5.numbers('table5_5'),
+      claims=(
+          paper.Claim('Ensembles of two vary less than single runs, by every measure.', 'Table 5.5',
+                      chapter5_claims.below(of('ensembles'), of('ensembles'), line='ensemble2')),
+          paper.Claim('So do snapshot ensembles, which are one run each.', 'Table 5.5',
+                      less(of('single', 5))),
+          paper.Claim('Mirror images reduce variability by every measure.', 'Section 5.5',
+                      less(of('flip'))),
+          paper.Claim('All crops reduce it further.', 'Table 5.5', claims.all_of(
+              chapter5_claims.below(of('flip_crop'), of('flip')),
+              chapter5_claims.below(of('flip_crop', 5), of('flip_crop'))))),
       note=chapter5.SMOKE_NOTE if scale == 'smoke' else '')

@@ -18,6 +18,7 @@ it is also the schedule, which is that of the ResNets here.
 import ml_collections
 
 from experiments.summers2021 import chapter5
+from experiments.summers2021 import chapter5_claims
 from nfnets_am.reporting import claims
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import paper
@@ -39,8 +40,7 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
   rows += [of('padded_resnet10', row=row, cycles=5) for row in ('single', 'flip_crop')]
   deep, unlike_linear = ('one_hidden', 'padded_resnet10'), NETWORKS[1:]
   near = lambda source, networks: claims.all_of(*(
-      claims.within_factor(of(model, source), of(model), 1.5, f'single/{metric}')
-      for model in networks for metric in chapter5.METRICS))
+      chapter5_claims.alike(of(model, source), of(model), 1.5) for model in networks))
   return experiment_file.Sweep(
       title='Table B.1: nondeterminism and depth, CIFAR-10',
       metric='single/top1_sd',
@@ -52,6 +52,18 @@ def get_sweep(scale: str = 'full') -> experiment_file.Sweep:
           paper.Claim('One bit does about as much as all sources together (by a factor of 1.5), in '
                       'a network with a hidden layer of 512 and in a ResNet-10.', 'Table B.1',
                       near('bit', deep)),
+          paper.Claim('One bit does nothing that counts to the linear network: a thousandth of '
+                      'what all sources do to accuracy, loss and answers.', 'Section 5.4.2',
+                      chapter5_claims.below(of('linear', 'bit'), of('linear'), 1000,
+                                            ('top1_sd', 'loss_sd', 'disagreement'))),
+          paper.Claim('It does less to a hidden convolution than all sources do together.',
+                      'Section B.1', chapter5_claims.below(
+                          of('one_hidden_conv', 'bit'), of('one_hidden_conv'))),
+          paper.Claim('Test-time views reduce what pairs of runs differ by, in all networks but '
+                      'the linear one.', 'Section B.1', claims.all_of(*(
+                          chapter5_claims.below(of(model, row='flip_crop'), of(model),
+                                                metrics=chapter5.METRICS[2:])
+                          for model in unlike_linear))),
           paper.Claim('First weights do about as much as all sources together (by a factor of 1.5) '
                       'in all networks but the linear one.', 'Section B.1',
                       near('init', unlike_linear))),

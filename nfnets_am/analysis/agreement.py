@@ -90,6 +90,25 @@ def deviation(values: np.ndarray, *, resamples: int = 10_000, seed: int = 1
   return float(values.std()), float(np.concatenate(drawn).std())
 
 
+def pairs_error(values: np.ndarray, count: int) -> float:
+  """Returns the standard error of a mean over pairs, which share models: the jackknife's.
+
+  Each model is left out once, with all its pairs. For values that are sums of one number of each
+  model it is twice the error of the mean of these numbers.
+
+  Args:
+    values: [P], of the pairs (0, 1), (0, 2), ... of `count` models.
+    count: R; NaN below 3, where no pair is left.
+  """
+  if count < 3:
+    return float('nan')
+  matrix = np.zeros((count, count))
+  matrix[np.triu_indices(count, 1)] = values
+  own = matrix.sum(0) + matrix.sum(1)
+  left = (own.sum() / 2 - own) / ((count - 1) * (count - 2) / 2)
+  return float(np.sqrt((count - 1) * left.var()))
+
+
 def ranks(values: np.ndarray) -> np.ndarray:
   """Returns ranks with zero mean and unit norm, so that products of them are Spearman's rho.
 
@@ -165,15 +184,19 @@ def summary(models: Models, label: np.ndarray, *, resamples: int = 10_000) -> di
     resamples: of the bootstrap.
 
   Returns:
-    'models', 'top1', 'top1_sd', 'top1_sd_error', the same of 'loss', and the mean of each of Pairs.
+    'models', 'top1', 'top1_sd', 'top1_sd_error', the same of 'loss', and the mean of each of Pairs,
+    of three models or more with 'disagreement_error' and the like.
   """
   own = np.array([scores(models[i], label) for i in range(len(models))])
   found: dict[str, float] = {'models': len(models)}
   for name, values in zip(('top1', 'loss'), own.T, strict=True):
     found[name] = float(values.mean())
     found[f'{name}_sd'], found[f'{name}_sd_error'] = deviation(values, resamples=resamples)
-  pairs = pairwise(models, label)
-  return found | {name: float(x.mean()) for name, x in pairs._asdict().items()}
+  for name, values in pairwise(models, label)._asdict().items():
+    found[name], error = float(values.mean()), pairs_error(values, len(models))
+    if error == error:
+      found[f'{name}_error'] = error
+  return found
 
 
 def of_tokens(models: Models, label: np.ndarray, *, resamples: int = 10_000) -> dict[str, float]:

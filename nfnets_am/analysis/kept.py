@@ -49,7 +49,7 @@ def of_cell(run: run_lib.Run | None, folder: epath.Path, runs: Sequence[str], va
     folder: of the cell; those of other runs lie beside it.
     runs: as `find` takes them; () is all folders beside the cell's, if something varies.
     vary: keys of the config, such as 'seeds.init', in which alone the runs may differ from the
-      cell, beside `seed` and `measure`; () compares no config.
+      cell, beside `seed` and `measure`, see `like`; () compares no config.
     count: of finished runs that there must be; 0 is any number from two up.
     changes: dotted key -> value, in which the runs' config is another than the cell's.
 
@@ -63,16 +63,32 @@ def of_cell(run: run_lib.Run | None, folder: epath.Path, runs: Sequence[str], va
   if vary:
     for key in (*vary, *(changes or {})):
       sections.check_key(run.config, key)
-    expected = identity.to_json(run.config) | json.loads(json.dumps(changes or {}))
-    free = {*vary, 'seed', 'measure'}
-    without = lambda flat: {key: value for key, value in flat.items() if key not in free}
-    alike = lambda flat: not identity.difference(without(flat), without(expected))
+    alike = like(identity.to_json(run.config) | json.loads(json.dumps(changes or {})), vary)
     runs = runs or ('*',)
   found = find(runs, folder.parent, alike)
   if count and len(found) != count:
     raise errors.UserError(
         f'{len(found)} of {count} runs are finished in {folder.parent}; allowed: all of them')
   return found
+
+
+def like(expected: Mapping[str, Any], vary: Sequence[str]
+         ) -> Callable[[Mapping[str, Any]], bool]:
+  """Returns whether a run is one of those that a cell measures, a function of its flat config.
+
+  Keys that have one value in the cell have one in each of its runs: where all seeds vary together,
+  a run of which the first alone has moved is of another source.
+
+  Args:
+    expected: of the cell, dotted key -> JSON value.
+    vary: keys in which alone the runs may differ, beside `seed` and `measure`.
+  """
+  free = {*vary, 'seed', 'measure'}
+  without = lambda flat: {key: value for key, value in flat.items() if key not in free}
+  same, cell = lambda flat: len({repr(flat.get(key)) for key in vary}) == 1, without(expected)
+  together = same(expected)
+  return lambda flat: (
+      not identity.difference(without(flat), cell) and (same(flat) or not together))
 
 
 def find(patterns: Sequence[str], base: str | os.PathLike = '.',

@@ -11,6 +11,7 @@ from absl import logging
 from etils import epath
 import numpy as np
 
+from nfnets_am.analysis import agreement
 from nfnets_am.analysis import kept
 from nfnets_am.analysis import measures
 from nfnets_am.core import errors
@@ -53,7 +54,7 @@ def pairwise_cka(features: Iterable[np.ndarray]) -> np.ndarray:
 def similarity(*, runs: tuple[str, ...] = (), vary: tuple[str, ...] = (), count: int = 0,
                evaluation: str = 'features', layers: tuple[str, ...] = (), ema: bool = False
                ) -> measures.Measure:
-  """The mean similarity of pairs of runs at each layer, as 'LAYER/similarity'.
+  """The mean similarity of pairs of runs at each layer, as 'LAYER/similarity', with its error.
 
   The runs keep features of some examples, evals.features: name='features', keep=True and, with
   `most`, how many. Summers 2021, figure 5.1, compares 25 runs; all layers of a ResNet-14 are 0.2 MB
@@ -80,6 +81,9 @@ def similarity(*, runs: tuple[str, ...] = (), vary: tuple[str, ...] = (), count:
     for layer in names:
       found = pairwise_cka(_features(paths, prefix + layer))
       lines[layer] = {'models': len(paths), 'similarity': float(found.mean())}
+      error = agreement.pairs_error(found, len(paths))
+      if error == error:
+        lines[layer]['similarity_error'] = error
       files[layer] = found.tolist()
       logging.info('%s: similarity %.4f of %d pairs', layer, found.mean(), len(found))
     return lines, {'similarity.json': {'runs': [one.name for one in folders], 'pairs': files}}

@@ -72,6 +72,9 @@ def _pickled_default() -> bytes:
   config.gradient_norm = False
   config.dtype = 'float32'
   config.backend = 'pmap'
+  # What XLA may take on a GPU (core/kernels.py): 0 is deterministic kernels alone, from 1 up all,
+  # and the number tells runs apart that differ by nothing else; -1 leaves it to XLA_FLAGS.
+  config.kernels = -1
 
   # One seed for everything; each of those in `seeds` takes its place for its own source.
   config.seed = 0
@@ -140,6 +143,8 @@ def validate(config: ml_collections.ConfigDict) -> None:
   for key, value in (('accumulate', config.accumulate), ('eval_batch', config.eval_batch),
                      ('checkpoint.keep', config.checkpoint.keep)):
     require(value >= 1, key, value, 'a whole number from 1 up')
+  require(config.kernels >= -1, 'kernels', config.kernels,
+          '-1 (what XLA_FLAGS say), 0 (deterministic), or the number of a repeat')
   require(0 <= config.ema < 1, 'ema', config.ema, 'from 0 (off) to below 1')
   require(config.reseed.epoch >= 0, 'reseed.epoch', config.reseed.epoch,
           'the number of a pass over the data, from 0 up')

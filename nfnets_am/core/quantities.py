@@ -73,7 +73,8 @@ QUANTITIES = {quantity.name: quantity for quantity in (
     _share('calibration_error', 'low', counted=False),
     # Share of examples on which two networks say different things.
     _share('disagreement', ''),
-    # Of several runs, see analysis/: deviations and their errors, and what pairs of runs are.
+    # Of several runs, see analysis/: deviations, what pairs of runs are, and their errors.
+    _share('disagreement_error', '', counted=False),
     Quantity('models', digits=',', over_updates='last'),
     _share('top1_sd', ''),
     _share('top1_sd_error', ''),
@@ -82,10 +83,14 @@ QUANTITIES = {quantity.name: quantity for quantity in (
     Quantity('perplexity_sd', digits='.3f'),
     Quantity('perplexity_sd_error', digits='.3f'),
     Quantity('correlation', digits='.3f'),
+    Quantity('correlation_error', digits='.4f'),
     _share('top1_delta', ''),
+    _share('top1_delta_error', '', counted=False),
     Quantity('loss_delta', unit='nats', digits='.4f'),
     Quantity('perplexity_delta', digits='.2f'),
+    Quantity('loss_delta_error', unit='nats', digits='.4f'),
     Quantity('similarity', digits='.3f'),
+    Quantity('similarity_error', digits='.4f'),
     # Of their variability, relative to that of other runs.
     _share('reduction', ''),
     # Of clean and adversarial logits, before it is weighed: see objectives/pairings.py.

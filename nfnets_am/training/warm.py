@@ -16,8 +16,9 @@ from nfnets_am.core import programs as programs_lib
 from nfnets_am.data import inputs
 from nfnets_am.training import sections
 
-# Sections and keys in which runs that share all else may differ.
-_OWN = ('seed', 'seeds', 'start')
+# Sections and keys in which runs that share all else may differ; a GPU's process has one kind of
+# kernels.
+_OWN = ('seed', 'seeds', 'start', 'kernels')
 
 
 class Warm:

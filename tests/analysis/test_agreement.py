@@ -169,3 +169,11 @@ def test_memory_beside_the_logits_does_not_grow_with_the_models():
     peaks.append(tracemalloc.get_traced_memory()[1])
     tracemalloc.stop()
   assert peaks[1] < 1.15 * peaks[0]
+
+
+def test_the_error_of_a_mean_over_pairs_is_that_of_its_models():
+  own = np.random.default_rng(3).normal(size=7)
+  i, j = np.triu_indices(7, 1)
+  # Twice the mean of the models' own numbers.
+  assert agreement.pairs_error(own[i] + own[j], 7) == pytest.approx(2 * own.std(ddof=1) / 7 ** 0.5)
+  assert np.isnan(agreement.pairs_error(np.ones(1), 2))

@@ -10,6 +10,7 @@ import pytest
 from experiments.summers2021 import chapter5
 from nfnets_am import analysis
 from nfnets_am import models
+from nfnets_am.analysis import kept
 from nfnets_am.analysis import measures
 from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import schema
@@ -17,6 +18,7 @@ from nfnets_am.config import seeds
 from nfnets_am.core import calls
 from nfnets_am.core import errors
 from nfnets_am.models import model
+from nfnets_am.optim import masks
 from nfnets_am.optim import schedules
 from nfnets_am.reporting import pages
 from nfnets_am.sweeps import experiment_file
@@ -67,23 +69,29 @@ def test_the_learning_rate_is_that_of_the_protocol(cycles):
 
 
 @pytest.mark.parametrize('table, runs, rows', [
-    ('table5_1', 600, 6), ('table5_5', 200, 6), ('tableB_1', 1300, 18), ('figure5_2', 1800, 18)])
+    ('table5_1', 600, 6), ('table5_1_kernels', 400, 4), ('table5_5', 200, 6),
+    ('table5_6', 1600, 24), ('table5_6_mnist', 400, 6), ('table5_6_imagenet', 60, 5),
+    ('tableB_1', 1300, 18), ('tableB_2', 1480, 18), ('figure5_1', 150, 6),
+    ('figure5_2', 1800, 18), ('sectionB_4', 220, 7), ('sectionB_6', 1300, 13)])
 def test_cells_are_runs_and_rows_that_measure_all_of_them(table, runs, rows):
   sweep = experiment_file.get_sweep(_PATH.format(table))
   measured = [cell for cell in sweep.cells if cell.get('row')]
   assert (len(sweep.cells) - len(measured), len(measured)) == (runs, rows)
   assert list(sweep.cells[runs:]) == measured
   numbers = collections.Counter(number.cell.get('source') for number in sweep.numbers)
-  # The rows with nondeterministic kernels are not run.
+  # The rows with nondeterministic kernels are another table's.
   assert numbers[None] == (15 if table == 'table5_1' else 0)
   every = experiment_file.get_runs(_PATH.format(table), sweep)
   assert len({run.name for run in every}) == runs + rows
   for cell, run in zip(measured, every[runs:], strict=True):
-    assert 'count=100' in run.config.measure
     ((name, keys),) = calls.calls(run.config.measure)
     section = 'reseed' if cell.get('onset') else 'seeds'
+    sources = chapter5.SOURCES | chapter5.WITH_KERNELS
     assert set(keys['vary']) == {
-        key.replace('seeds', section) for key in chapter5.SOURCES[cell['source']]}
+        key.replace('seeds', section) for key in sources[cell['source']]}
+    # As many as there are beside it, whose config is its own but for what varies.
+    of_row = kept.like(run.flat, keys['vary'])
+    assert sum(of_row(one.flat) for one in every[:runs]) == keys['count'] == cell.get('count', 100)
     analysis.MEASURES.make(name, **keys)
   for number in sweep.numbers:
     if number.cell:
@@ -92,7 +100,7 @@ def test_cells_are_runs_and_rows_that_measure_all_of_them(table, runs, rows):
 
 def test_what_is_not_of_the_chapter_is_refused():
   for cell, words in (('source=cudnn', "source='cudnn'; allowed: 'init'"),
-                      ('row=crop', "row='crop'"), ('source=init,onset=50', 'with onset=50'),
+                      ('row=pair', "row='pair'"), ('source=init,onset=50', 'with onset=50'),
                       ('scale=tiny', "scale='tiny'")):
     with pytest.raises(errors.ConfigError, match=words):
       _config('table5_1', cell)
@@ -126,9 +134,10 @@ def test_table_5_5_from_its_runs_to_its_report(tmp_path):
   assert '61' in page and 'smoke runs' in page
 
 
-@pytest.mark.parametrize('name', chapter5.MODELS)
+@pytest.mark.parametrize('name', [*chapter5.MODELS, 'resnet50'])
 def test_a_bit_changes_in_the_first_layer_of_each_network(name):
-  config = _config('tableB_1', f'model={name},source=bit,seed=3')
+  config = (_config('table5_6_imagenet', 'source=bit,seed=3') if name == 'resnet50' else
+            _config('tableB_1', f'model={name},source=bit,seed=3'))
   made = models.MODELS.build(config.model, 10)
   params, _ = jax.eval_shape(lambda: made.init(
       jax.random.key(0), np.zeros((1, 32, 32, 3), np.float32), model.TRAINING))
@@ -145,3 +154,55 @@ def test_an_onset_is_the_run_of_no_seed_until_its_epoch():
   names = [sections.run_name(_config(table, 'source=shuffle,seed=7'))
            for table in ('table5_1', 'figure5_2')]
   assert names[0] == names[1]
+
+
+def test_kernels_are_deterministic_but_where_they_are_the_source():
+  for table, cell, expected in (
+      ('table5_1', 'source=all,seed=7', 0), ('table5_1_kernels', 'source=kernels,seed=7', 7),
+      ('table5_6_imagenet', 'source=bit,seed=7', 0)):
+    assert _config(table, cell).kernels == expected
+  alone = [_config('table5_1_kernels', f'source=kernels,seed={seed}') for seed in (1, 2)]
+  assert len({tuple(getattr(seeds.of(one), name) for name in schema.SEEDS) for one in alone}) == 1
+  assert sections.run_name(alone[0]) != sections.run_name(alone[1])
+
+
+def test_networks_of_table_5_6_slow_down_what_the_public_code_does():
+  scales = {}
+  for name in ('padded_resnet6', 'padded_resnet18', 'shufflenet_v2', 'vgg11_linear'):
+    config = _config('table5_6', f'model={name}')
+    made = models.MODELS.build(config.model, 10)
+    params, _ = jax.eval_shape(lambda made=made: made.init(
+        jax.random.key(0), np.zeros((1, 32, 32, 3), np.float32), model.TRAINING))
+    slowed = [rate for rate, _ in calls.calls(config.optimizer.rates)]
+    leaves = {(module, leaf) for rate in slowed
+              for module, one in masks.named(rate, params).items() for leaf in one if one[leaf]}
+    assert all(leaf != 'w' for _, leaf in leaves)
+    assert {(module, leaf) for module in params for leaf in params[module]
+            if leaf in ('b', 'offset')} <= leaves
+    scales[name] = [sum(leaf == 'scale' for _, leaf in leaves),
+                    sum('scale' in params[module] for module in params)]
+  # VGG's at the whole rate, ShuffleNet's at a tenth, of a ResNet-18 all but three of 20.
+  assert scales['vgg11_linear'] == [0, 8] and len(set(scales['shufflenet_v2'])) == 1
+  assert scales['padded_resnet18'] == [17, 20] and len(set(scales['padded_resnet6'])) == 1
+
+
+def test_rows_of_the_usual_recipe_share_their_runs_with_table_5_1():
+  name = lambda table, cell: sections.run_name(_config(table, cell))
+  for source in ('all', 'init', 'shuffle'):
+    cell = f'source={source},seed=7'
+    assert name('table5_1', cell) == name('tableB_2', f'{cell},peak=0.4,epochs=500')
+    assert name('table5_1', cell) == name('sectionB_6', f'{cell},constant=0')
+  assert name('table5_1', 'source=all,seed=7') == name('sectionB_4', 'way=sgd,source=all,seed=7')
+  peaks = {way: _config('sectionB_4', f'way={way}').schedule.peak for way in
+           ('momentum0', 'momentum0.5', 'sgd', 'momentum0.99', 'momentum0.999', 'adam')}
+  assert list(peaks.values()) == [4.0, 2.0, 0.4, 0.04, 0.004, 0.001]
+  found = seeds.of(_config('sectionB_6', 'source=init,constant=200,seed=7'))
+  assert [getattr(found, one) for one in ('init', 'shuffle', 'augment')] == [7, 200, 200]
+
+
+def test_a_linear_network_is_looked_at_once_an_epoch():
+  config = _config('figureB_1', 'model=linear,source=bit,seed=3')
+  derived = derived_lib.derive(config, train_images=50_000)
+  assert derived.interval('', config.evals.test.every) == 98
+  sweep = experiment_file.get_sweep(_PATH.format('figureB_1'))
+  assert len(sweep.cells) == 200 and not any(cell.get('row') for cell in sweep.cells)
