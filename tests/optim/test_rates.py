@@ -9,8 +9,11 @@ from tests.optim import weights
 from tests.optim.weights import falling
 from tests.optim.weights import run
 
+_WITH_RATES = [name for name in optimizers.OPTIMIZERS
+               if 'rates' in optimizers.OPTIMIZERS.keys_of(name)]
 
-@pytest.mark.parametrize('name', list(optimizers.OPTIMIZERS))
+
+@pytest.mark.parametrize('name', _WITH_RATES)
 def test_a_rate_of_its_own_is_a_learning_rate_of_its_own(name):
   """Decay included: what is slow moves as in a run whose schedule is a tenth."""
   decay = {'weight_decay': 0.1}
@@ -24,7 +27,7 @@ def test_a_rate_of_its_own_is_a_learning_rate_of_its_own(name):
     assert not np.allclose(fast[m][n], slow[m][n])
 
 
-@pytest.mark.parametrize('name', list(optimizers.OPTIMIZERS))
+@pytest.mark.parametrize('name', _WITH_RATES)
 def test_a_rate_of_zero_keeps_what_it_names(name):
   start = weights.draw(0)
   end = run(optimizers.OPTIMIZERS.make(name, falling, rates='kernels(times=0)'))
