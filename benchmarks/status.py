@@ -23,7 +23,7 @@ from unittest import mock
 from absl import flags
 from rich import table
 
-from launch import chosen
+from launch import naming
 from launch import states
 from launch import summary
 from nfnets_am.core import cli
@@ -95,7 +95,7 @@ def read(workdir: pathlib.Path) -> int:
 
 
 def _look(workdir: str) -> list[states.State]:
-  return [states.state_of(job) for job in chosen.folders_of(workdir)]
+  return [states.state_of(job) for job in naming.folders_of(workdir)]
 
 
 def _print(parts: list) -> None:

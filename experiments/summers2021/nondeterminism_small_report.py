@@ -30,10 +30,6 @@ from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import reduction
 
-_WORKDIR = flags.DEFINE_string('workdir', None, 'Of the sweep of nondeterminism_small.py.')
-_OUT = flags.DEFINE_string('out', 'docs/results', 'Folder for the page, the data and the picture.')
-_SCALE = flags.DEFINE_enum('scale', 'small', ['small', 'smoke'], 'Of nondeterminism_small.py.')
-
 _FOLDER = pathlib.Path(__file__).parent
 _NAME = 'summers2021_nondeterminism_small'
 _HEADER = ('accuracy', 'its deviation', 'deviation of the loss', 'disagreement', '1 - correlation',
@@ -74,10 +70,21 @@ class Runs:
     return measures.sample(found.logits, found.label, size)
 
 
-def main() -> None:
-  workdir, out = pathlib.Path(forgotten.folder(_WORKDIR.value)), pathlib.Path(_OUT.value)
+def run() -> None:
+  """Writes the three files, as a command."""
+  workdir = flags.DEFINE_string(
+      'workdir', None, 'Of the sweep of nondeterminism_small.py.', required=True)
+  out = flags.DEFINE_string('out', 'docs/results', 'Folder for the page, the data and the picture.')
+  scale = flags.DEFINE_enum(
+      'scale', 'small', ['small', 'smoke'], 'Of nondeterminism_small.py.')
+  cli.run(lambda: write(
+      pathlib.Path(forgotten.folder(workdir.value)), pathlib.Path(out.value), scale.value))
+
+
+def write(workdir: pathlib.Path, out: pathlib.Path, scale: str) -> None:
+  """Writes page, data and picture into `out`, of the sweep at a scale in `workdir`."""
   path = _FOLDER / 'nondeterminism_small.py'
-  sweep = experiment_file.get_sweep(path, _SCALE.value)
+  sweep = experiment_file.get_sweep(path, scale)
   runs = experiment_file.get_runs(path, sweep)
   results = reduction.reduce(sweep, runs, outcomes.Reader(workdir))
   read = outcomes.Reader(workdir).read
@@ -91,7 +98,7 @@ def main() -> None:
                      for name, (cycles, evaluation, size, averaged, _) in _MITIGATIONS.items()})
   out.mkdir(parents=True, exist_ok=True)
   (out / f'{_NAME}.md').write_text('\n'.join([
-      *_head(workdir, sum(finished.values()), len(finished)),
+      *_head(workdir, out, scale, sum(finished.values()), len(finished)),
       *page(sources, onsets, reducing), *_rates(results.cells)]) + '\n')
   with open(out / f'{_NAME}.csv', 'w', newline='') as f:
     csv.writer(f).writerows(figures.csv_rows(results))
@@ -104,8 +111,9 @@ def _there(found: Mapping[Any, Any]) -> dict[Any, Any]:
   return {key: value for key, value in found.items() if value is not None}
 
 
-def _head(workdir: pathlib.Path, done: int, count: int) -> list[str]:
-  scale = f' --scale={_SCALE.value}' if _SCALE.value != 'small' else ''
+def _head(workdir: pathlib.Path, out: pathlib.Path, scale: str, done: int, count: int
+          ) -> list[str]:
+  scale = f' --scale={scale}' if scale != 'small' else ''
   return [
       '# Nondeterminism in miniature: Fashion-MNIST, 256 images, two cores', '',
       *(_FOLDER / 'nondeterminism_small_notes.md').read_text().splitlines(), '',
@@ -113,7 +121,7 @@ def _head(workdir: pathlib.Path, done: int, count: int) -> list[str]:
       'python -m launch.sweep --experiment=experiments/summers2021/nondeterminism_small.py '
       f'--workdir={workdir} --jobs=2{scale}',
       'python -m experiments.summers2021.nondeterminism_small_report '
-      f'--workdir={workdir} --out={_OUT.value}{scale}', '```', '',
+      f'--workdir={workdir} --out={out}{scale}', '```', '',
       f'{done} of {count} runs are finished.'
       + (' The first command again trains the others, the second then writes this page anew.'
          if done < count else ''),
@@ -222,5 +230,4 @@ def draw(sources: Mapping[str, measures.Sample], onsets: Mapping[int, measures.S
 
 
 if __name__ == '__main__':
-  flags.mark_flags_as_required(['workdir'])
-  cli.run(main)
+  run()

@@ -11,11 +11,10 @@ import time
 from etils import epath
 import pytest
 
-from launch import cancel
-from launch import chosen
+from launch import asking
+from launch import following
 from launch import jobs as jobs_lib
-from launch import logs
-from launch import restart
+from launch import naming
 from launch import states
 from nfnets_am.core import errors
 from tests import commands
@@ -45,19 +44,19 @@ def test_a_cancelled_run_saves_and_stays_until_it_is_restored(tmp_path):
   with _launch(tmp_path, *kinds, at_once=1) as process:
     _wait_for(lambda: states.progress(held.folder)[0] == 5)
     # One that waits is taken out of the queue, one that runs is stopped.
-    assert cancel.cancel(other) == 'no launcher starts it again'
-    assert cancel.cancel(held) == 'its launcher stops it'
+    assert asking.cancel(other) == 'no launcher starts it again'
+    assert asking.cancel(held) == 'its launcher stops it'
     assert process.wait(100) == 0
   assert [_status(job) for job in (held, other, fine)] == ['cancelled', 'cancelled', 'finished']
   assert held.status()['status'] == 'stopped' and states.state_of(held).update == 5
   assert states.progress(other.folder)[0] == 0
-  assert 'nothing is left' in cancel.cancel(fine)
+  assert 'nothing is left' in asking.cancel(fine)
   # The same sweep again leaves them alone; restored, it goes on where it was.
   with _launch(tmp_path, *kinds) as process:
     assert process.wait(100) == 0
   assert (held.folder / 'begun.txt').read_text() == '0\n'
-  assert 'goes on as soon as' in restart.restart(held)
-  assert 'nothing keeps it' in restart.restart(held)
+  assert 'goes on as soon as' in asking.restart(held)
+  assert 'nothing keeps it' in asking.restart(held)
   with _launch(tmp_path, *kinds) as process:
     assert process.wait(100) == 0
   assert (held.folder / 'begun.txt').read_text() == '0\n5\n'
@@ -69,9 +68,9 @@ def test_a_launcher_tries_again_what_somebody_restarts(tmp_path):
   held, crash, fine = launcher.jobs(tmp_path, *kinds)
   with _launch(tmp_path, *kinds) as process:
     _wait_for(lambda: _status(crash) == 'failed' and fine.ended)
-    restart.restart(crash)
+    asking.restart(crash)
     _wait_for(lambda: crash.record()['starts'] == 2 and _status(crash) == 'failed')
-    cancel.cancel(held)
+    asking.cancel(held)
     assert process.wait(100) == 1
   assert crash.record()['starts'] == 2
 
@@ -81,7 +80,7 @@ def test_a_run_without_a_launcher_is_told_itself(tmp_path):
   held.folder.mkdir()
   with subprocess.Popen(held.command(), cwd=commands.ROOT) as process:
     _wait_for(lambda: states.progress(held.folder)[0] == 5)
-    assert cancel.cancel(held) == f'process {process.pid} saves and leaves'
+    assert asking.cancel(held) == f'process {process.pid} saves and leaves'
     assert process.wait(100) == 75
   assert _status(held) == 'cancelled'
 
@@ -101,16 +100,16 @@ def test_a_service_is_told_where_no_launcher_is(tmp_path, monkeypatch, record, e
   (job,) = launcher.jobs(tmp_path / 'runs', 'fine')
   job.folder.mkdir(parents=True)
   job.note(starts=1, **record)
-  assert cancel.cancel(job) == f'{tool} stops it'
+  assert asking.cancel(job) == f'{tool} stops it'
   assert f'{tool} {(tmp_path / "said").read_text().strip()}' == expected
   program.write_text('#!/bin/sh\necho "error: no right to it" >&2\nexit 1\n')
-  assert cancel.cancel(job) == 'not stopped: no right to it'
+  assert asking.cancel(job) == 'not stopped: no right to it'
   assert _status(job) == 'cancelled'
 
 
 def test_runs_are_named_by_folder_pattern_or_cell():
   found = [jobs_lib.Job(f'seed={i}', epath.Path(f'/w/run-seed{i}'), ()) for i in range(7)]
-  of = lambda *names: [job.name[-1] for job in chosen.names_of(found, names)]
+  of = lambda *names: [job.name[-1] for job in naming.names_of(found, names)]
   assert of('run-seed3') == ['3'] and of('seed=2', 'run-seed1') == ['1', '2']
   assert of('*[56]') == ['5', '6'] and of('*') == list('0123456')
   with pytest.raises(errors.UserError, match=r"no run 'run-sed3' \(did you mean 'run-seed3'\?\)"):
@@ -137,7 +136,7 @@ def test_a_log_is_followed_to_the_end_of_the_run(tmp_path):
   job.folder.mkdir()
   job.note(starts=1)
   log, said = job.folder / 'log.txt', []
-  thread = threading.Thread(target=logs.show, args=(job, 1, True, said.append))
+  thread = threading.Thread(target=following.show, args=(job, 1, True, said.append))
   log.write_text('old\nfirst\n')
   thread.start()
   _wait_for(lambda: said == ['first'])
@@ -155,7 +154,7 @@ def test_a_log_is_followed_to_the_end_of_the_run(tmp_path):
 def test_no_output_is_said(tmp_path):
   (job,) = launcher.jobs(tmp_path, 'fine')
   with pytest.raises(errors.UserError, match='has no output in .*fine-0 yet; allowed: --follow'):
-    logs.show(job, 1, False, print)
+    following.show(job, 1, False, print)
 
 
 def test_the_process_that_holds_a_folder_is_found(tmp_path):
