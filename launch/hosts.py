@@ -78,6 +78,7 @@ show() {{
 }}
 
 code=1
+shown=
 touch "$LOG"
 [ "$(worker)" = 0 ] && {{ show & shown=$!; }}
 if setup >> "$LOG" 2>&1; then
@@ -85,7 +86,7 @@ if setup >> "$LOG" 2>&1; then
 {attempts} >> "$LOG" 2>&1
 fi
 if [ "$(worker)" = 0 ]; then
-  kill "$shown" 2>/dev/null
+  [ -z "$shown" ] || kill "$shown"
   put "$FOLDER/log.txt" < "$LOG"
   {{ echo "$code"; tail -c 4000 "$LOG"; }} | put "$FOLDER/exit.txt"
   # So that nobody pays for a slice whose launcher is gone.
