@@ -12,7 +12,7 @@ from nfnets_am.config import derived as derived_lib
 from nfnets_am.core import errors
 from nfnets_am.optim import schedules
 from nfnets_am.training import sections
-from nfnets_am.training import step as step_lib
+from nfnets_am.training import described
 
 _IMAGES = {'cifar10': 50_000, 'cifar100': 50_000, 'imagenet2012': 1_281_167}
 
@@ -25,7 +25,7 @@ def derive(config: ml_collections.ConfigDict) -> derived_lib.Derived:
 def rate(config: ml_collections.ConfigDict):
   config = sections.complete(config)
   derived = derive(config)
-  keys = step_lib._in_updates(derived, 'schedule', config, schedules.SCHEDULES)
+  keys = described.in_updates(derived, 'schedule', config, schedules.SCHEDULES)
   return schedules.SCHEDULES.make(keys.pop('name'), keys.pop('peak'), derived.updates, **keys)
 
 
