@@ -11,8 +11,8 @@ from experiments.hoffer2020 import table2
 from nfnets_am.config import derived as derived_lib
 from nfnets_am.core import errors
 from nfnets_am.optim import schedules
-from nfnets_am.training import sections
 from nfnets_am.training import described
+from nfnets_am.training import sections
 
 _IMAGES = {'cifar10': 50_000, 'cifar100': 50_000, 'imagenet2012': 1_281_167}
 
