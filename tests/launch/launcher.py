@@ -4,7 +4,9 @@ As the kind 'staged' they are copies of one cell, of which two go on from update
 """
 
 import dataclasses
+import subprocess
 import sys
+import time
 
 from etils import epath
 
@@ -14,6 +16,7 @@ from launch import scheduler
 from nfnets_am.sweeps import outcomes
 from nfnets_am.sweeps import selection
 from nfnets_am.sweeps import stages
+from tests import commands
 
 
 def jobs(workdir, *kinds: str) -> list[jobs_lib.Job]:
@@ -35,6 +38,21 @@ def staged_jobs(workdir, count: int) -> list[jobs_lib.Job]:
       selection.Way.DROPPED: lambda job, why: dataclasses.replace(job, dropped=why),
       selection.Way.GOES_ON: lambda job, _: job}
   return [ways[fate.way](job, fate.reason) for job, fate in zip(all_jobs, fates, strict=True)]
+
+
+def start(workdir, *kinds: str, at_once: int = 2) -> subprocess.Popen:
+  """Starts a launcher of such runs as a process."""
+  return subprocess.Popen(
+      [sys.executable, '-m', 'tests.launch.launcher', str(workdir), str(at_once), *kinds],
+      cwd=commands.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def wait_for(condition, seconds: float = 100) -> None:
+  """Waits until a condition holds; fails the test if it never does."""
+  began = time.monotonic()
+  while not condition():
+    assert time.monotonic() - began < seconds, 'it never came'
+    time.sleep(0.05)
 
 
 def main() -> int:

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 from etils import epath
 import pytest
@@ -21,19 +20,6 @@ from tests import commands
 from tests.launch import launcher
 
 
-def _launch(workdir, *kinds, at_once=2):
-  return subprocess.Popen(
-      [sys.executable, '-m', 'tests.launch.launcher', str(workdir), str(at_once), *kinds],
-      cwd=commands.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def _wait_for(condition, seconds=100):
-  began = time.monotonic()
-  while not condition():
-    assert time.monotonic() - began < seconds, 'it never came'
-    time.sleep(0.05)
-
-
 def _status(job):
   return states.state_of(job).status
 
@@ -41,8 +27,8 @@ def _status(job):
 def test_a_cancelled_run_saves_and_stays_until_it_is_restored(tmp_path):
   kinds = ('held', 'held', 'fine')
   held, other, fine = launcher.jobs(tmp_path, *kinds)
-  with _launch(tmp_path, *kinds, at_once=1) as process:
-    _wait_for(lambda: states.progress(held.folder)[0] == 5)
+  with launcher.start(tmp_path, *kinds, at_once=1) as process:
+    launcher.wait_for(lambda: states.progress(held.folder)[0] == 5)
     # One that waits is taken out of the queue, one that runs is stopped.
     assert asking.cancel(other) == 'no launcher starts it again'
     assert asking.cancel(held) == 'its launcher stops it'
@@ -52,12 +38,12 @@ def test_a_cancelled_run_saves_and_stays_until_it_is_restored(tmp_path):
   assert states.progress(other.folder)[0] == 0
   assert 'nothing is left' in asking.cancel(fine)
   # The same sweep again leaves them alone; restored, it goes on where it was.
-  with _launch(tmp_path, *kinds) as process:
+  with launcher.start(tmp_path, *kinds) as process:
     assert process.wait(100) == 0
   assert (held.folder / 'begun.txt').read_text() == '0\n'
   assert 'goes on as soon as' in asking.restart(held)
   assert 'nothing keeps it' in asking.restart(held)
-  with _launch(tmp_path, *kinds) as process:
+  with launcher.start(tmp_path, *kinds) as process:
     assert process.wait(100) == 0
   assert (held.folder / 'begun.txt').read_text() == '0\n5\n'
   assert [_status(job) for job in (held, other, fine)] == ['finished', 'cancelled', 'finished']
@@ -66,10 +52,10 @@ def test_a_cancelled_run_saves_and_stays_until_it_is_restored(tmp_path):
 def test_a_launcher_tries_again_what_somebody_restarts(tmp_path):
   kinds = ('held', 'crash', 'fine')
   held, crash, fine = launcher.jobs(tmp_path, *kinds)
-  with _launch(tmp_path, *kinds) as process:
-    _wait_for(lambda: _status(crash) == 'failed' and fine.ended)
+  with launcher.start(tmp_path, *kinds) as process:
+    launcher.wait_for(lambda: _status(crash) == 'failed' and fine.ended)
     asking.restart(crash)
-    _wait_for(lambda: crash.record()['starts'] == 2 and _status(crash) == 'failed')
+    launcher.wait_for(lambda: crash.record()['starts'] == 2 and _status(crash) == 'failed')
     asking.cancel(held)
     assert process.wait(100) == 1
   assert crash.record()['starts'] == 2
@@ -79,7 +65,7 @@ def test_a_run_without_a_launcher_is_told_itself(tmp_path):
   (held,) = launcher.jobs(tmp_path, 'held')
   held.folder.mkdir()
   with subprocess.Popen(held.command(), cwd=commands.ROOT) as process:
-    _wait_for(lambda: states.progress(held.folder)[0] == 5)
+    launcher.wait_for(lambda: states.progress(held.folder)[0] == 5)
     assert asking.cancel(held) == f'process {process.pid} saves and leaves'
     assert process.wait(100) == 75
   assert _status(held) == 'cancelled'
@@ -139,13 +125,13 @@ def test_a_log_is_followed_to_the_end_of_the_run(tmp_path):
   thread = threading.Thread(target=following.show, args=(job, 1, True, said.append))
   log.write_text('old\nfirst\n')
   thread.start()
-  _wait_for(lambda: said == ['first'])
+  launcher.wait_for(lambda: said == ['first'])
   with open(log, 'a') as f:
     f.write('second\nthird\n')
-  _wait_for(lambda: said == ['first', 'second\nthird'])
+  launcher.wait_for(lambda: said == ['first', 'second\nthird'])
   # A machine that begins anew has a shorter one.
   log.write_text('again\n')
-  _wait_for(lambda: said[2:] == ['again'])
+  launcher.wait_for(lambda: said[2:] == ['again'])
   (job.folder / 'status.json').write_text(json.dumps({'status': 'finished', 'update': 8}))
   thread.join(100)
   assert said[3:] == ['(fine-0: finished)']

@@ -1,9 +1,9 @@
 """What a launcher does when runs crash, diverge and are killed, and when it is killed itself."""
 
+import functools
 import json
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
@@ -30,19 +30,6 @@ def _lines(job, name):
 
 def _states(jobs):
   return {state.name: state for state in map(states.state_of, jobs)}
-
-
-def _start(workdir, *kinds, at_once=2):
-  return subprocess.Popen(
-      [sys.executable, '-m', 'tests.launch.launcher', str(workdir), str(at_once), *kinds],
-      cwd=commands.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def _wait_for(condition, seconds=100):
-  began = time.monotonic()
-  while not condition():
-    assert time.monotonic() - began < seconds, 'it never came'
-    time.sleep(0.05)
 
 
 def test_every_run_ends_in_its_state(tmp_path):
@@ -104,7 +91,7 @@ def test_rounds_go_on_until_nothing_is_added(tmp_path):
 
 def test_two_launchers_share_the_runs_out(tmp_path):
   kinds = ['fine'] * 6
-  with _start(tmp_path, *kinds) as a, _start(tmp_path, *kinds) as b:
+  with launcher.start(tmp_path, *kinds) as a, launcher.start(tmp_path, *kinds) as b:
     assert (a.wait(100), b.wait(100)) == (0, 0)
   for job in launcher.jobs(tmp_path, *kinds):
     assert _lines(job, 'begun.txt') == ['0'] and len(_lines(job, 'ended.txt')) == 1
@@ -114,11 +101,12 @@ def test_launchers_agree_on_who_goes_on_after_a_stage(tmp_path):
   """One of three is killed and comes again; of equal copies the first two go on."""
   kinds = ['staged'] * 5
   jobs = launcher.jobs(tmp_path, *['fine'] * 5)
-  with _start(tmp_path, *kinds, at_once=1) as a, _start(tmp_path, *kinds, at_once=1) as b:
-    with _start(tmp_path, *kinds) as killed:
-      _wait_for(lambda: any(states.progress(job.folder)[0] > 1 for job in jobs))
+  one_at_a_time = functools.partial(launcher.start, tmp_path, *kinds, at_once=1)
+  with one_at_a_time() as a, one_at_a_time() as b:
+    with launcher.start(tmp_path, *kinds) as killed:
+      launcher.wait_for(lambda: any(states.progress(job.folder)[0] > 1 for job in jobs))
       killed.kill()
-    with _start(tmp_path, *kinds) as again:
+    with launcher.start(tmp_path, *kinds) as again:
       assert (a.wait(100), b.wait(100), again.wait(100)) == (0, 0, 0)
   assert [job.status()['status'] for job in jobs] == ['finished'] * 2 + ['stopped'] * 3
   assert [job.status()['update'] for job in jobs] == [8, 8, 4, 4, 4]
@@ -135,18 +123,18 @@ def test_launchers_agree_on_who_goes_on_after_a_stage(tmp_path):
 def test_a_launcher_that_ends_is_replaced(tmp_path, how):
   kinds = ['held', 'held', 'fine']
   jobs = launcher.jobs(tmp_path, *kinds)
-  with _start(tmp_path, *kinds) as first:
-    _wait_for(lambda: all(states.progress(job.folder)[0] > 2 for job in jobs[:2]))
+  with launcher.start(tmp_path, *kinds) as first:
+    launcher.wait_for(lambda: all(states.progress(job.folder)[0] > 2 for job in jobs[:2]))
     assert states.state_of(jobs[0]).status == 'running'
     assert states.state_of(jobs[2]).status == 'queued'
     first.send_signal(how)
     assert first.wait(100) == (75 if how != signal.SIGKILL else -signal.SIGKILL)
   # Killed, its runs save and leave by themselves; else they had left before it did.
   if how == signal.SIGKILL:
-    _wait_for(lambda: not any(states.locked(job.folder) for job in jobs[:2]))
+    launcher.wait_for(lambda: not any(states.locked(job.folder) for job in jobs[:2]))
   assert {job.status()['status'] for job in jobs[:2]} == {'stopped'}
   assert {state.status for state in map(states.state_of, jobs)} == {'queued'}
-  with _start(tmp_path, *kinds) as second:
+  with launcher.start(tmp_path, *kinds) as second:
     assert second.wait(100) == 0
   for job in jobs:
     assert len(_lines(job, 'ended.txt')) == 1
@@ -207,7 +195,7 @@ def test_a_run_in_other_hands_is_left_alone(tmp_path):
   jobs = launcher.jobs(tmp_path, 'fine')
   jobs[0].folder.mkdir(parents=True)
   with subprocess.Popen(jobs[0].command(), cwd=commands.ROOT) as by_hand:
-    _wait_for(lambda: (jobs[0].folder / 'begun.txt').exists())
+    launcher.wait_for(lambda: (jobs[0].folder / 'begun.txt').exists())
     assert _run(jobs) == 0
     assert by_hand.wait(100) == 0
   assert jobs[0].record()['starts'] == 0 and len(_lines(jobs[0], 'ended.txt')) == 1
