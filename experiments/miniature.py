@@ -98,6 +98,31 @@ class Recorded:
                               final | self._facts if final else {})
 
 
+def how_made(results: reduction.Results, workdir: pathlib.Path, *, experiment: str, report: str,
+             flags: str, scale: str, name: str, picture: str) -> list[str]:
+  """Returns the lines of a page that say by which commands and commits it was made.
+
+  Args:
+    results: of the sweep, in `workdir`.
+    experiment: file of the sweep.
+    report: module that writes the page, with `flags` behind its workdir.
+    scale: of the sweep.
+    name: of the data and the picture beside the page.
+    picture: what it shows.
+  """
+  extra = f' --scale={scale}' if scale != 'small' else ''
+  done = sum(run.status == 'finished' for run in results.runs)
+  return [
+      '## How the numbers were made', '', '```',
+      f'python -m launch.sweep --experiment={experiment} --workdir={workdir}{extra} --jobs=2',
+      f'python -m {report} --workdir={workdir} {flags}{extra}', '```', '',
+      f'{done} of {len(results.runs)} runs are finished. The first command again trains the '
+      'others, the second then writes this page anew.' if done < len(results.runs) else
+      f'All {done} runs finished.', '',
+      f'Commits that trained the runs: {", ".join(commits(workdir)) or "none yet"}. '
+      f'Every run is a line of [{name}.csv]({name}.csv).', '', f'![{picture}]({name}.png)', '']
+
+
 def commits(workdir: pathlib.Path) -> list[str]:
   """Returns the commits of the starts of a workdir's runs, in order of their first appearance."""
   found: dict[str, None] = {}

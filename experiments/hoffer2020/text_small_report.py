@@ -49,25 +49,16 @@ def main() -> None:
 
 def page(results: reduction.Results, workdir: pathlib.Path) -> str:
   """Returns the Markdown page."""
-  scale = f' --scale={_SCALE.value}' if _SCALE.value != 'small' else ''
-  done = sum(run.status == 'finished' for run in results.runs)
   header, rows = figures.claim_table(results)
   verdicts = [row[-1] for row in rows]
   counts = ', '.join(f'{verdicts.count(one)} {one}' for one in dict.fromkeys(verdicts))
   lines = [
       '# Dropout masks in miniature: verses, two CPU cores', '',
       *(_FOLDER / 'text_small_notes.md').read_text().splitlines(), '',
-      '## How the numbers were made', '', '```',
-      'python -m launch.sweep --experiment=experiments/hoffer2020/text_small.py '
-      f'--workdir={workdir}{scale} --jobs=2',
-      f'python -m experiments.hoffer2020.text_small_report --workdir={workdir} --out={_OUT.value}'
-      f'{scale}', '```', '',
-      f'{done} of {len(results.runs)} runs are finished. The first command again trains the '
-      'others, the second then writes this page anew.' if done < len(results.runs) else
-      f'All {done} runs finished.', '',
-      f'Commits that trained the runs: {", ".join(miniature.commits(workdir)) or "none yet"}. '
-      f'Every run is a line of [{_NAME}.csv]({_NAME}.csv).', '',
-      f'![perplexity of the columns and BLEU]({_NAME}.png)', '',
+      *miniature.how_made(
+          results, workdir, experiment='experiments/hoffer2020/text_small.py',
+          report='experiments.hoffer2020.text_small_report', flags=f'--out={_OUT.value}',
+          scale=_SCALE.value, name=_NAME, picture='perplexity of the columns and BLEU'),
       f'## Claims of the paper: {counts}', '', evidence.RULE, '',
       *figures.table_lines(header, rows),
       '## The columns of Table 2', '',
