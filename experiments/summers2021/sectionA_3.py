@@ -9,9 +9,8 @@ accuracy and improve cross-entropy a little; the latter are within 0.1 points an
 batch norm at B = 128 is one of figure4_3.py, `size=128`.
 
 "A few" epochs are 3 passes [C], in batches like those of training; what fills none is left out.
-Not here: the same with augmentation, whose trend the thesis calls the same; noise and random groups
-in group norm, numbers of groups that change, equal elements a group, and learnt groups, of which
-it prints no number.
+Not here: the same with augmentation, whose trend the thesis calls the same. The group norms of the
+same section: sectionA_3_groups.py.
 """
 
 import json

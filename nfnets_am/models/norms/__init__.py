@@ -7,7 +7,9 @@ from nfnets_am.core import errors
 from nfnets_am.core import registry
 from nfnets_am.models.norms import batch_group
 from nfnets_am.models.norms import ghost
+from nfnets_am.models.norms import group_sizes
 from nfnets_am.models.norms import renorm
+from nfnets_am.models.norms import stochastic_group
 from nfnets_am.models.norms.norm import Maker
 from nfnets_am.models.norms.norm import none
 
@@ -15,10 +17,15 @@ from nfnets_am.models.norms.norm import none
 NORMS = registry.Registry('norm', {
     'batch': ghost.batch,
     'batch_group': batch_group.batch_group,
+    'changing_group': stochastic_group.changing_group,
+    'even_group': group_sizes.even_group,
     'ghost': ghost.ghost,
     'group': batch_group.group,
+    'noisy_group': stochastic_group.noisy_group,
     'none': none,
+    'random_group': stochastic_group.random_group,
     'renorm': renorm.renorm,
+    'switchable': group_sizes.switchable,
 })
 
 _LANGUAGE = calls.Language('norm', 'a norm', 'ghost(size=32)')

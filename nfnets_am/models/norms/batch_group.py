@@ -5,7 +5,7 @@ are E[x] and E[x^2] of each channel over all rows, as in the public code; they a
 channel groups where they are used, so that they serve any grouping.
 """
 
-import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +33,7 @@ class BatchGroup(norm.Norm):
   def __call__(self, x: jax.Array, mode: model.Mode) -> jax.Array:
     """Normalises [B, ..., C]."""
     channels = x.shape[-1]
-    pool = functools.partial(_over_groups, groups=min(self.groups, channels))
+    pool = self.pool(x, mode)
     moving = self.moving('mean', channels, 0.0), self.moving('squares', channels, 1.0)
     if not mode.is_training:
       weight = self.own_weight if mode.example_weight is None else mode.example_weight
@@ -44,12 +44,30 @@ class BatchGroup(norm.Norm):
     for name, old, new in zip(('mean', 'squares'), moving, found, strict=True):
       self.follow(name, old, new.reshape(-1, channels).mean(0, keepdims=True))
     mean, squares = map(pool, found)
-    return self.normalise(x, mean, squares - jnp.square(mean))
+    return self.train(x, mean, squares - jnp.square(mean))
+
+  def train(self, x: jax.Array, mean: jax.Array, variance: jax.Array) -> jax.Array:
+    """Normalises x in training by the statistics of its groups; see Norm.normalise."""
+    return self.normalise(x, mean, variance)
+
+  def pool(self, x: jax.Array, mode: model.Mode) -> Callable[[jax.Array], jax.Array]:
+    """Returns what averages moments [..., C] over the groups of channels of x in a mode."""
+    del mode
+    return lambda moment: over_groups(moment, self.groups)
 
 
-def _over_groups(moment: jax.Array, groups: int) -> jax.Array:
-  """Averages moments [..., C] over groups of consecutive channels, and gives each its group's."""
+def over_groups(moment: jax.Array, groups: int) -> jax.Array:
+  """Averages moments [..., C] over groups of consecutive channels, and gives each its group's.
+
+  Args:
+    moment: [..., C].
+    groups: a divisor of C; more of them leave one channel to each.
+
+  Raises:
+    ConfigError: another number of groups.
+  """
   channels = moment.shape[-1]
+  groups = min(groups, channels)
   if channels % groups:
     raise errors.ConfigError(
         f'the norm of {groups} groups over {channels} channels; allowed: a divisor of them, or as '
