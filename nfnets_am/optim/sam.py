@@ -22,8 +22,8 @@ from nfnets_am.core import registry
 from nfnets_am.optim import checks
 
 GradFn = Callable[[Any, Any], tuple[Any, Any]]
-# (grad_fn, params, batch, axis_name) -> (this device's gradient, aux).
-Rule = Callable[[GradFn, Any, Any, str | None], tuple[Any, Any]]
+# (grad_fn, params, batch, rng, axis_name) -> (this device's gradient, aux); see ascents.py.
+Rule = Callable[[GradFn, Any, Any, Any, str | None], tuple[Any, Any]]
 
 
 class RowsOfDevice(NamedTuple):
@@ -42,12 +42,6 @@ class RowsOfDevice(NamedTuple):
   layout: str
   accumulate: int
   carry: bool = False
-
-
-def none(rows: RowsOfDevice) -> Rule:
-  """The gradient at the parameters themselves."""
-  del rows
-  return lambda grad_fn, params, batch, axis_name: grad_fn(params, batch)
 
 
 def sam(rows: RowsOfDevice, *, rho: float, synchronised: bool = False,
@@ -84,7 +78,7 @@ def sam(rows: RowsOfDevice, *, rho: float, synchronised: bool = False,
       raise errors.ConfigError(
           f'accumulate={rows.accumulate} does not divide the {len(taken)} views of '
           f'ascent.fraction={fraction}')
-  return lambda grad_fn, params, batch, axis_name: sam_gradient(
+  return lambda grad_fn, params, batch, rng, axis_name: sam_gradient(
       grad_fn, params, batch, rho=rho, rows=taken, axis_name=axis_name, synchronised=synchronised)
 
 
@@ -188,10 +182,4 @@ PARTS = registry.Registry('part of the ascent', {
 IMAGE_OF_ROW = registry.Registry('layout', {
     'image_major': lambda row, views, unique: (row // views, row % views),
     'view_major': lambda row, views, unique: (row % unique, row // unique),
-})
-
-# rows -> the rule that makes an update's gradient from a function that gives gradients.
-ASCENTS = registry.Registry('ascent', {
-    'none': none,
-    'sam': sam,
 })

@@ -21,7 +21,7 @@ def of(loss: Loss, *, accumulate: int, ascent: Callable[..., Any]) -> Gradient:
   Args:
     loss: of one device's rows.
     accumulate: micro-batches that the rows are cut into.
-    ascent: an entry of ASCENTS, (gradient of rows, params, rows) -> (gradient, aux).
+    ascent: an entry of ASCENTS, (gradient of rows, params, rows, rng) -> (gradient, aux).
   """
   part = in_parts(loss, accumulate)
 
@@ -29,7 +29,8 @@ def of(loss: Loss, *, accumulate: int, ascent: Callable[..., Any]) -> Gradient:
     # The carry is cut with the rows, and holds as many.
     here = lambda params, rows: part(
         params, state._replace(carry=rows['carry']), rng, rows['rows'], progress)
-    return ascent(here, params, {'rows': rows, 'carry': state.carry}, axis_name=parallel.AXIS)
+    return ascent(
+        here, params, {'rows': rows, 'carry': state.carry}, rng=rng, axis_name=parallel.AXIS)
 
   return gradient
 

@@ -20,9 +20,9 @@ from nfnets_am.core import errors
 from nfnets_am.core import registry
 from nfnets_am.data import inputs
 from nfnets_am.data import orders
+from nfnets_am.optim import ascents
 from nfnets_am.optim import clips
 from nfnets_am.optim import optimizers
-from nfnets_am.optim import sam
 from nfnets_am.optim import schedules
 from nfnets_am.training import starts
 
@@ -32,7 +32,7 @@ SECTIONS = {
     'model': models.MODELS,
     'start': starts.STARTS,
     'objective': objectives.OBJECTIVES,
-    'ascent': sam.ASCENTS,
+    'ascent': ascents.ASCENTS,
     'clip': clips.CLIPS,
     'optimizer': optimizers.OPTIMIZERS,
     'schedule': schedules.SCHEDULES,

@@ -28,6 +28,7 @@ from nfnets_am.data import facts as facts_lib
 from nfnets_am.evaluation import evaluator
 from nfnets_am.models import model as model_lib
 from nfnets_am.models import norms
+from nfnets_am.optim import ascents
 from nfnets_am.optim import clips
 from nfnets_am.optim import ema as ema_lib
 from nfnets_am.optim import optimizers
@@ -275,7 +276,7 @@ def make_experiment(
       derived.views_per_device, derived.copies_per_host, layout, derived.accumulate,
       carry=bool(jax.eval_shape(lambda: model.init_carry(1))))
   gradient = gradient_lib.of(
-      loss, accumulate=derived.accumulate, ascent=sam.ASCENTS.build(config.ascent, rows))
+      loss, accumulate=derived.accumulate, ascent=ascents.ASCENTS.build(config.ascent, rows))
   clip = clips.CLIPS.build(config.clip, model.head)
   keys = described.in_updates(derived, 'optimizer', config, optimizers.OPTIMIZERS)
   make = functools.partial(optimizers.OPTIMIZERS.make, keys.pop('name'))

@@ -12,6 +12,7 @@ from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.data import known
 from nfnets_am.data import ops
+from nfnets_am.optim import ascents
 from nfnets_am.optim import sam
 from nfnets_am.optim import schedules
 from nfnets_am.sweeps import experiment_file
@@ -182,10 +183,10 @@ def test_a_fifth_of_a_core_of_table_2_is_a_part_of_its_views():
       devices=128)
   rows = sam.RowsOfDevice(derived.views_per_device, derived.copies_per_host, config.data.layout, 1)
   assert rows[:2] == (32, 16)
-  sam.ASCENTS.build(config.ascent, rows)
+  ascents.ASCENTS.build(config.ascent, rows)
   config.ascent.part = 'images'
   with pytest.raises(errors.ConfigError, match="0.4 images; .* or ascent.part='views'"):
-    sam.ASCENTS.build(config.ascent, rows)
+    ascents.ASCENTS.build(config.ascent, rows)
 
 
 def test_learning_rates_are_tuned_for_each_cell_and_never_scaled_with_n():

@@ -9,6 +9,7 @@ import optax
 import pytest
 
 from nfnets_am.core import errors
+from nfnets_am.optim import ascents
 from nfnets_am.optim import clips
 from nfnets_am.optim import ema
 from nfnets_am.optim import optimizers
@@ -227,16 +228,16 @@ def rows_of(rows=12, multiplicity=3, layout='view_major', accumulate=1, carry=Fa
 
 def test_no_ascent_is_the_plain_gradient_bit_for_bit():
   params, batch = net()
-  rule = sam.ASCENTS.make('none', rows_of())
-  got = jax.jit(lambda p, b: rule(net_grad_fn, p, b, None))(params, batch)
+  rule = ascents.ASCENTS.make('none', rows_of())
+  got = jax.jit(lambda p, b: rule(net_grad_fn, p, b, None, None))(params, batch)
   jax.tree.map(np.testing.assert_array_equal, got, jax.jit(net_grad_fn)(params, batch))
 
 
 @pytest.mark.parametrize('fraction', [1.0, 0.5])
 def test_the_rule_is_the_function_bit_for_bit(fraction):
   params, batch = net(rows=12)
-  rule = sam.ASCENTS.make('sam', rows_of(), rho=RHO, fraction=fraction)
-  got = jax.jit(lambda p, b: rule(net_grad_fn, p, b, None))(params, batch)
+  rule = ascents.ASCENTS.make('sam', rows_of(), rho=RHO, fraction=fraction)
+  got = jax.jit(lambda p, b: rule(net_grad_fn, p, b, None, None))(params, batch)
   rows = None if fraction == 1 else sam.ascent_rows(12, 3, 'view_major', fraction)
   expected = jax.jit(functools.partial(sam.sam_gradient, net_grad_fn, rho=RHO, rows=rows))(
       params, batch)
@@ -245,8 +246,8 @@ def test_the_rule_is_the_function_bit_for_bit(fraction):
 
 def test_the_rule_shares_the_climb_over_the_axis_it_is_given():
   for synchronised, expected in [(False, [-1.05, 3.05]), (True, [-0.95, 3.05])]:
-    rule = sam.ASCENTS.make('sam', rows_of(1, 1), rho=RHO, synchronised=synchronised)
-    step = lambda p, b: rule(pull, p, b, 'devices')[0]  # noqa: B023
+    rule = ascents.ASCENTS.make('sam', rows_of(1, 1), rho=RHO, synchronised=synchronised)
+    step = lambda p, b: rule(pull, p, b, None, 'devices')[0]  # noqa: B023
     got = jax.vmap(step, in_axes=(None, 0), axis_name='devices')(
         {'m': {'w': jnp.float32(1)}}, jnp.array([[2.], [-2.]]))
     np.testing.assert_allclose(got['m']['w'], expected, rtol=1e-6)
@@ -265,12 +266,12 @@ def test_the_rule_shares_the_climb_over_the_axis_it_is_given():
 ])
 def test_ascents_refuse_with_the_numbers(kwargs, accumulate, sentence):
   with pytest.raises(errors.ConfigError, match=sentence):
-    sam.ASCENTS.make('sam', rows_of(accumulate=accumulate), **kwargs)
+    ascents.ASCENTS.make('sam', rows_of(accumulate=accumulate), **kwargs)
 
 
 def test_a_fifth_of_a_core_of_table_2_climbs_by_views_where_it_has_two_images():
   params, batch = net(rows=32)
-  rule = sam.ASCENTS.make('sam', rows_of(32, 16), rho=RHO, fraction=0.2, part='views')
+  rule = ascents.ASCENTS.make('sam', rows_of(32, 16), rho=RHO, fraction=0.2, part='views')
   # View-major: of two images the first four views are the first eight rows.
   first, _ = net_grad_fn(params, jax.tree.map(lambda x: x[:8], batch))
   expected, _ = net_grad_fn(sam.climb(params, first, RHO), batch)
@@ -279,5 +280,5 @@ def test_a_fifth_of_a_core_of_table_2_climbs_by_views_where_it_has_two_images():
 
 def test_a_part_of_rows_that_carry_a_state_is_refused():
   with pytest.raises(errors.ConfigError, match=r'ascent\.fraction=0.5 .* carry .* allowed: 1.0'):
-    sam.ASCENTS.make('sam', rows_of(carry=True), rho=RHO, fraction=0.5)
-  sam.ASCENTS.make('sam', rows_of(carry=True), rho=RHO)
+    ascents.ASCENTS.make('sam', rows_of(carry=True), rho=RHO, fraction=0.5)
+  ascents.ASCENTS.make('sam', rows_of(carry=True), rho=RHO)

@@ -1,5 +1,6 @@
 """Chapter 4 of Summers 2021: every run of its experiments, and its claims in made-up worlds."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -14,6 +15,7 @@ from experiments.summers2021 import figureA_1
 from experiments.summers2021 import section4_3_3
 from experiments.summers2021 import section4_3_4
 from experiments.summers2021 import sectionA_3
+from experiments.summers2021 import sectionA_3_groups
 from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.data import known
@@ -27,7 +29,7 @@ from tests import made_up
 
 _FOLDER = pathlib.Path('experiments/summers2021')
 _RUNS = {'table4_1': 9, 'figure4_2': 3, 'figure4_3': 21, 'figure4_4': 21, 'figure4_5': 46,
-         'figure4_5b': 46, 'section4_3_3': 48, 'section4_3_4': 12}
+         'figure4_5b': 46, 'section4_3_3': 48, 'section4_3_4': 12, 'sectionA_3_groups': 24}
 
 
 @pytest.mark.parametrize('name', _RUNS)
@@ -103,26 +105,64 @@ def _curve(best, gain, off):
   return of
 
 
+def _thrice(sweep, value):
+  """Outcomes with three seeds of each cell: of one run no error is known, and nothing counts."""
+  cells = tuple({**cell, 'seed': seed} for cell in sweep.cells for seed in range(3))
+  assert set(_outcomes(sweep, value)) <= {paper.OPEN, paper.HOLDS, paper.FAILS}
+  return _outcomes(dataclasses.replace(sweep, cells=cells), value)
+
+
 def test_figure_4_2_holds_where_a_little_of_the_averages_helps_and_half_does_no_harm():
-  def world(best, gain, half):
+  def world(gain, half):
     def value(cell, metric):
-      return 70 + half if metric.endswith('top1@0.5') else _curve(best, gain, 1.0)(metric)
-    # A single run has no error over seeds, and these no images: only the sign is made up.
-    results = made_up.results(figure4_2.get_sweep(), value)
-    return [claim.check(results).outcome for claim in results.sweep.claims]
-  sampled = world(0.98, 3, 0)
-  assert set(sampled) <= {paper.HOLDS, paper.OPEN} and paper.FAILS not in sampled
+      return 70 + half if metric.endswith('top1@0.5') else _curve(0.98, gain, 1.0)(metric)
+    return _thrice(figure4_2.get_sweep(), value)
+  assert world(3, 1) == [paper.HOLDS] * 4
+  assert world(3, -3) == [paper.HOLDS] * 3 + [paper.FAILS]
+  assert _outcomes(figure4_2.get_sweep(), lambda cell, metric: 70) == [paper.OPEN] * 4
 
 
-def test_section_4_3_4_and_figure_4_4_by_their_gains():
+def test_figure_4_4_by_what_small_and_large_ghost_batches_gain():
+  def world(small, large):
+    return _thrice(figure4_4.get_sweep(), lambda cell, metric: _curve(
+        *((0.1, small) if cell['size'] < 32 else (0.01, large)), 0.0)(metric))
+  sweep = figure4_4.get_sweep()
+  assert 0.1 in figure4_4.ALPHAS and 0.01 in figure4_4.ALPHAS
+  assert world(30, 3) == [paper.HOLDS] * len(sweep.claims)
+  turned = world(-3, 30)
+  for claim, outcome in zip(sweep.claims, turned, strict=True):
+    # Where nothing is gained alpha is 0, and off is on.
+    assert outcome == (paper.OPEN if 'on top of' in claim.text else paper.FAILS), claim.text
+
+
+def test_figure_4_5b_by_the_best_of_all_sizes():
+  def world(gap):
+    return _thrice(figure4_5b.get_sweep(), lambda cell, metric: (
+        80 + gap * (cell['method'] == 'ours' and cell['x'] == 16)))
+  assert world(8) == [paper.HOLDS] * 4
+  assert world(-8) == [paper.OPEN] * 4
+  assert _thrice(figure4_5b.get_sweep(), lambda cell, metric: 80 - 8 * (cell['method'] == 'ours')
+                 ) == [paper.FAILS] * 4
+
+
+def test_group_norms_of_appendix_a_3_by_half_a_point():
+  def world(gains):
+    return _outcomes(sectionA_3_groups.get_sweep(), lambda cell, metric: (
+        75 + gains.get(cell['way'], 0)))
+  assert world({}) == [paper.HOLDS] * 5
+  assert world({'noise': -3, 'random_half': 2, 'rising': 2, 'even': 0.5, 'learnt': 2}) == [
+      paper.HOLDS, paper.FAILS, paper.FAILS, paper.OPEN, paper.FAILS]
+  with pytest.raises(errors.ConfigError, match="way='nois' .did you mean 'noise'"):
+    sectionA_3_groups.get_config('way=nois')
+
+
+def test_section_4_3_4_by_its_gains():
   def union(gap):
     return lambda cell, metric: 70 + gap * (cell['method'] == 'batch_group')
   good, bad = (_outcomes(section4_3_4.get_sweep(), union(gap)) for gap in (5, -5))
   # SVHN has one run, of unknown error.
   assert good[:2] == [paper.HOLDS] * 2 and bad[:2] == [paper.FAILS] * 2
   assert good[2] == bad[2] == paper.OPEN
-  claims = figure4_4.get_sweep().claims
-  assert len(claims) == 3 * 3 + 2 and len({claim.text for claim in claims}) == len(claims)
 
 
 def test_figure_4_1_reads_what_evaluate_prints(tmp_path):

@@ -72,7 +72,7 @@ def test_the_learning_rate_is_that_of_the_protocol(cycles):
     ('table5_1', 600, 6), ('table5_1_kernels', 400, 4), ('table5_5', 200, 6),
     ('table5_6', 1600, 24), ('table5_6_mnist', 400, 6), ('table5_6_imagenet', 60, 5),
     ('tableB_1', 1300, 18), ('tableB_2', 1480, 18), ('figure5_1', 150, 6),
-    ('figure5_2', 1800, 18), ('sectionB_4', 220, 7), ('sectionB_6', 1300, 13)])
+    ('figure5_2', 1800, 18), ('sectionB_4', 240, 8), ('sectionB_6', 1300, 13)])
 def test_cells_are_runs_and_rows_that_measure_all_of_them(table, runs, rows):
   sweep = experiment_file.get_sweep(_PATH.format(table))
   measured = [cell for cell in sweep.cells if cell.get('row')]
