@@ -13,8 +13,9 @@ Lengths and learning rates of the same section: tableB_2.py.
 0.99 and 0.999, with rates such that rate / (1 - momentum) is 4, as with 0.9; Adam's peak 0.001,
 with its decay in the gradient; gradients clipped to a norm of 1, or taken at the weights with
 normal noise of a hundredth of their size. Runs with momentum 0.9 are of table 5.1. Aggressive
-averaging of weights, which the authors changed in a way they do not say, is not here. The rows are measured by a second command
-like the first, once all runs are finished. What else the thesis leaves open: chapter5.py.
+averaging of weights, which the authors changed in a way they do not say, is not here. The rows
+are measured by a second command like the first, once all runs are finished. What else the thesis
+leaves open: chapter5.py.
 """
 
 import ml_collections

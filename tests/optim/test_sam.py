@@ -275,7 +275,7 @@ def test_a_fifth_of_a_core_of_table_2_climbs_by_views_where_it_has_two_images():
   # View-major: of two images the first four views are the first eight rows.
   first, _ = net_grad_fn(params, jax.tree.map(lambda x: x[:8], batch))
   expected, _ = net_grad_fn(sam.climb(params, first, RHO), batch)
-  close(rule(net_grad_fn, params, batch, None)[0], expected)
+  close(rule(net_grad_fn, params, batch, None, None)[0], expected)
 
 
 def test_a_part_of_rows_that_carry_a_state_is_refused():

@@ -18,7 +18,8 @@ from nfnets_am.models.norms import norm
 class Even(batch_group.BatchGroup):
   """Group norm with about as many elements in every group of the network."""
 
-  def __init__(self, name: str, scale_init: float = 1.0, *, elements: int, decay: float, eps: float):
+  def __init__(self, name: str, scale_init: float = 1.0, *, elements: int, decay: float,
+               eps: float):
     """Makes the norm; see `even_group`."""
     super().__init__(name, scale_init, groups=1, examples=1, decay=decay, eps=eps, own_weight=1.0)
     self.elements = elements
