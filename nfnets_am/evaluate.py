@@ -26,6 +26,7 @@ from nfnets_am.core import calls
 from nfnets_am.core import cli
 from nfnets_am.core import compilation_cache
 from nfnets_am.core import errors
+from nfnets_am.core import kernels
 from nfnets_am.core import parallel
 from nfnets_am.core import terminal
 from nfnets_am.data import class_names
@@ -74,9 +75,12 @@ _BATCH = flags.DEFINE_integer(
 
 
 def main() -> None:
-  compilation_cache.enable()
   if (_WORKDIR.value is None) == (_WEIGHTS.value is None):
     raise errors.UserError('evaluate takes --workdir=DIR or --weights=FILE, one of the two')
+  if _WORKDIR.value is not None:
+    # As the run itself evaluates. XLA reads its flags when its backend starts.
+    kernels.choose(saved.config_of(_WORKDIR.value).kernels)
+  compilation_cache.enable()
   if _WORKDIR.value is not None:
     for flag in (_MODEL, _DATA, _SIZE, _EVAL_CROP, _NORMALISE, _IMAGES, _NAMES):
       if flag.value is not None:

@@ -23,6 +23,7 @@ from nfnets_am.core import cli
 from nfnets_am.core import compilation_cache
 from nfnets_am.core import distributed
 from nfnets_am.core import errors
+from nfnets_am.core import kernels
 from nfnets_am.sweeps import config_flag
 
 _CONFIG = config_flag.ConfigFlag()
@@ -45,8 +46,11 @@ def main() -> int:
   config = _CONFIG.value
   if _WORKDIR.value is None:
     raise errors.UserError("--workdir=DIR is missing; allowed: the cell's folder")
+  # XLA reads its flags when its backend starts.
+  kernels.choose(config.kernels)
   compilation_cache.enable()
   distributed.initialize()
+  kernels.check(config.kernels)
   status = measures.measure(config, _WORKDIR.value, analysis.MEASURES)
   logging.info('%s: %s', _WORKDIR.value, status['status'])
   return cli.EXIT_STOPPED if status['status'] == 'stopped' else 0
