@@ -5,7 +5,7 @@
 Rounds of the real loop's work (next batch, step, metrics of the step before) alternate with rounds
 of the bare step on a batch that is already on the device. The difference of the two is what the
 host costs; the part of it spent in `next(batches)` is input wait. With --peer: see peer_step.py,
-with --objective or --norm: objective_step.py.
+with --objective or --norm: objective_step.py; models of text: text_step.py.
 """
 
 import statistics
@@ -20,6 +20,7 @@ from rich import table
 
 from benchmarks import objective_step
 from benchmarks import peer_step
+from benchmarks import text_step
 from nfnets_am.config import schema
 from nfnets_am.core import cli
 from nfnets_am.training import feed
@@ -42,6 +43,8 @@ _STEPS = flags.DEFINE_integer('steps', 5, 'Steps in a round.')
 
 
 def main() -> None:
+  if _PEER.value and _MODEL.value in text_step.MODELS:
+    return text_step.compare(_MODEL.value, _BATCH.value, _ROUNDS.value)
   if _PEER.value:
     return peer_step.compare(
         _MODEL.value, _SIZE.value, _BATCH.value, _ROUNDS.value, _DTYPE.value)
@@ -54,13 +57,12 @@ def main() -> None:
 
 
 def _split() -> None:
-  config = schema.get_default()
-  config.views = _BATCH.value
-  config.multiplicity = _MULTIPLICITY.value
-  config.budget = f'{(_ROUNDS.value + 1) * _STEPS.value + 2} updates'
-  config.data.apply = _APPLY.value
-  config.model = ml_collections.ConfigDict({'name': _MODEL.value})
-  run = run_lib.build(config)
+  updates = (_ROUNDS.value + 1) * _STEPS.value + 2
+  if _MODEL.value in text_step.MODELS:
+    run = run_lib.build(
+        text_step.configure(_MODEL.value, _BATCH.value, _MULTIPLICITY.value, updates))
+  else:
+    run = run_lib.build(_of_images(updates))
   step = step_lib.map_train_step(run.experiment, run.backend)
   state = run.start(run.backend)
   pool = feed.place_pool(run)
@@ -101,6 +103,16 @@ def _split() -> None:
     rows.add_row(name, f'{1e3 * statistics.median(times):.2f}',
                  f'{1e3 * min(times):.2f} to {1e3 * max(times):.2f}', f'{100 * share:.1f}%')
   console.Console().print(rows)
+
+
+def _of_images(updates: int) -> ml_collections.ConfigDict:
+  config = schema.get_default()
+  config.views = _BATCH.value
+  config.multiplicity = _MULTIPLICITY.value
+  config.budget = f'{updates} updates'
+  config.data.apply = _APPLY.value
+  config.model = ml_collections.ConfigDict({'name': _MODEL.value})
+  return config
 
 
 def _wait(scalars) -> None:
