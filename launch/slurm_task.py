@@ -96,7 +96,7 @@ class Task:
     return {'JAX_LOCAL_DEVICE_IDS': ','.join(map(str, range(len(given.split(',')))))}
 
   def _goes_on(self, job: jobs_lib.Job, ending: jobs_lib.Ending) -> bool:
-    """Has this job do the run again, or says how it ended; returns whether it will be done again."""
+    """Has this job do the run again, or says how it ended; returns whether it does."""
     if token_of(job.record()) != self.token:
       return False
     if ending.end is jobs_lib.End.AGAIN and not ending.death:

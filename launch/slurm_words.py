@@ -107,7 +107,8 @@ def sentence(stderr: str) -> str:
   """Returns the last error that a command of Slurm's names."""
   lines = [line.strip() for line in stderr.splitlines() if line.strip()]
   named = [line for line in lines if 'error:' in line or 'failure:' in line]
-  return re.sub(r'^.*?(error|failure): ', '', (named or lines or ['no message'])[-1])[:500]
+  last = (named or lines or ['no message'])[-1]
+  return re.sub(r'^.*?(error|failure): (Batch job submission failed: )?', '', last)[:500]
 
 
 def gpus(gres: str) -> int:
