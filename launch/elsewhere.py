@@ -6,6 +6,7 @@ before the next one begins it, and the next one goes on from what was saved.
 
 from collections.abc import Callable
 import dataclasses
+import re
 import subprocess
 from typing import Any
 
@@ -15,6 +16,10 @@ from launch import gcloud_words
 from launch import jobs as jobs_lib
 from launch import slurm_words
 from launch import states
+
+# What a service says of what is to be ended, and has ended.
+_GONE = re.compile(
+    r'NOT_FOUND|not found|404|Invalid job id|already complet', re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +60,7 @@ def stop(key: str, record: dict[str, Any]) -> str:
     except FileNotFoundError:
       return f'there is no {words[0]} command here'
     said = done.stderr or done.stdout
-    if done.returncode and not gcloud_words.MISSING.search(said):
+    if done.returncode and not _GONE.search(said):
       return jobs_lib.last_error(said)
   return ''
 

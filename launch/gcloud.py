@@ -38,6 +38,7 @@ _LIVE = ('ACCEPTED', 'PROVISIONING', 'CREATING', 'ACTIVE', 'WAITING_FOR_RESOURCE
 _TRANSIENT = re.compile(
     r'\b(5\d\d)\b|UNAVAILABLE|INTERNAL|DEADLINE_EXCEEDED|timed out|Connection|Temporary failure',
     re.IGNORECASE)
+_MISSING = re.compile(r'NOT_FOUND|not found|404', re.IGNORECASE)
 # As many looks without an answer are an error of their own.
 _MOST_SILENT = 20
 
@@ -178,7 +179,7 @@ class QueuedResources:
   def delete(self, name: str) -> None:
     """Ends a slice; one that is gone is fine, trouble is said and not raised."""
     done = self._gcloud(gcloud_words.delete(name, self._options))
-    if done.returncode and not gcloud_words.MISSING.search(done.stderr):
+    if done.returncode and not _MISSING.search(done.stderr):
       logging.warning('%s could not be deleted: %s', name, gcloud_words.sentence(done.stderr))
 
   def _state(self, name: str, fresh: bool = False) -> str:

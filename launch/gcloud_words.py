@@ -4,9 +4,6 @@ import re
 
 from launch import jobs as jobs_lib
 
-# Of what is to be deleted, and is gone.
-MISSING = re.compile(r'NOT_FOUND|not found|404', re.IGNORECASE)
-
 
 def delete(name: str, options: jobs_lib.Options) -> list[str]:
   """Returns the command that ends a slice of the options' zone and project."""

@@ -86,13 +86,6 @@ def ending(found: Listed, output: str) -> jobs_lib.Ending:
       jobs_lib.End.AGAIN, f'its job is {found.state}' if found.state else 'its job is gone')
 
 
-def stop(job: str) -> list[list[str]]:
-  """Returns the commands that end a job: one that waits goes, one that runs saves and leaves."""
-  return [] if not job else [
-      ['scancel', '--quiet', '--state=PENDING', job],
-      ['scancel', '--quiet', f'--signal={SIGNAL}', job]]
-
-
 def state_of(job: str) -> str:
   """Returns the state of a job as Slurm says it now; '' if it does not answer."""
   try:
@@ -100,7 +93,16 @@ def state_of(job: str) -> str:
                           capture_output=True, text=True, timeout=60, check=False)
   except (FileNotFoundError, subprocess.TimeoutExpired):
     return ''
-  return done.stdout.strip()
+  return next(iter(done.stdout.split()), '')
+
+
+def stop(job: str) -> list[list[str]]:
+  """Returns the commands that end a job: one that waits goes, one that runs saves first."""
+  # With scancel's own --state, a job that waits takes all those of its array with it that do.
+  state = state_of(job) if job else ''
+  if not job or (state and state not in LIVE):
+    return []
+  return [['scancel', *[f'--signal={SIGNAL}'] * (state != 'PENDING'), job]]
 
 
 def sentence(stderr: str) -> str:

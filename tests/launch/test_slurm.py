@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import subprocess
 
 from etils import epath
 import pytest
@@ -97,26 +98,40 @@ def test_a_run_is_found_again_and_cancelled_and_moves_on(service, tmp_path):
   assert _begun(held) == ['0', '5'] and not held.record()['slurm']
 
 
-def test_a_run_moves_away_while_it_is_at_work_and_while_it_waits(service, tmp_path):
-  if service is None:
-    pytest.skip('the nodes of a real one are never full here')
-  held, late = jobs = launcher.jobs(tmp_path / 'runs', 'held', 'fine')
+def test_a_run_that_is_warned_of_its_time_limit_is_done_again_by_its_job(service, tmp_path):
+  (held,) = jobs = launcher.jobs(tmp_path / 'runs', 'held')
+  held.folder.mkdir(parents=True)
+  handle = _slurm(jobs).start(held)
+  assert handle.poll() is None
+  launcher.wait_for(lambda: states.progress(held.folder)[0] == 5)
+  # What Slurm does by --signal.
+  subprocess.run(['scancel', '--signal=USR2', handle.known], check=True)
+  launcher.wait_for(lambda: handle.poll() is not None)
+  assert handle.ending == jobs_lib.Ending(jobs_lib.End.DONE) and _begun(held) == ['0', '5']
+  assert states.state_of(held).interruptions == 1 and states.state_of(held).status == 'finished'
+
+
+def test_runs_move_away_while_they_are_at_work_and_while_they_wait(service, tmp_path):
+  """Two nodes have an array of four: two wait, of which one is cancelled, and it alone."""
+  held, other, late, unwanted = jobs = launcher.jobs(
+      tmp_path / 'runs', 'held', 'held', 'fine', 'fine')
+  backend = _slurm(jobs)
   for job in jobs:
     job.folder.mkdir(parents=True)
-  backend = _slurm(jobs)
-  begun = backend.start(held)
-  assert begun.poll() is None
-  launcher.wait_for(lambda: states.progress(held.folder)[0] == 5)
-  (tmp_path / 'full').touch()
-  waiting = backend.start(late)
-  launcher.wait_for(lambda: waiting.poll() is None and late.record()['waits'], 20)
+  handles = [backend.start(job) for job in jobs]
+  launcher.wait_for(lambda: not any(handle.poll() for handle in handles) and all(
+      states.progress(job.folder)[0] == 5 for job in (held, other)) and late.record()['waits'])
   assert late.record()['waits'] == 'with Slurm (Resources)'
-  assert scheduler.Scheduler(local.Local(), at_once=2, restarts=0).run(lambda: jobs) == 0
-  assert _begun(held) == ['0', '5'] and _begun(late) == ['0']
-  (tmp_path / 'full').unlink()
-  found = lambda: {job['state'] for job in json.loads(service.read_text())['jobs'].values()}
-  launcher.wait_for(lambda: not found() & set(slurm_words.LIVE), 20)
-  assert found() == {'COMPLETED', 'CANCELLED'} and _begun(held) == ['0', '5']
+  assert asking.cancel(unwanted) == 'scancel stops it'
+  state = lambda handle: slurm_words.state_of(handle.known)
+  launcher.wait_for(lambda: state(handles[3]) != 'PENDING')
+  assert [state(handle) for handle in handles[:3]] == ['RUNNING', 'RUNNING', 'PENDING']
+  assert scheduler.Scheduler(local.Local(), at_once=3, restarts=0).run(lambda: jobs) == 0
+  assert _begun(held) == _begun(other) == ['0', '5'] and _begun(late) == ['0']
+  launcher.wait_for(lambda: not {state(handle) for handle in handles} & set(slurm_words.LIVE))
+  assert _begun(held) == _begun(other) == ['0', '5'] and _begun(late) == ['0']
+  assert states.state_of(unwanted).status == 'cancelled'
+  assert not (unwanted.folder / 'begun.txt').exists()
 
 
 def _wait_for_update(job, update):
@@ -210,9 +225,8 @@ def test_flags_are_of_their_places_and_the_dry_run_shows_the_script(
     run('slurm', tpu='v6e-8')
   with pytest.raises(errors.ConfigError, match='--devices_per_run with --on=slurm'):
     run('slurm', devices_per_run=1)
-  # 16 unique images are not to be shared out over 3 nodes of 4 GPUs.
-  with pytest.raises(errors.ConfigError, match='12 devices'):
-    run('slurm', nodes=3, gres='gpu:4')
+  with pytest.raises(errors.ConfigError, match='32 devices'):
+    run('slurm', nodes=2, gres='gpu:16')
   monkeypatch.setenv('PATH', os.defpath if _MISSING else '/nowhere')
   assert run('slurm', dry_run=True, jobs=3, gres='gpu:a100:4', nodes=2, time_limit='90m', cpus=8,
              partition='long', account='lab', qos='low', constraint='a&b', memory='64G') == 0
