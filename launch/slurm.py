@@ -24,7 +24,6 @@ from launch import slurm_task
 from launch import slurm_words
 from launch import states
 from nfnets_am.core import errors
-from nfnets_am.storage import leases
 
 # As many looks without an answer are an error of their own.
 _MOST_SILENT = 20
@@ -116,10 +115,9 @@ class Slurm:
 
   def task(self, job: jobs_lib.Job, token: str) -> slurm_task.Task:
     """Returns what a job does for a run."""
-    # The nodes have another folder to start from if the command's is not theirs.
-    folder = os.path.abspath(job.folder) if leases.is_local(job.folder) else os.fspath(job.folder)
-    return slurm_task.Task(job.name, folder, job.flags, job.program, job.until, token,
-                           self._options.nodes, self._options.restarts)
+    return slurm_task.Task(
+        job.name, os.fspath(job.folder), job.flags, job.program, job.until, token,
+        self._options.nodes, self._options.restarts)
 
   def flush(self) -> None:
     """Submits the runs that were started since the last call, together."""

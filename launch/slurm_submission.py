@@ -64,11 +64,11 @@ class Submission:
     """Submits at most MOST tasks as one array; returns what Slurm calls them.
 
     Raises:
-      Refused: Slurm's sentence.
+      Refused: Slurm's sentence, or the disk's.
     """
     try:
       return [job.job_id for job in self._executor().submit_array(tasks)]
-    except self._errors as e:
+    except (*self._errors, OSError) as e:
       raise Refused(slurm_words.sentence(str(e))) from e
 
   def script(self, count: int) -> str:

@@ -14,6 +14,7 @@ from launch import local
 from launch import places
 from launch import scheduler
 from launch import slurm
+from launch import slurm_task
 from launch import slurm_words
 from launch import states
 from nfnets_am.core import errors
@@ -186,6 +187,43 @@ def test_two_nodes_find_each_other_and_train_one_run(tmp_path, cluster, monkeypa
   run = json.loads((job.folder / 'run.json').read_text())
   assert run['derived']['devices'] == 2
   assert (job.folder / 'log1.txt').exists() and job.record()['starts'] == 1
+
+
+def _task(job, nodes=1):
+  return slurm_task.Task(
+      job.name, os.fspath(job.folder), job.flags, job.program, '', 'mine', nodes, 3)
+
+
+def test_a_job_does_its_run_again_as_often_as_it_may(tmp_path, monkeypatch):
+  (job,) = launcher.jobs(tmp_path, 'fine')
+  job.folder.mkdir()
+  job.note(slurm={'token': 'mine'})
+  asked = []
+  monkeypatch.setattr(slurm_task, 'requeue', lambda: asked.append(1) or True)
+  stopped = jobs_lib.Ending(jobs_lib.End.AGAIN, 'stopped by a signal')
+  for restarts, again in (('0', True), ('2', True), ('3', False)):
+    monkeypatch.setenv('SLURM_RESTART_COUNT', restarts)
+    assert _task(job)._goes_on(job, stopped) is again
+  assert len(asked) == 2 and slurm_task.ending_of(job, 'mine') == jobs_lib.Ending(
+      jobs_lib.End.FAILED, 'interrupted 4 times, stopped by a signal')
+  # A death of its own is the launcher's to count.
+  died = jobs_lib.Ending(jobs_lib.End.AGAIN, 'killed by SIGSEGV', 'SIGSEGV')
+  assert not _task(job)._goes_on(job, died) and slurm_task.ending_of(job, 'mine') == died
+  # Of a run that is not its own any more it says nothing.
+  job.note(slurm={'token': 'another'})
+  assert not _task(job)._goes_on(job, stopped) and _task(job)() == 'left to others'
+  assert slurm_task.ending_of(job, 'mine') == died and slurm_task.ending_of(job, 'another') is None
+
+
+def test_a_process_has_all_gpus_of_its_node(tmp_path, monkeypatch):
+  """JAX would take the first one alone, as one process of Slurm's for each GPU."""
+  (job,) = launcher.jobs(tmp_path, 'fine')
+  assert _task(job, 2)._devices() == {}
+  monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '2,3,5')
+  assert _task(job)._devices() == {}
+  assert _task(job, 2)._devices() == {'JAX_LOCAL_DEVICE_IDS': '0,1,2'}
+  assert _task(job, 2).command()[-1] == f'--workdir={job.folder}'
+  assert '--coordinator=auto' in _task(job, 2).command()
 
 
 @pytest.mark.parametrize('options, said', [
