@@ -35,6 +35,8 @@ setuptools.setup(
         'plan': ['jax[tpu]'],
         # To hand runs to SkyPilot (launch.sweep --on=skypilot).
         'skypilot': ['skypilot[gcp]>=0.14'],
+        # To hand runs to Slurm (launch.sweep --on=slurm).
+        'slurm': ['submitit>=1.5'],
         # Pieces of words for translation (data.vocabulary='bpe(...)').
         'text': ['sentencepiece>=0.2'],
         'tensorboard': ['tensorboardX>=2.6'],

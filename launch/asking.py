@@ -1,11 +1,9 @@
 """What a person asks of one run is done, whoever works on it."""
 
-from collections.abc import Sequence
 import os
 import signal
-import subprocess
 
-from launch import gcloud_words
+from launch import elsewhere
 from launch import jobs as jobs_lib
 from launch import requests
 from launch import states
@@ -20,26 +18,13 @@ def cancel(job: jobs_lib.Job) -> str:
   record = job.record()
   if states.launched(job):
     return 'its launcher stops it'
-  if record.get('skypilot'):
-    return _command(['sky', 'jobs', 'cancel', '--yes', '--name', record['skypilot']])
-  if record.get('resource') and record.get('zone'):
-    # The slice would go on without a launcher.
-    return _command(gcloud_words.delete(record['resource'], jobs_lib.Options(
-        zone=record['zone'], project=record.get('project', ''))))
+  for key in elsewhere.holding(record):
+    tool = elsewhere.SERVICES[key].tool
+    trouble = elsewhere.stop(key, record)
+    return f'not stopped: {trouble}' if trouble else f'{tool} stops it'
   if states.locked(job.folder):
     return _signal(job)
   return 'no launcher starts it again'
-
-
-def _command(words: Sequence[str]) -> str:
-  """Runs the command of a service; a run that is not stopped is marked all the same."""
-  try:
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-  except FileNotFoundError:
-    return f'not stopped, as there is no {words[0]} command here; no launcher starts it again'
-  if done.returncode:
-    return f'not stopped: {jobs_lib.last_error(done.stderr or done.stdout)}'
-  return f'{words[0]} stops it'
 
 
 def _signal(job: jobs_lib.Job) -> str:

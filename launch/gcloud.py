@@ -62,10 +62,11 @@ class QueuedResources:
   """Queued resources of one kind in one zone.
 
   Attributes:
-    on_stop: see scheduler.Backend.
+    noted, on_stop: see scheduler.Backend.
     poll_s: seconds between two looks at the service.
   """
 
+  noted = 'resource'
   on_stop = 'leaving: the slices go on; the same command comes back to them'
 
   def __init__(self, options: jobs_lib.Options, *, poll_s: float = 20.0):

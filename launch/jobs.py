@@ -75,10 +75,14 @@ class Job:
         outcomes.read_run(self.folder, {}), self.until)
 
   def record(self) -> dict[str, Any]:
-    """Returns what launchers noted: 'starts', 'interruptions', 'error', 'dropped', 'deaths'."""
+    """Returns what launchers noted.
+
+    'starts', 'interruptions', 'error', 'dropped', 'deaths', and where the run 'waits'.
+    """
     found = run_folder.RunFolder(self.folder).record(_RECORD)
     found = found if isinstance(found, dict) else {}
-    return {'starts': 0, 'interruptions': 0, 'error': '', 'dropped': '', 'deaths': {}, **found}
+    return {'starts': 0, 'interruptions': 0, 'error': '', 'dropped': '', 'deaths': {}, 'waits': '',
+            **found}
 
   def note(self, **changes: Any) -> None:
     """Changes what launchers noted; the one that holds the lease calls it."""
@@ -102,6 +106,12 @@ class Options:
     service_account: of the virtual machines; '' is the project's default.
     network, subnetwork: of the virtual machines; '' is 'default'.
     warm: whether a process of this machine goes on with the next run, see workers.py.
+    partition, account, qos, constraint, gres, memory: of Slurm, in its own words; '' is what it
+      takes by itself. `gres` and `memory` are those of a node.
+    time_limit: of one start of a run on Slurm, '24h'; '' is the partition's.
+    save_s: seconds before that limit at which a run is told to save.
+    nodes: of each run on Slurm, with a process on each.
+    cpus: of a node, for each run on Slurm; 0 is what Slurm gives.
     devices_per_run: GPUs or TPU chips that each of several runs has to itself; 0 is all there are.
     sweep: flags of launch.sweep that say which sweep it is, but for the workdir.
   """
@@ -123,6 +133,16 @@ class Options:
   service_account: str = ''
   network: str = ''
   subnetwork: str = ''
+  partition: str = ''
+  account: str = ''
+  qos: str = ''
+  constraint: str = ''
+  gres: str = ''
+  memory: str = ''
+  time_limit: str = ''
+  save_s: int = 120
+  nodes: int = 1
+  cpus: int = 0
   devices_per_run: int = 0
   sweep: tuple[str, ...] = ()
 

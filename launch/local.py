@@ -71,6 +71,8 @@ class Local:
     devices: CPU devices of each process; 0 leaves the environment as it is.
     slots: environments of the runs that have devices of their own; as many run at a time.
     warm: whether a process goes on with the next run where it can; see workers.py.
+    first: number of the first process among those of a run on several hosts, for its log.
+    noted: see scheduler.Backend.
     on_stop: see scheduler.Backend.
   """
 
@@ -78,6 +80,8 @@ class Local:
   devices: int = 0
   slots: tuple[dict[str, str], ...] = ()
   warm: bool = False
+  first: int = 0
+  noted: str = ''
   on_stop: str = 'stopping: the runs save their last update'
   # Who has which slot, or had it last.
   _taken: dict[int, 'LocalRun'] = dataclasses.field(default_factory=dict, compare=False)
@@ -103,7 +107,8 @@ class Local:
       environment |= self.slots[slot]
     folder = job.folder if leases.is_local(job.folder) else _log_folder(job)
     os.makedirs(folder, exist_ok=True)
-    logs = [os.path.join(folder, f'log{i or ""}.txt') for i in range(self.processes)]
+    logs = [os.path.join(folder, f'log{i or ""}.txt')
+            for i in range(self.first, self.first + self.processes)]
     run = LocalRun(job, logs)
     if self._stays(job):
       run.processes.append(self._begin(slot, job, environment, logs[0]))

@@ -8,6 +8,8 @@ from launch import local
 from launch import preflight
 from launch import shared
 from launch import skypilot
+from launch import slurm
+from launch import slurm_words
 from nfnets_am.core import errors
 from nfnets_am.core import registry
 from nfnets_am.storage import leases
@@ -17,11 +19,17 @@ PLACES = registry.Registry('place to run on', {
     'gcloud': shared.launch,
     'local': local.launch,
     'skypilot': skypilot.launch,
+    'slurm': slurm.launch,
 })
-# Options of one kind of place.
-_CLOUD = ('tpu', 'zone', 'project', 'runtime_version', 'service_account', 'network', 'subnetwork',
-          'provisioning', 'reservation', 'max_run_duration')
-_HERE = ('processes', 'devices', 'warm')
+# Options that only some places take.
+_TAKEN_BY = {
+    ('gcloud', 'skypilot'): (
+        'tpu', 'zone', 'project', 'runtime_version', 'service_account', 'network', 'subnetwork',
+        'provisioning', 'reservation', 'max_run_duration'),
+    ('local',): ('processes', 'devices', 'warm'),
+    ('slurm',): ('partition', 'account', 'qos', 'constraint', 'gres', 'memory', 'time_limit',
+                 'save_s', 'nodes', 'cpus'),
+}
 
 
 def run(on: str, options: jobs_lib.Options, *, experiment: str, workdir: str, scale: str = '',
@@ -41,13 +49,9 @@ def run(on: str, options: jobs_lib.Options, *, experiment: str, workdir: str, sc
   """
   launch = PLACES[on]
   _check_options(on, options)
-  here, in_bucket = on == 'local', not leases.is_local(workdir)
-  tpu = None if here else chips.parse(options.tpu)
-  # How many devices this machine has, only a run may ask: whoever asks takes them.
-  if options.devices_per_run and tpu:
-    tpu = chips.part_of(tpu, options.devices_per_run)
-  size = {'devices': tpu.devices if tpu else options.processes * max(1, options.devices),
-          'hosts': tpu.hosts if tpu else options.processes}
+  # The nodes of a Slurm see the disks that this machine sees.
+  here, in_bucket = on in ('local', 'slurm'), not leases.is_local(workdir)
+  size = _size(on, options)
 
   def get_jobs(look: bool = True) -> list[jobs_lib.Job]:
     return jobs_lib.jobs_of(experiment, workdir, scale, overrides, look=look)
@@ -64,11 +68,25 @@ def run(on: str, options: jobs_lib.Options, *, experiment: str, workdir: str, sc
   return launch(get_jobs, options)
 
 
+def _size(on: str, options: jobs_lib.Options) -> dict[str, int]:
+  """Returns how many devices a run will have over all hosts, as far as that is known; and hosts."""
+  if on == 'slurm':
+    return {'devices': options.nodes * max(1, slurm_words.gpus(options.gres)),
+            'hosts': options.nodes}
+  if on == 'local':
+    # How many devices this machine has, only a run may ask: whoever asks takes them.
+    return {'devices': options.processes * max(1, options.devices), 'hosts': options.processes}
+  tpu = chips.parse(options.tpu)
+  if options.devices_per_run:
+    tpu = chips.part_of(tpu, options.devices_per_run)
+  return {'devices': tpu.devices, 'hosts': tpu.hosts}
+
+
 def _check_options(on: str, options: jobs_lib.Options) -> None:
   default = jobs_lib.Options()
-  for key in _CLOUD if on == 'local' else _HERE:
-    if getattr(options, key) != getattr(default, key):
-      clouds = ' or '.join(f'--on={name}' for name in PLACES if name != 'local')
-      raise errors.UserError(
-          f'--{key}={getattr(options, key)} with --on={on}; allowed: with '
-          f'{clouds if on == "local" else "--on=local"}')
+  for taking, keys in _TAKEN_BY.items():
+    for key in keys:
+      if on not in taking and getattr(options, key) != getattr(default, key):
+        raise errors.UserError(
+            f'--{key}={getattr(options, key)} with --on={on}; allowed: with '
+            f'{" or ".join(f"--on={name}" for name in taking)}')

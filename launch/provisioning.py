@@ -67,13 +67,14 @@ def way_of(provisioning: str, reservation: str = '', max_run_duration: str = '')
     if value and key not in way.needs:
       raise errors.ConfigError(
           f'--{key}={value} with --provisioning={provisioning}; allowed: with {taking}')
-  if max_run_duration and not 0 < _seconds(max_run_duration) <= _MOST_S:
+  if max_run_duration and not 0 < seconds(max_run_duration) <= _MOST_S:
     raise errors.ConfigError(
         f'--max_run_duration={max_run_duration}; allowed: at most 7 days, such as 24h, with one of '
         f'{", ".join(_UNITS)} for seconds to days')
   return way
 
 
-def _seconds(text: str) -> int:
+def seconds(text: str) -> int:
+  """Returns the seconds of '90m', '24h' or '7d'; 0 for what is no such text."""
   number, unit = text[:-1], text[-1:]
   return int(number) * _UNITS[unit] if number.isdigit() and unit in _UNITS else 0

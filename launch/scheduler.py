@@ -13,6 +13,7 @@ import time
 from typing import Protocol
 
 from launch import deaths
+from launch import elsewhere
 from launch import equal_failures
 from launch import jobs as jobs_lib
 from launch import requests
@@ -50,9 +51,11 @@ class Backend(Protocol):
   """A place where runs run.
 
   Attributes:
+    noted: of elsewhere.SERVICES, the one by which it holds runs; '' if by none.
     on_stop: what is said when the launcher is told to stop.
   """
 
+  noted: str
   on_stop: str
 
   def start(self, job: jobs_lib.Job) -> Handle:
@@ -84,6 +87,7 @@ class Scheduler:
     """
     self._backend, self._at_once, self._restarts = backend, at_once, restarts
     self._view = view_lib.make_view()
+    self._moves = elsewhere.Moves(backend.noted)
     # The job of each folder that was brought last.
     self._jobs: dict[os.PathLike, jobs_lib.Job] = {}
     self._waiting: list[jobs_lib.Job] = []
@@ -180,7 +184,7 @@ class Scheduler:
       if job.done:
         self._leave(job)
         lease.release()
-      elif self._backend.busy(job):
+      elif self._moves.in_the_way(job) or self._backend.busy(job):
         lease.release()
       else:
         self._waiting.remove(job)

@@ -18,6 +18,7 @@ import yaml
 
 from launch import chips
 from launch import dry_run
+from launch import elsewhere
 from launch import hosts
 from launch import jobs as jobs_lib
 from launch import view
@@ -76,7 +77,7 @@ def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Opt
   if any(leases.is_local(job.folder) for job in jobs):
     logging.warning('the workdir is not gs://...: the hosts must see the same folder under the '
                     'same path')
-  failed = False
+  failed, moves = False, elsewhere.Moves('skypilot')
   for job in jobs:
     job.folder.mkdir(parents=True, exist_ok=True)
     lease = leases.Lease(os.path.join(job.folder, 'launcher.lease'))
@@ -84,7 +85,12 @@ def launch(get_jobs: Callable[[], Sequence[jobs_lib.Job]], options: jobs_lib.Opt
       logging.info('%s: another launcher has it in hand', job.name)
       continue
     try:
-      failed |= not _submit(job, options)
+      if moves.in_the_way(job):
+        failed = True
+        logging.error('%s: another place still saves it; the same command again submits it',
+                      job.name)
+      else:
+        failed |= not _submit(job, options)
     finally:
       lease.release()
   view.print_table(jobs)

@@ -77,6 +77,8 @@ def state_of(job: jobs_lib.Job) -> State:
     update = max(update, line)
     if at_work(job):
       kind, reason, left = 'running', '', _seconds_left(job, update, updates, wrote)
+      if record['waits'] and not training(job):
+        kind, reason, left = 'queued', str(record['waits']), None
     elif cancelled := requests.reason(job.folder):
       kind, reason = 'cancelled', cancelled
     elif job.dropped or (not job.flags and record['dropped']):
@@ -100,7 +102,12 @@ def _count(status: Mapping[str, Any], key: str) -> int:
 
 def at_work(job: jobs_lib.Job) -> bool:
   """Whether a launcher or a training process holds the run's folder."""
-  return locked(job.folder) or launched(job) or _held(job, 'train.lease')
+  return training(job) or launched(job)
+
+
+def training(job: jobs_lib.Job) -> bool:
+  """Whether a training process holds the run's folder."""
+  return locked(job.folder) or _held(job, 'train.lease')
 
 
 def launched(job: jobs_lib.Job) -> bool:

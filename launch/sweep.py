@@ -4,6 +4,7 @@
     python -m launch.sweep ... --workdir=gs://BUCKET/DIR --on=gcloud --tpu=v6e-32 --zone=ZONE
     python -m launch.sweep ... --on=gcloud --tpu=v5litepod-8 --zone=ZONE --devices_per_run=1
     python -m launch.sweep ... --workdir=gs://BUCKET/DIR --on=skypilot --tpu=v4-32
+    python -m launch.sweep ... --on=slurm --partition=NAME --gres=gpu:4 --time_limit=24h --jobs=64
 
 A run is a folder of the workdir, and the folders are all the state there is. Several launchers may
 work on one workdir. Ctrl-C stops the runs of this machine after a saved update. --dry_run prints
@@ -54,6 +55,19 @@ _OPTIONS = [
     flags.DEFINE_string('service_account', '', "Of the machines; '' is the project's default."),
     flags.DEFINE_string('network', '', "Of the machines; '' is 'default'."),
     flags.DEFINE_string('subnetwork', '', 'Of the machines.'),
+    flags.DEFINE_string('partition', '', "Slurm's; '' is its default."),
+    flags.DEFINE_string('account', '', 'That Slurm charges.'),
+    flags.DEFINE_string('qos', '', "Slurm's quality of service."),
+    flags.DEFINE_string('constraint', '', 'Features that the nodes have.'),
+    flags.DEFINE_string('gres', '', "Of each node, such as 'gpu:4'."),
+    flags.DEFINE_string('memory', '', "Of each node, such as '64G'."),
+    flags.DEFINE_string(
+        'time_limit', '', "Of a start of a run, '24h': then it saves and waits to go on."),
+    flags.DEFINE_integer(
+        'save_s', 120, 'Seconds before the time limit at which a run is told to save.',
+        lower_bound=1),
+    flags.DEFINE_integer('nodes', 1, 'Of each run, with a process on each.', lower_bound=1),
+    flags.DEFINE_integer('cpus', 0, 'Of each node; 0: as Slurm gives.', lower_bound=0),
 ]
 
 

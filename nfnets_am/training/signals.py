@@ -34,8 +34,10 @@ class StopSignal:
     if jax.process_count() > 1:
       # Ctrl-C on one host, told to all in the way of SIGTERM.
       os.kill(os.getpid(), signal.SIGTERM)
-    # A second signal of this kind ends the process at once, as a user who presses it again expects.
-    signal.signal(kind, self._before[kind])
+    if kind == signal.SIGINT:
+      # A second one ends the process at once, as a user who presses it again expects. SIGTERM comes
+      # from services, which repeat it: Slurm sends two at once, to a step and through its srun.
+      signal.signal(kind, self._before[kind])
 
   def requested(self, update: int) -> bool:
     """Whether to stop after `update`; every host asks at every update and gets the same answer."""

@@ -147,7 +147,7 @@ def test_a_launcher_that_ends_is_replaced(tmp_path, how):
 class _Sleeper:
   """A backend whose runs take a time of their own, by a clock that stands still but for sleep."""
 
-  on_stop = ''
+  noted = on_stop = ''
 
   def __init__(self, clock, seconds):
     self._clock, self._seconds, self.started = clock, seconds, {}
