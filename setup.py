@@ -37,6 +37,9 @@ setuptools.setup(
         'skypilot': ['skypilot[gcp]>=0.14'],
         # Pieces of words for translation (data.vocabulary='bpe(...)').
         'text': ['sentencepiece>=0.2'],
+        # Where metrics can go beside metrics.jsonl (config.sinks).
         'tensorboard': ['tensorboardX>=2.6'],
+        'wandb': ['wandb>=0.31'],
+        'aim': ['aim>=3.29'],
     },
 )

@@ -44,7 +44,9 @@ class Aim:
     def opened(run_id: str) -> Any:
       # Of the machine it need know nothing: run.json does.
       return aim.Run(
-          run_hash=run_id or None, repo=repo, experiment=run.experiment or None, force_resume=True,
+          run_hash=run_id or None, repo=repo, experiment=run.experiment or None,
+          # Locks of a start that was killed: one process at a time holds the folder.
+          force_resume=bool(run_id),
           system_tracking_interval=None, log_system_params=False, capture_terminal_logs=False)
 
     try:
