@@ -39,6 +39,9 @@ setuptools.setup(
         'slurm': ['submitit>=1.5'],
         # Pieces of words for translation (data.vocabulary='bpe(...)').
         'text': ['sentencepiece>=0.2'],
+        # Where metrics can go beside metrics.jsonl (config.sinks).
         'tensorboard': ['tensorboardX>=2.6'],
+        'wandb': ['wandb>=0.31'],
+        'aim': ['aim>=3.29'],
     },
 )

@@ -6,8 +6,9 @@
 Measured: so many CPU devices share this machine's cores, so no more than its cores can speed
 anything up; what the table shows is the price of sharing out, and the bytes all-reduced in an
 update, counted from the compiled program: the gradient's size once, whatever n is.
-Predicted: the published time of a step on one v3 core, the gradient's bytes and the published link
-speeds, with no overlap of computing and communicating. Nothing here ran on a pod.
+Predicted: the published time of a step on one v3 core, on other chips scaled by their peaks, the
+gradient's bytes and the published link speeds, with no overlap of computing and communicating.
+Nothing here ran on a pod.
 """
 
 import json
@@ -39,7 +40,8 @@ from nfnets_am.training import step as step_lib
 _DEVICES = flags.DEFINE_list('devices', ['1', '2', '4', '8'], 'Devices of one process.')
 _PROCESSES = flags.DEFINE_list('processes', ['1', '2', '4'], 'Processes with two devices each.')
 _PREDICT = flags.DEFINE_list('predict', ['nfnet_f0', 'nfnet_f3', 'nfnet_f5'], 'Models.')
-_SLICES = flags.DEFINE_list('slices', ['v3-32', 'v3-128', 'v3-512', 'v3-1024'], 'Slices of v3.')
+_SLICES = flags.DEFINE_list(
+    'slices', ['v5litepod-32', 'v5litepod-256', 'v6e-32', 'v6e-256', 'v3-128'], 'What is predicted.')
 _MODEL = flags.DEFINE_string('model', 'wide_resnet_tiny', 'What is measured.')
 _PER_DEVICE = flags.DEFINE_integer('per_device', 16, 'Views on a device.', lower_bound=1)
 _STEPS = flags.DEFINE_integer('steps', 30, 'Timed steps.', lower_bound=1)
@@ -147,7 +149,8 @@ def predicted_efficiency(gradient_bytes: int, step_ms: float, tpu: chips.Slice) 
 def _predicted() -> table.Table:
   rows = table.Table(
       'model', 'gradient MB', 'published ms', *_SLICES.value,
-      title='Predicted share of the time that computes, 32 images a v3 core')
+      title='Predicted share of the time that computes, 32 images a device; v3 by published step '
+      'times, others by these scaled by the peak')
   for name in _PREDICT.value:
     if name not in costs.PUBLISHED:
       raise errors.ConfigError(f'--predict={name}; allowed: {", ".join(costs.PUBLISHED)}')
@@ -155,8 +158,10 @@ def _predicted() -> table.Table:
     gradient = 4 * counting.parameters(models.create_model(name, 1000))
     ms = costs.PUBLISHED[name][0]
     slices = [chips.parse(tpu) for tpu in _SLICES.value]
+    peak = chips.CHIPS['v3'].device_tflops
     rows.add_row(name, f'{gradient / 1e6:.0f}', f'{ms:.1f}', *(
-        f'{predicted_efficiency(gradient, ms, tpu):.3f}' for tpu in slices))
+        f'{predicted_efficiency(gradient, ms * peak / tpu.chip.device_tflops, tpu):.3f}'
+        for tpu in slices))
   return rows
 
 

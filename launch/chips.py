@@ -54,6 +54,12 @@ class Chip:
   sizes: tuple[int, ...] = ()
 
   @property
+  def calibrated(self) -> bool:
+    """Whether published step times say what share of its peak a step reaches (launch/costs.py);
+    of all others the share of the one that has them is taken."""
+    return self.prefix == 'v3'
+
+  @property
   def device_gib(self) -> float:
     """Memory of what JAX calls a device."""
     return self.gib / self.devices

@@ -99,7 +99,7 @@ class Options:
     give_up: different runs that fail for the same reason, until no more are started; 0 goes on.
     dry_run: print commands and files, and touch nothing.
     processes, devices: of each run on this machine, see local.Local.
-    tpu: accelerator type, such as 'v3-32'.
+    tpu: accelerator type, such as 'v6e-32'.
     zone, project: of Google Cloud.
     runtime_version: of the TPU's virtual machines; '' is the one for the TPU.
     provisioning, reservation, max_run_duration: how the TPU is had, see provisioning.way_of.

@@ -69,7 +69,7 @@ def table_of(rows: Sequence[groups.Row], tpu: chips.Slice, price: float, start: 
         ways_lib.hours_text(hours),
         *([f'{hours * price:,.2f}'] if price else []),
         states.span(3600 * row.hours() + start.alone), f'{row.input_hosts(tpu):.2g}',
-        estimate.how + ', floor' * (estimate.busy_ms < estimate.floor_ms))
+        estimate.how + ', scaled' * (not tpu.chip.calibrated) + ', floor' * (estimate.busy_ms < estimate.floor_ms))
   good = [row for row in rows if not row.refusal]
   alone = sum(row.core_hours(tpu) for row in good)
   hours = alone + starts(sum(len(row.cells) for row in good))
@@ -102,7 +102,7 @@ def table_of_ways(found: Sequence[ways_lib.Way], price: float) -> table.Table:
   return shown
 
 
-def calibration() -> str:
+def calibration(tpu: chips.Slice) -> str:
   """Returns what the estimates rest on, in a few lines."""
   peak, bound = costs.share_of_peak(), costs.share_of_bound()
   spread = lambda shares: ', '.join(f'{name[6:].upper()} {x:.2f}' for name, x in shares.items())
@@ -110,7 +110,9 @@ def calibration() -> str:
       "Calibrated on DeepMind's published TPUv3 step times at 32 images on a core. counted: such\n"
       f'a step reaches {costs.mean(peak):.2f} of the published peak ({spread(peak)}). compiled: '
       f"XLA's bound is\n{costs.mean(bound):.2f} of the published time ({spread(bound)}). Other "
-      'models and chips are taken to reach the same share;\nsmall images and batches reach less.')
+      'models and chips are taken to reach the same share;\nsmall images and batches reach less.'
+      + f" 'scaled': {tpu.chip.prefix} has no published step times, and takes v3's share."
+      * (not tpu.chip.calibrated))
 
 
 def assumptions(tpu: chips.Slice, start: ways_lib.Start, floor_ms: float | None) -> str:
@@ -138,7 +140,7 @@ def main() -> None:
   out.print(f'{_EXPERIMENT.value} on {tpu.name}: {tpu.chips} chips, {tpu.devices} devices, '
             f'{tpu.hosts} host{"s" * (tpu.hosts > 1)}; a slice for each run:')
   out.print(table_of(rows, tpu, _PRICE.value, start))
-  out.print(calibration(), soft_wrap=True)
+  out.print(calibration(tpu), soft_wrap=True)
   out.print(assumptions(tpu, start, _FLOOR.value), soft_wrap=True)
   found = ways_lib.ways(rows, tpu, start)
   out.print(table_of_ways(found, _PRICE.value))

@@ -23,6 +23,7 @@ from nfnets_am.data import inputs
 from nfnets_am.data.memory import sources
 from nfnets_am.data.text import files
 from nfnets_am.storage import leases
+from nfnets_am.storage import sinks
 from nfnets_am.training import run as run_lib
 
 # What copies of a cell differ in, and what no check depends on.
@@ -67,6 +68,8 @@ def data(jobs: Sequence[jobs_lib.Job], *, devices: int = 1, hosts: int = 1, here
   started: set[str] = set()
   for job in _distinct(jobs):
     config = job.config
+    if here:
+      _of_run(job, sinks.require, config.sinks)
     key = json.dumps([config.data.to_dict(), config.dtype], sort_keys=True)
     if key not in opened:
       opened.clear()  # One set at a time: they may be large.

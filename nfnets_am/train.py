@@ -61,7 +61,8 @@ def main(warm: warm_lib.Warm | None = None) -> int:
     raise errors.UserError('--workdir=DIR is missing')
   kernels.check(config.kernels)
   try:
-    status = loop.train(config, _WORKDIR.value, until=_UNTIL.value, warm=warm)
+    status = loop.train(config, _WORKDIR.value, until=_UNTIL.value, warm=warm,
+                        experiment=_CONFIG.experiment)
   except errors.LostHostError as e:
     print(terminal.clean(f'error: {e}'), file=sys.stderr, flush=True)
     # An orderly end would wait for the host that is gone.

@@ -10,7 +10,9 @@ from typing import Any
 import ml_collections
 
 # Where a run finds its data and what it writes beside its results: another value is the same run.
-MACHINE_KEYS = ('data.cache', 'data.data_dir', 'data.download', 'tensorboard')
+MACHINE_KEYS = ('data.cache', 'data.data_dir', 'data.download', 'sinks')
+# Keys of the same kind that older runs' config.json have: what says the same now.
+FORMER = {'tensorboard': "sinks=('tensorboard',)"}
 # What an update holds, which two of them can say alike.
 _ROWS = ('unique', 'views', 'neighbouring')
 # Types whose values JSON keeps as they are.
@@ -86,14 +88,14 @@ def content(flat: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, A
 def free_keys(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> set[str]:
   """Returns the keys in which two flat configs may differ and still be the same run."""
   same_rows = 'multiplicity' not in stored or rows(stored) == rows(expected)
-  return {*MACHINE_KEYS, *(_ROWS if same_rows else ())}
+  return {*MACHINE_KEYS, *FORMER, *(_ROWS if same_rows else ())}
 
 
 def difference(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
   """Returns the first key in which a run's config is not the one that is asked for, or ''.
 
-  MACHINE_KEYS may differ, and `unique` and `views` may say the same rows in two ways. A key that
-  the stored config lacks is newer than the run, and taken as equal.
+  MACHINE_KEYS and FORMER ones may differ, and `unique` and `views` may say the same rows in two
+  ways. A key that the stored config lacks is newer than the run, and taken as equal.
 
   Args:
     stored: dotted key -> JSON value, of config.json.

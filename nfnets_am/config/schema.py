@@ -98,7 +98,8 @@ def _pickled_default() -> bytes:
   config.checkpoint.best = ''
   # Checkpoints that stay: ('5 epochs', '93 epochs').
   config.checkpoint.at = ()
-  config.tensorboard = False
+  # Where metrics go beside metrics.jsonl: ('tensorboard', 'wandb', 'aim'), see storage/sinks/.
+  config.sinks = ()
   # What is measured instead of trained, "gradient_variance()", see analysis/; '' trains.
   config.measure = ''
 

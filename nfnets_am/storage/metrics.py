@@ -1,4 +1,4 @@
-"""Metrics of a run: JSON lines in metrics.jsonl, and TensorBoard events.
+"""Metrics of a run: JSON lines in metrics.jsonl; where else they go: sinks/.
 
 metrics.jsonl holds nothing that depends on the clock, so that an interrupted run writes the same
 file as an uninterrupted one, byte for byte.
@@ -8,8 +8,6 @@ from collections.abc import Mapping
 import json
 import os
 import sys
-import tempfile
-import time
 from typing import Any
 
 from etils import epath
@@ -146,53 +144,3 @@ def read_end(path: str | os.PathLike, update: int) -> list[dict[str, Any]]:
     return []
   except (ValueError, KeyError, TypeError):
     raise errors.UserError(f'{path}: its end is not lines of metrics') from None
-
-
-class TensorBoard:
-  """The same numbers as TensorBoard events (needs tensorboardX).
-
-  For a bucket the file of events grows on this machine, and `sync` and `close` put it there whole.
-  """
-
-  def __init__(self, folder: str | os.PathLike, *, update: int):
-    """Begins a file of events after `update`; of earlier files TensorBoard shows nothing later."""
-    try:
-      from tensorboardX import event_file_writer
-      from tensorboardX import summary
-      from tensorboardX.proto import event_pb2
-    except ImportError:
-      raise errors.ConfigError(
-          'tensorboard=True needs tensorboardX; install the extra nfnets_am[tensorboard]') from None
-    self._event, self._scalar = event_pb2.Event, summary.scalar
-    self._folder = epath.Path(folder)
-    self._folder.mkdir(parents=True, exist_ok=True)
-    self._here = None if leases.is_local(folder) else tempfile.TemporaryDirectory()
-    # Not SummaryWriter: its flush does not wait for the thread that writes.
-    self._writer = event_file_writer.EventsWriter(
-        os.path.join(self._here.name if self._here else folder, 'events'), f'.{update}')
-    self._writer.write_event(event_pb2.Event(
-        wall_time=time.time(), step=update + 1,
-        session_log=event_pb2.SessionLog(status=event_pb2.SessionLog.START)))
-
-  def write(self, line: Mapping[str, Any]) -> None:
-    for key, value in line.items():
-      if isinstance(value, (int, float)) and key != 'update':
-        self._writer.write_event(self._event(
-            wall_time=time.time(), step=line['update'],
-            summary=self._scalar(f'{line["split"]}/{key}', value)))
-
-  def sync(self) -> None:
-    """Puts the events on disk, or into the bucket."""
-    self._writer.flush()
-    self._copy()
-
-  def close(self) -> None:
-    self._writer.close()
-    self._copy()
-    if self._here:
-      self._here.cleanup()
-
-  def _copy(self) -> None:
-    if self._here:
-      (file,) = epath.Path(self._here.name).iterdir()
-      (self._folder / file.name).write_bytes(file.read_bytes())

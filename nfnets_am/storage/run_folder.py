@@ -36,7 +36,12 @@ _PACKAGES = ('jax', 'jaxlib', 'dm-haiku', 'optax', 'orbax-checkpoint', 'numpy', 
 
 
 class RunFolder:
-  """One run's folder, held by one process of each host at a time."""
+  """One run's folder, held by one process of each host at a time.
+
+  Attributes:
+    path: of it.
+    name: of the run, once it is open; '' on hosts that only read.
+  """
 
   def __init__(self, path: str | os.PathLike, writer: bool = True):
     """Opens a folder.
@@ -49,7 +54,7 @@ class RunFolder:
     self._writer = writer
     self._lock = None
     self._lease: leases.Lease | None = None
-    self._name = ''
+    self.name = ''
     # When this process' start was recorded, by the monotonic clock.
     self._began: float | None = None
 
@@ -77,7 +82,7 @@ class RunFolder:
     except OSError as e:
       raise errors.UserError(f'workdir {self.path} cannot be written: {e.strerror}') from None
     flat = identity.to_json(config)
-    self._name = identity.run_name(flat, defaults)
+    self.name = identity.run_name(flat, defaults)
     before = self._config()
     if before is None:
       self.write('config.json', flat)
@@ -105,10 +110,10 @@ class RunFolder:
     if before is not None:
       return before
     known = (self.record('run.json') or {}).get('name')
-    if known is not None and known != self._name:
+    if known is not None and known != self.name:
       raise errors.UserError(
           f'{self.path / "config.json"} {lost}, and run.json tells of a run {known}, where this '
-          f'config is {self._name}; take another workdir, or the same config to resume')
+          f'config is {self.name}; take another workdir, or the same config to resume')
     return None
 
   def close(self) -> None:
@@ -151,7 +156,7 @@ class RunFolder:
         'python': platform.python_version(),
         'versions': versions(),
     })
-    self.write('run.json', {'name': self._name, 'derived': derived, 'starts': starts})
+    self.write('run.json', {'name': self.name, 'derived': derived, 'starts': starts})
 
   def set_status(self, status: str, **details: Any) -> None:
     """Writes status.json: one of STATUSES, with details such as the update and the reason."""

@@ -1,5 +1,7 @@
 """The flag --config of the commands: FILE:CELL, and --config.KEY=VALUE for any key."""
 
+import pathlib
+
 from absl import flags
 import ml_collections
 
@@ -25,7 +27,7 @@ class ConfigFlag:
     """Takes the changes out of a command's arguments; see cli.run.
 
     Raises:
-      UserError: one has no value, unless it is True that is meant: --config.tensorboard.
+      UserError: one has no value, unless it is True that is meant: --config.gradient_norm.
     """
     self._changes.clear()
     left = []
@@ -36,6 +38,16 @@ class ConfigFlag:
       key, equals, value = argument[len(_PREFIX):].partition('=')
       self._changes[key] = value if equals else 'True'
     return left
+
+  @property
+  def experiment(self) -> str:
+    """What the file is called, with the folder that it is in under `experiments`.
+
+    'fort2021-figure2' of 'experiments/fort2021/figure2.py:seed=1'.
+    """
+    parts = pathlib.PurePath(self._path.value.partition(':')[0]).with_suffix('').parts
+    below = parts[len(parts) - parts[::-1].index('experiments'):] if 'experiments' in parts else ()
+    return '-'.join(below or parts[-1:])
 
   @property
   def value(self) -> ml_collections.ConfigDict:

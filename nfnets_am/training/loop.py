@@ -24,6 +24,8 @@ from nfnets_am.storage import checkpoints as checkpoints_lib
 from nfnets_am.storage import metrics as metrics_lib
 from nfnets_am.storage import progress as progress_lib
 from nfnets_am.storage import run_folder
+from nfnets_am.storage import sinks as sinks_lib
+from nfnets_am.storage.sinks import sink as sink_lib
 from nfnets_am.training import feed
 from nfnets_am.training import run as run_lib
 from nfnets_am.training import sections
@@ -39,7 +41,7 @@ _LOST = re.compile('gloo|connection (closed|reset|refused)|heartbeat|unavailable
 
 
 def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike, *, until: str = '',
-          warm: warm_lib.Warm | None = None) -> dict[str, Any]:
+          warm: warm_lib.Warm | None = None, experiment: str = '') -> dict[str, Any]:
   """Trains a run to its end, or from where it stands.
 
   Args:
@@ -48,6 +50,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike, *, unti
     until: a duration after which the run is saved and left as 'stopped'; '' goes on to the end. No
       part of what the run is.
     warm: what the runs of this process hand on, if there are several.
+    experiment: what sinks call the experiment of which this is a run.
 
   Returns:
     The status: {'status': 'finished' | 'stopped' | 'diverged', ...}.
@@ -60,6 +63,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike, *, unti
     raise errors.ConfigError(
         f'measure={config.measure!r}: this is measured and not trained, by '
         'python -m nfnets_am.measure with the same flags')
+  sinks_lib.require(config.sinks)
   folder = run_folder.RunFolder(workdir, writer=jax.process_index() == 0)
   begins = not checkpoints_lib.exist(folder.path / 'checkpoints')
   run = run_lib.build(config, begins=begins, warm=warm)
@@ -69,7 +73,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike, *, unti
     status = folder.status()
     if status['status'] in run_folder.DONE:
       return status
-    return _Loop(run, folder, last).run()
+    return _Loop(run, folder, last, experiment).run()
   except Exception as e:
     if jax.process_count() > 1 and _LOST.search(str(e)):
       reason = f'another host is gone ({str(e).strip().splitlines()[0][:200]})'
@@ -87,8 +91,10 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike, *, unti
 class _Loop:
   """The moving parts of one start of a run."""
 
-  def __init__(self, run: run_lib.Run, folder: run_folder.RunFolder, last: int):
+  def __init__(self, run: run_lib.Run, folder: run_folder.RunFolder, last: int,
+               experiment: str):
     self._run = run
+    self._experiment = experiment
     self._derived = run.derived
     self._last = min(last, run.derived.updates)
     self._folder = folder
@@ -129,8 +135,9 @@ class _Loop:
       self._metrics = metrics_lib.MetricsFile(
           self._folder.path / 'metrics.jsonl', update=start, lines=self._lines)
       self._sinks.append(self._metrics)
-      if self._run.config.tensorboard:
-        self._sinks.append(metrics_lib.TensorBoard(self._folder.path / 'tensorboard', update=start))
+      self._sinks += sinks_lib.open_all(self._run.config.sinks, sink_lib.Facts(
+          folder=self._folder, name=self._folder.name, experiment=self._experiment,
+          config=self._run.config.to_dict(), update=start))
     self._progress = progress_lib.Progress(
         updates=derived.updates, start=start, views=derived.views, show=self._writer)
     try:

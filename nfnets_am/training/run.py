@@ -24,6 +24,7 @@ from nfnets_am.data import orders
 from nfnets_am.data import views
 from nfnets_am.evaluation import evaluation as evaluation_lib
 from nfnets_am.models import model as model_lib
+from nfnets_am.storage import sinks
 from nfnets_am.training import sections
 from nfnets_am.training import starts
 from nfnets_am.training import step as step_lib
@@ -76,6 +77,7 @@ def check(config: ml_collections.ConfigDict, *, devices: int, hosts: int
     ConfigError: as of `build`.
   """
   schema.validate(config)
+  sinks.check(config.sinks)
   schema.require(not (config.ema and 'watch' in config.optimizer), 'ema', config.ema,
                  f'0 with optimizer.name={config.optimizer.name!r}, which has its own average')
   evaluations = evaluation_lib.of(config, evaluation.EVALUATIONS)

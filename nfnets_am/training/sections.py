@@ -126,7 +126,7 @@ def from_json(flat: Mapping[str, Any]) -> ml_collections.ConfigDict:
   if any(key.startswith('evals.') for key in flat):
     config.evals = ml_collections.ConfigDict()
   for key, value in flat.items():
-    if value is not None:
+    if value is not None and key not in identity.FORMER:
       _set(config, key, tuple(value) if isinstance(value, list) else value)
   return complete(config)
 
@@ -168,6 +168,8 @@ def check_key(config: ml_collections.ConfigDict, key: str) -> None:
     return
   section, _, last = key.rpartition('.')
   what = f'the config has no key {key!r}'
+  if key in identity.FORMER:
+    raise errors.ConfigError(f'{what} any more; allowed: {identity.FORMER[key]}')
   if section in dict(_parts(config)):
     raise errors.ConfigError(f'{what}: {_lacks(section, _get(config, section).name, last)}')
   if section.startswith('evals.'):

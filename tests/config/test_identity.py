@@ -108,7 +108,8 @@ def test_every_key_that_is_no_part_of_a_name_exists_and_changes_none():
   assert set(identity.MACHINE_KEYS) < set(known)
   for key in identity.MACHINE_KEYS:
     names = set()
-    for value in (known[key], {bool: True, str: '/elsewhere'}[type(known[key])]):
+    other = {bool: True, str: '/elsewhere', tuple: ('tensorboard',)}[type(known[key])]
+    for value in (known[key], other):
       names.add(sections.run_name(_config(
           unique=16, **{'data.name': 'stream', key: value})))
     assert len(names) == 1, key

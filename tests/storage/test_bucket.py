@@ -13,6 +13,7 @@ from nfnets_am.core import errors
 from nfnets_am.storage import leases
 from nfnets_am.storage import metrics
 from nfnets_am.storage import run_folder
+from nfnets_am.storage.sinks import tensorboard
 from nfnets_am.sweeps import catalogue
 from nfnets_am.sweeps import experiment_file
 from nfnets_am.sweeps import outcomes
@@ -20,6 +21,7 @@ from nfnets_am.training import sections
 from tests import bucket
 from tests import commands
 from tests import tiny
+from tests.storage.sinks import facts
 
 _RUN = 'gs://bucket/a sweep/run'
 
@@ -133,11 +135,12 @@ def test_tensorboard_events_are_there_after_each_checkpoint(store, tmp_path):
     return [event for path in sorted(folder.iterdir(), key=lambda path: path.suffix)
             for event in tf.compat.v1.train.summary_iterator(str(path))]
 
-  for address, folder in ((f'{_RUN}/tensorboard', tmp_path / 'bucket/a sweep/run/tensorboard'),
-                          (tmp_path / 'on disk', tmp_path / 'on disk')):
+  for address, run in ((_RUN, tmp_path / 'bucket/a sweep/run'),
+                       (tmp_path / 'on disk', tmp_path / 'on disk')):
+    folder = run / 'tensorboard'
     killed = []  # Their files are not closed, not even by Python.
     for start, stop in ((0, 4), (3, 5)):  # Interrupted at 4, its last checkpoint is of update 3.
-      writer = metrics.TensorBoard(address, update=start)
+      writer = tensorboard.TensorBoard(facts.of(address, start), [])
       killed.append(writer)
       for update in range(start + 1, stop + 1):
         writer.write({'update': update, 'split': 'test', 'top1': update / 8})

@@ -38,15 +38,3 @@ def test_a_damaged_line_is_named(tmp_path):
   path.write_text('{"update": 1}\nnonsense\n{"update": 3}\n')
   with pytest.raises(errors.UserError, match='line 2'):
     metrics.read(path)
-
-
-def test_tensorboard_events_can_be_read_back(tmp_path):
-  writer = metrics.TensorBoard(tmp_path, update=0)
-  writer.write({'update': 5, 'epochs': 0.1, 'split': 'test', 'top1': 0.25})
-  writer.close()
-  tf = pytest.importorskip('tensorflow')
-  (path,) = tmp_path.iterdir()
-  values = {value.tag: value.simple_value
-            for event in tf.compat.v1.train.summary_iterator(str(path))
-            for value in event.summary.value}
-  assert values['test/top1'] == 0.25

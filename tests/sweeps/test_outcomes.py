@@ -50,7 +50,7 @@ def test_a_default_that_has_changed_under_a_run_is_named(tmp_path):
 
 
 @pytest.mark.parametrize('stored, reason', [
-    ({'data.data_dir': '/elsewhere', 'tensorboard': True}, ''),
+    ({'data.data_dir': '/elsewhere', 'sinks': ['tensorboard'], 'tensorboard': True}, ''),
     ({'budget': '7 epochs'}, "budget='7 epochs', expected '1 epochs'"),
     ({'model.depth': 16}, 'model.depth=16, expected none'),
     ({'unique': 32}, 'unique=32, expected 64'),

@@ -141,13 +141,13 @@ def test_the_flag_takes_the_same_changes(tmp_path, monkeypatch):
   monkeypatch.setattr(config_flag.flags, 'DEFINE_string',
                       lambda *args: ml_collections.ConfigDict({'value': f'{path}:'}))
   flag = config_flag.ConfigFlag()
-  assert flag.take(['train', '--config.ascent.rho=0.1', '--workdir=x', '--config.tensorboard',
+  assert flag.take(['train', '--config.ascent.rho=0.1', '--workdir=x', '--config.gradient_norm',
                     '--config.ascent.name=sam', "--config.penalty=l2(coefficient=5e-4, mask='all')"]
                    ) == ['train', '--workdir=x']
   config = flag.value
   assert config.ascent.to_dict() == {
       'name': 'sam', 'rho': 0.1, 'synchronised': False, 'fraction': 1.0, 'part': 'images'}
-  assert config.tensorboard is True
+  assert config.gradient_norm is True
   assert config.penalty == "l2(coefficient=5e-4, mask='all')"
 
 
