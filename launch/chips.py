@@ -125,6 +125,21 @@ def parse(accelerator_type: str) -> Slice:
                devices=chips * chip.devices, hosts=hosts, cores=units)
 
 
+def of_topology(topology: str) -> Chip:
+  """Returns the generation of a topology such as 'v5e:2x2x1'.
+
+  Raises:
+    ConfigError: no such generation.
+  """
+  by_name = {chip.topology.partition(':')[0]: chip for chip in CHIPS.values()}
+  found = by_name.get(topology.partition(':')[0])
+  if found is None:
+    raise errors.ConfigError(
+        f'no such topology, {topology!r}; allowed: {", ".join(by_name)}, each with its shape in '
+        "chips, as 'v5e:2x2x1'")
+  return found
+
+
 def of_one_host(chip: Chip) -> list[Slice]:
   """Returns the slices of a generation that one host has, the smallest first."""
   sizes = chip.sizes or (8,)
