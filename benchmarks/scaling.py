@@ -25,8 +25,8 @@ import numpy as np
 from rich import console
 from rich import table
 
+from launch import calibration
 from launch import chips
-from launch import costs
 from nfnets_am import models
 from nfnets_am.config import schema
 from nfnets_am.core import cli
@@ -152,11 +152,11 @@ def _predicted() -> table.Table:
       title='Predicted share of the time that computes, 32 images a device; v3 by published step '
       'times, others by these scaled by the peak')
   for name in _PREDICT.value:
-    if name not in costs.PUBLISHED:
-      raise errors.ConfigError(f'--predict={name}; allowed: {", ".join(costs.PUBLISHED)}')
+    if name not in calibration.PUBLISHED:
+      raise errors.ConfigError(f'--predict={name}; allowed: {", ".join(calibration.PUBLISHED)}')
     # Float32, whatever the activations are.
     gradient = 4 * counting.parameters(models.create_model(name, 1000))
-    ms = costs.PUBLISHED[name][0]
+    ms = calibration.PUBLISHED[name][0]
     slices = [chips.parse(tpu) for tpu in _SLICES.value]
     peak = chips.CHIPS['v3'].device_tflops
     rows.add_row(name, f'{gradient / 1e6:.0f}', f'{ms:.1f}', *(

@@ -3,64 +3,86 @@
     pip install '.[plan]'
     python -m benchmarks.tpu_step --models=nfnet_f0,nfnet_f3
     python -m benchmarks.tpu_step --models=nfnet_f5 --sam=0.05 --remat
+    python -m benchmarks.tpu_step --models=nfnet_f0 --topologies=v3:2x2x1,v5e:2x2x1,v6e:2x2x1
 
 Compiles the whole step ahead of time for a described topology, on a machine with a CPU only:
 uint8 images, normalising, forward, label smoothing, backward, mean over all devices, AGC, weight
-decay, Nesterov, average of the weights; bfloat16 compute, float32 weights. The time is
-XLA's bound (`optimal_seconds`): it compares programs and promises nothing about the clock. A step
-that needs more memory than a core has does not compile. Minutes per model on 2 cores; the largest
-with SAM take 25 GB of host memory.
+decay, Nesterov, average of the weights; bfloat16 compute, float32 weights. `bound` is XLA's
+(`optimal_seconds`): it compares programs and promises nothing about the clock, and of some
+generations it is below 0. `roofline` is operations over peak or bytes over bandwidth. `expected`
+rests on the one of the two that launch.plan takes (launch/calibration.py). A step that needs more
+memory than a core has does not compile. Minutes per model on 2 cores, more for later generations;
+the largest with SAM take 25 GB of host memory.
 """
 
 from absl import flags
 import ml_collections
-from rich import console
 from rich import table
 
+from launch import calibration
+from launch import chips
+from launch import waiting
 from nfnets_am import models
 from nfnets_am.config import schema
 from nfnets_am.core import cli
 from nfnets_am.core import errors
+from nfnets_am.core import terminal
 from nfnets_am.costs import aot
 
 _MODELS = flags.DEFINE_list('models', ['nfnet_f0'], 'Registered models, one compilation each.')
-_TOPOLOGY = flags.DEFINE_string('topology', 'v3:2x2x1', 'TPU generation and shape in chips.')
+_TOPOLOGIES = flags.DEFINE_list(
+    'topologies', ['v3:2x2x1'], 'TPU generations and shapes in chips; each compiles every model.')
 _PER_DEVICE = flags.DEFINE_integer('per_device', 32, 'Images on a device (a v3 core).')
+_LIMIT = flags.DEFINE_float(
+    'limit_s', 0.0, 'Seconds after which compiling is ended, and said; 0 is none.', lower_bound=0.0)
 _SIZE = flags.DEFINE_integer('size', 0, "Height and width; 0 is the model's training size.")
 _SAM = flags.DEFINE_float('sam', 0.0, 'Radius of the ascent step; 0 is off.')
 _REMAT = flags.DEFINE_bool('remat', False, 'Recompute the inside of each block in the backward.')
-# A plain port of the published model and optimiser, measured the same way: 32 images a core on
-# v3:2x2x1, without SAM; ms, TFLOP, GiB accessed, GiB peak.
-_PLAIN = {
-    'nfnet_f0': (39.0, 1.319, 11.23, 1.93),
-    'nfnet_f3': (295.4, 12.95, 68.6, 11.23),
-    'nfnet_f5': (834.1, 40.23, 173.5, 14.43),
-}
+_COLUMNS = ('step', 'bound, ms', 'TFLOP', 'GiB accessed', 'GiB peak', 'roofline, ms',
+            'expected, ms', 'how', 'compiled')
 
 
 def main() -> None:
-  rows = table.Table(
-      'step', 'ms', 'TFLOP', 'GiB accessed', 'GiB peak', 'compiled',
-      title=f'{_PER_DEVICE.value} images per device, {_TOPOLOGY.value}, per device and update')
-  for model in _MODELS.value:
+  # All names before minutes are spent.
+  chosen = {topology: chips.of_topology(topology) for topology in _TOPOLOGIES.value}
+  for topology, chip in chosen.items():
+    rows = table.Table(*_COLUMNS, title=(
+        f'{_PER_DEVICE.value} images per device, {topology}, per device and update'))
+    for model in _MODELS.value:
+      for row in _rows(model, topology, chip):
+        rows.add_row(*row)
+    terminal.Terminal(width=160).print(rows)
+
+
+def _rows(model: str, topology: str, chip: chips.Chip) -> list[list[str]]:
+  """Returns what a model's step costs there, beside the plain port where that was compiled."""
+  shown = terminal.Terminal(stderr=True)
+  name = model + ' SAM' * bool(_SAM.value) + ' remat' * _REMAT.value
+  with waiting.Waiting(1, _LIMIT.value, shown) as wait:
+    wait.next(name)
     try:
-      cost = aot.cost(_step(model))
+      cost = aot.cost(_step(model, topology), limit_s=_LIMIT.value,
+                      waits=wait.compiling(f'{name} for {topology}'))
+      expected = calibration.expected(cost, chip)
     except errors.ConfigError:
       raise
     except errors.UserError as e:
-      raise errors.UserError(f'{model} on {_TOPOLOGY.value}: {e}') from None
-    ours = (cost.ms, cost.tflop, cost.accessed_gib, cost.peak_gib)
-    name = model + ' SAM' * bool(_SAM.value) + ' remat' * _REMAT.value
-    rows.add_row(name, *(f'{x:.4g}' for x in ours), f'{cost.seconds:.0f} s')
-    same = (_PER_DEVICE.value, _TOPOLOGY.value, _SIZE.value, _SAM.value) == (32, 'v3:2x2x1', 0, 0.0)
-    if same and model in _PLAIN:
-      plain = _PLAIN[model]
-      rows.add_row('plain port', *(f'{x:.4g}' for x in plain), '')
-      rows.add_row('ratio', *(f'{a / b:.3f}' for a, b in zip(ours, plain, strict=True)), '')
-  console.Console().print(rows)
+      raise errors.UserError(f'{model} on {topology}: {e}') from None
+  if expected.note:
+    shown.print(f'{name} on {topology}: {expected.note}', soft_wrap=True)
+  ours = (cost.ms, cost.tflop, cost.accessed_gib, cost.peak_gib)
+  found = [[name, *(f'{x:.4g}' for x in ours), f'{calibration.roofline_ms(cost, chip):.4g}',
+            f'{expected.ms:.4g}', f'{expected.how}, {calibration.basis(chip)}',
+            f'{cost.seconds:.0f} s']]
+  same = (_PER_DEVICE.value, topology, _SIZE.value, _SAM.value) == (32, 'v3:2x2x1', 0, 0.0)
+  if same and model in calibration.PORT:
+    plain = calibration.PORT[model]
+    found.append(['plain port', *(f'{x:.4g}' for x in plain)])
+    found.append(['ratio', *(f'{a / b:.3f}' for a, b in zip(ours, plain, strict=True))])
+  return found
 
 
-def _step(model: str) -> aot.Step:
+def _step(model: str, topology: str) -> aot.Step:
   """The NFNets' recipe (Brock et al. 2021b)."""
   config = schema.get_default()
   remat = {'remat': True} if _REMAT.value else {}
@@ -74,7 +96,7 @@ def _step(model: str) -> aot.Step:
   config.ema = 0.99999
   config.dtype = 'bfloat16'
   size = _SIZE.value or models.create_model(model, 1000).train_size
-  return aot.step_of(config, topology=_TOPOLOGY.value, per_device=_PER_DEVICE.value,
+  return aot.step_of(config, topology=topology, per_device=_PER_DEVICE.value,
                      image_shape=(size, size, 3), num_classes=1000)
 
 

@@ -54,12 +54,6 @@ class Chip:
   sizes: tuple[int, ...] = ()
 
   @property
-  def calibrated(self) -> bool:
-    """Whether published step times say what share of its peak a step reaches (launch/costs.py);
-    of all others the share of the one that has them is taken."""
-    return self.prefix == 'v3'
-
-  @property
   def device_gib(self) -> float:
     """Memory of what JAX calls a device."""
     return self.gib / self.devices
@@ -129,6 +123,21 @@ def parse(accelerator_type: str) -> Slice:
   hosts = 1 if chips <= chip.one_host else math.ceil(chips / chip.host_chips)
   return Slice(name=f'{chip.prefix}-{units}', chip=chip, chips=chips,
                devices=chips * chip.devices, hosts=hosts, cores=units)
+
+
+def of_topology(topology: str) -> Chip:
+  """Returns the generation of a topology such as 'v5e:2x2x1'.
+
+  Raises:
+    ConfigError: no such generation.
+  """
+  by_name = {chip.topology.partition(':')[0]: chip for chip in CHIPS.values()}
+  found = by_name.get(topology.partition(':')[0])
+  if found is None:
+    raise errors.ConfigError(
+        f'no such topology, {topology!r}; allowed: {", ".join(by_name)}, each with its shape in '
+        "chips, as 'v5e:2x2x1'")
+  return found
 
 
 def of_one_host(chip: Chip) -> list[Slice]:

@@ -1,11 +1,12 @@
 """What an update costs on a described TPU: counted off the traced program, or compiled for it.
 
 Counted: operations of the program over the published peak, times the share of the peak that
-DeepMind's published step times reach. Compiled: XLA's own bound (nfnets_am/aot.py), times what
-those steps took beyond it. Both are estimates of the step alone, and no step takes less than a
-floor (chips.py).
+DeepMind's published step times reach. Compiled: XLA's own bound, or a roofline of what it answers,
+times what those steps took beyond it (calibration.py). All are estimates of the step alone, and no
+step takes less than a floor (chips.py).
 """
 
+from collections.abc import Callable
 import dataclasses
 import functools
 import json
@@ -13,25 +14,18 @@ from typing import Any
 
 import jax
 
+from launch import calibration
 from launch import chips
 from nfnets_am.core import errors
 from nfnets_am.costs import aot
 from nfnets_am.costs import counting
 from nfnets_am.data import ops
 
-# DeepMind's published step times of NFNets on TPUv3, 32 images on a core (Brock et al. 2021b, table
-# 5), in ms, and 10^9 multiply-adds of a forward pass at the training size (docs/models.md).
-PUBLISHED = {
-    'nfnet_f0': (73.3, 6.99), 'nfnet_f1': (158.5, 17.46), 'nfnet_f2': (295.8, 33.17),
-    'nfnet_f3': (532.2, 67.99), 'nfnet_f4': (1033.3, 121.18), 'nfnet_f5': (1398.5, 169.56)}
-# XLA's bound for a plain port of the same step compiled for v3 (docs/performance.md), in ms.
-PORT_MS = {'nfnet_f0': 39.0, 'nfnet_f3': 295.4, 'nfnet_f5': 834.1}
-_IMAGES = 32
 # What is left of a v3 core's 16 GiB for a program, which the compiler says when it has no room; the
 # same share is taken elsewhere.
 USABLE = 15.48 / 16
-# Backward is twice forward; recomputing blocks is forward once more.
-_BACKWARD, _REMAT = 2, 1
+# Recomputing blocks is forward once more.
+_REMAT = 1
 
 # Milliseconds of one CPU core per unique image and per view, measured on one machine; see
 # docs/performance.md, and `python -m nfnets_am.data` for a config's own.
@@ -43,13 +37,14 @@ class Estimate:
   """An update on one device.
 
   Attributes:
-    how: 'counted' or 'compiled'.
+    how: 'counted', or of a compiled step 'compiled' or 'roofline', see calibration.expected.
     busy_ms: expected time of the work, calibrated.
     floor_ms: that an update takes however little work it is.
     tflop: 10^12 operations.
     least_gib, most_gib: memory; one number when compiled. Counted, `most` keeps all that the
       backward pass reads, `least` only the inputs of the blocks: XLA is somewhere between.
-    note: what the compiler said when it had no room, or why it did not compile.
+    note: what the compiler said when it had no room, why it did not compile, or why its bound is
+      not taken.
   """
 
   how: str
@@ -73,23 +68,6 @@ class Estimate:
     return 'yes' if self.most_gib <= room else 'tight'
 
 
-def share_of_peak() -> dict[str, float]:
-  """Returns what share of a v3 core's peak each published step reaches, by counted operations."""
-  peak = chips.CHIPS['v3'].device_tflops
-  return {name: 2 * (1 + _BACKWARD) * macs * 1e9 * _IMAGES / (ms / 1e3) / (peak * 1e12)
-          for name, (ms, macs) in PUBLISHED.items()}
-
-
-def share_of_bound() -> dict[str, float]:
-  """Returns XLA's bound over the published time, of the steps that were compiled."""
-  return {name: ms / PUBLISHED[name][0] for name, ms in PORT_MS.items()}
-
-
-def mean(shares: dict[str, float]) -> float:
-  """Returns the mean share."""
-  return sum(shares.values()) / len(shares)
-
-
 def counted(step: aot.Step, chip: chips.Chip, floor_ms: float | None = None) -> Estimate:
   """Estimates a step without compiling it.
 
@@ -102,7 +80,7 @@ def counted(step: aot.Step, chip: chips.Chip, floor_ms: float | None = None) -> 
     ConfigError: no such model or argument.
   """
   macs, state_bytes, kept, kept_least = _counts_of(step)
-  passes = 1 + _BACKWARD + _REMAT * bool(step.sections.get('model.remat'))
+  passes = 1 + calibration.BACKWARD + _REMAT * bool(step.sections.get('model.remat'))
   passes *= 1 + step.sections.get('ascent.fraction', 0)
   tflop = 2 * passes * macs * step.per_device / 1e12
   rows = step.per_device / step.sections.get('accumulate', 1)
@@ -111,23 +89,34 @@ def counted(step: aot.Step, chip: chips.Chip, floor_ms: float | None = None) -> 
   state_ms = 2e-6 * state_bytes / (chip.memory_gbs / chip.devices)
   return Estimate(
       how='counted', tflop=tflop,
-      busy_ms=max(state_ms, 1e3 * tflop / (chip.device_tflops * mean(share_of_peak()))),
+      busy_ms=max(state_ms, 1e3 * tflop / (chip.device_tflops * calibration.mean(
+          calibration.share_of_peak()))),
       floor_ms=chip.floor_ms if floor_ms is None else floor_ms,
       least_gib=(state_bytes + kept_least * rows * width) / 2**30,
       most_gib=(state_bytes + kept * rows * width) / 2**30)
 
 
-def compiled(step: aot.Step, chip: chips.Chip, cache: str, floor_ms: float | None = None
+def compiled(step: aot.Step, chip: chips.Chip, cache: str, floor_ms: float | None = None, *,
+             limit_s: float = 0.0, waits: Callable[[float], None] = lambda seconds: None
              ) -> Estimate:
   """Estimates a step by compiling it; one that has no room keeps its counted time.
 
-  One that cannot be compiled here is counted: the rest of a sweep is not lost for it.
+  One that cannot be compiled here, or not in time, is counted: the rest of a sweep is not lost for
+  it.
+
+  Args:
+    step: of one device.
+    chip: of which that is one.
+    cache: folder of answers.
+    floor_ms: as of `counted`.
+    limit_s, waits: as of aot.cost.
 
   Raises:
     UserError: libtpu is missing.
   """
   try:
-    cost = aot.cost(step, cache)
+    cost = aot.cost(step, cache, limit_s=limit_s, waits=waits)
+    found = calibration.expected(cost, chip)
   except errors.UserError as e:
     if not aot.is_available():
       raise
@@ -137,7 +126,7 @@ def compiled(step: aot.Step, chip: chips.Chip, cache: str, floor_ms: float | Non
     return dataclasses.replace(
         counted(step, chip, floor_ms), how='compiled', least_gib=room, most_gib=room,
         note=str(e)[:120])
-  return Estimate(how='compiled', busy_ms=cost.ms / mean(share_of_bound()),
+  return Estimate(how=found.how, busy_ms=found.ms, note=found.note,
                   floor_ms=chip.floor_ms if floor_ms is None else floor_ms, tflop=cost.tflop,
                   least_gib=cost.peak_gib, most_gib=cost.peak_gib)
 

@@ -5,15 +5,13 @@ from collections.abc import Sequence
 import dataclasses
 from typing import Any
 
-from rich import progress
-
 from launch import chips
 from launch import costs
+from launch import waiting
 from nfnets_am.config import cells as cells_lib
 from nfnets_am.config import derived as derived_lib
 from nfnets_am.config import schema
 from nfnets_am.core import errors
-from nfnets_am.core import terminal
 from nfnets_am.costs import aot
 from nfnets_am.data import inputs
 from nfnets_am.data import known
@@ -92,7 +90,7 @@ class Row:
     if self.images is None:
       return self
     found = _counted(self, tpu)
-    if found.estimate and self.estimate and self.estimate.how == 'compiled':
+    if found.estimate and self.estimate and self.estimate.how != 'counted':
       step = _step(self.config, self.images, self.derived, tpu)
       wrong = self.estimate.busy_ms / costs.counted(step, tpu.chip).busy_ms
       found = dataclasses.replace(found, estimate=dataclasses.replace(
@@ -130,7 +128,8 @@ def _counted(row: Row, tpu: chips.Slice) -> Row:
 
 
 def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: bool, cache: str = '',
-         stage: stages.Selection | None = None, floor_ms: float | None = None) -> list[Row]:
+         stage: stages.Selection | None = None, floor_ms: float | None = None,
+         limit_s: float = 0.0) -> list[Row]:
   """Estimates the runs of a sweep, each different one once.
 
   Args:
@@ -140,6 +139,7 @@ def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: boo
     cache: folder of what was compiled.
     stage: of the sweep.
     floor_ms: that an update takes at least; None is what the TPU's generation says.
+    limit_s: seconds after which a step that is still being compiled is counted; 0 is none.
   """
   groups: dict[Any, tuple[Row, list[dict[str, Any]]]] = {}
   for run in runs:
@@ -147,17 +147,20 @@ def plan(runs: Sequence[experiment_file.Run], tpu: chips.Slice, *, compile_: boo
     groups.setdefault(key, (row, []))[1].append(dict(run.cell))
   compiled: dict[str, costs.Estimate] = {}
   rows = []
-  for row, cells in progress.track(
-      groups.values(), 'estimating', console=terminal.Terminal(stderr=True), transient=True):
-    row = dataclasses.replace(row, cells=tuple(cells), stage=stage, floor_ms=floor_ms)
-    if not row.refusal:
-      row = _counted(row, tpu)
-      if compile_ and not row.refusal:
-        if row.program not in compiled:
-          step = _step(row.config, row.images, row.derived, tpu)
-          compiled[row.program] = costs.compiled(step, tpu.chip, cache, floor_ms)
-        row = dataclasses.replace(row, estimate=compiled[row.program])
-    rows.append(row)
+  with waiting.Waiting(len(groups), limit_s) as shown:
+    for row, cells in groups.values():
+      row = dataclasses.replace(row, cells=tuple(cells), stage=stage, floor_ms=floor_ms)
+      shown.next(row.label)
+      if not row.refusal:
+        row = _counted(row, tpu)
+        if compile_ and not row.refusal:
+          if row.program not in compiled:
+            step = _step(row.config, row.images, row.derived, tpu)
+            compiled[row.program] = costs.compiled(
+                step, tpu.chip, cache, floor_ms, limit_s=limit_s,
+                waits=shown.compiling(f'{row.label} for {tpu.chip.topology}'))
+          row = dataclasses.replace(row, estimate=compiled[row.program])
+      rows.append(row)
   return rows
 
 

@@ -4,7 +4,8 @@
     python -m launch.plan --experiment=FILE --tpu=v6e-32 --mode=compiled
 
 `compiled` compiles each different step for the TPU on this machine (libtpu, the extra `plan`;
-minutes each, kept in --cache), `counted` counts operations; 'auto' is compiled where libtpu is.
+minutes each, kept in --cache; after --limit_s it is counted), `counted` counts operations; 'auto'
+is compiled where libtpu is.
 Runs that cost the same are one line. No update takes less than a floor, and every run has a start;
 what the slices of one host cost, each for a run or shared by several, stands below. Evaluation and
 waiting are not counted. Of a sweep with stages the first part of all copies is, and the rest of
@@ -18,6 +19,7 @@ from absl import flags
 from rich import table
 from rich import text
 
+from launch import calibration
 from launch import chips
 from launch import costs
 from launch import groups
@@ -42,6 +44,9 @@ _START = {
                              lower_bound=0.0)
     for name, what in (('boot', 'in which a machine boots'), ('install', 'to install a Python'),
                        ('compile', 'to compile a step'), ('begin', 'in which a run begins'))}
+_LIMIT = flags.DEFINE_float(
+    'limit_s', 1200.0, 'Seconds after which a step that is still being compiled is counted; 0 is '
+    'none.', lower_bound=0.0)
 _CACHE = flags.DEFINE_string(
     'cache', '~/.cache/nfnets_am/plan', 'Folder of what was compiled before.')
 
@@ -69,7 +74,8 @@ def table_of(rows: Sequence[groups.Row], tpu: chips.Slice, price: float, start: 
         ways_lib.hours_text(hours),
         *([f'{hours * price:,.2f}'] if price else []),
         states.span(3600 * row.hours() + start.alone), f'{row.input_hosts(tpu):.2g}',
-        estimate.how + ', scaled' * (not tpu.chip.calibrated) + ', floor' * (estimate.busy_ms < estimate.floor_ms))
+        f'{estimate.how}, {calibration.basis(tpu.chip)}'
+        + ', floor' * (estimate.busy_ms < estimate.floor_ms))
   good = [row for row in rows if not row.refusal]
   alone = sum(row.core_hours(tpu) for row in good)
   hours = alone + starts(sum(len(row.cells) for row in good))
@@ -102,17 +108,21 @@ def table_of_ways(found: Sequence[ways_lib.Way], price: float) -> table.Table:
   return shown
 
 
-def calibration(tpu: chips.Slice) -> str:
+def rests_on() -> str:
   """Returns what the estimates rest on, in a few lines."""
-  peak, bound = costs.share_of_peak(), costs.share_of_bound()
-  spread = lambda shares: ', '.join(f'{name[6:].upper()} {x:.2f}' for name, x in shares.items())
+  shares = [found() for found in (
+      calibration.share_of_peak, calibration.share_of_bound, calibration.share_of_roofline)]
+  peak, bound, roofline = (f'{calibration.mean(one):.2f}' for one in shares)
+  of_peak, of_bound, of_roofline = (
+      ', '.join(f'{name[6:].upper()} {x:.2f}' for name, x in one.items()) for one in shares)
   return (
       "Calibrated on DeepMind's published TPUv3 step times at 32 images on a core. counted: such\n"
-      f'a step reaches {costs.mean(peak):.2f} of the published peak ({spread(peak)}). compiled: '
-      f"XLA's bound is\n{costs.mean(bound):.2f} of the published time ({spread(bound)}). Other "
-      'models and chips are taken to reach the same share;\nsmall images and batches reach less.'
-      + f" 'scaled': {tpu.chip.prefix} has no published step times, and takes v3's share."
-      * (not tpu.chip.calibrated))
+      f'a step reaches {peak} of the published peak ({of_peak}). compiled: '
+      f"XLA's bound is\n{bound} of the published time ({of_bound}). roofline: where "
+      'that bound cannot be one, operations over\npeak or bytes over bandwidth, whichever is more: '
+      f'{roofline} of the published time ({of_roofline}).\n'
+      'Other models are taken to reach the same share, and so are other chips, which is then '
+      'scaled;\nsmall images and batches reach less.')
 
 
 def assumptions(tpu: chips.Slice, start: ways_lib.Start, floor_ms: float | None) -> str:
@@ -135,12 +145,12 @@ def main() -> None:
   compile_ = _MODE.value == 'compiled' or (_MODE.value == 'auto' and aot.is_available())
   start = ways_lib.Start(**{name: flag.value for name, flag in _START.items()})
   rows = groups.plan(runs, tpu, compile_=compile_, floor_ms=_FLOOR.value, stage=sweep.stages,
-                     cache=str(pathlib.Path(_CACHE.value).expanduser()))
+                     limit_s=_LIMIT.value, cache=str(pathlib.Path(_CACHE.value).expanduser()))
   out = terminal.Terminal(width=200)
   out.print(f'{_EXPERIMENT.value} on {tpu.name}: {tpu.chips} chips, {tpu.devices} devices, '
             f'{tpu.hosts} host{"s" * (tpu.hosts > 1)}; a slice for each run:')
   out.print(table_of(rows, tpu, _PRICE.value, start))
-  out.print(calibration(tpu), soft_wrap=True)
+  out.print(rests_on(), soft_wrap=True)
   out.print(assumptions(tpu, start, _FLOOR.value), soft_wrap=True)
   found = ways_lib.ways(rows, tpu, start)
   out.print(table_of_ways(found, _PRICE.value))

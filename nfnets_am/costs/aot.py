@@ -6,6 +6,7 @@ process of its own (`python -m nfnets_am.costs.aot`, a request on stdin, the ans
 libtpu wants an environment, and gigabytes go when the process ends.
 """
 
+from collections.abc import Callable
 from collections.abc import Mapping
 import dataclasses
 import hashlib
@@ -16,7 +17,6 @@ import math
 import os
 import pathlib
 import re
-import subprocess
 import sys
 import time
 from typing import Any
@@ -26,12 +26,14 @@ import ml_collections
 from nfnets_am.config import identity
 from nfnets_am.config import schema
 from nfnets_am.core import errors
+from nfnets_am.costs import child
 
 # libtpu asks where it is and keeps others out; here it is nowhere, and there is nothing to share.
 ENVIRONMENT = {
     'JAX_PLATFORMS': 'cpu', 'TPU_SKIP_MDS_QUERY': '1', 'TPU_WORKER_HOSTNAMES': 'localhost',
     'ALLOW_MULTIPLE_LIBTPU_LOAD': '1'}
 NO_ROOM = 'Ran out of memory'
+_COMMAND = (sys.executable, '-m', 'nfnets_am.costs.aot')
 # The sections of a config that the program of a step depends on.
 _SECTIONS = ('model', 'objective', 'penalty', 'ascent', 'clip', 'optimizer', 'ema', 'accumulate',
              'gradient_norm', 'dtype', 'backend')
@@ -66,6 +68,7 @@ class Cost:
 
   Attributes:
     ms: XLA's bound (`optimal_seconds`): it compares programs and promises nothing about the clock.
+      As answered: for some generations it is below 0 (launch/calibration.py).
     tflop: 10^12 operations.
     accessed_gib: memory read and written.
     peak_gib: most memory in use at a time.
@@ -95,26 +98,28 @@ def is_available() -> bool:
   return importlib.util.find_spec('libtpu') is not None
 
 
-def cost(step: Step, cache: str | os.PathLike | None = None) -> Cost:
+def cost(step: Step, cache: str | os.PathLike | None = None, *, limit_s: float = 0.0,
+         waits: Callable[[float], None] = lambda seconds: None) -> Cost:
   """Compiles a step in a process of its own.
 
   Args:
     step: to compile; minutes for an NFNet, and up to 25 GB of host memory.
     cache: folder of answers; None asks anew.
+    limit_s: seconds after which compiling is ended; 0 is none.
+    waits: called every second with the seconds that it has taken.
 
   Raises:
-    UserError: libtpu is missing, there is no such topology, the config is refused, or the step
-      needs more memory than a device has (its sentence holds NO_ROOM).
+    UserError: libtpu is missing, there is no such topology, the config is refused, the step needs
+      more memory than a device has (its sentence holds NO_ROOM), or the limit came first.
   """
   if not is_available():
     raise errors.UserError("libtpu is not installed; pip install '.[plan]'")
   kept = None if cache is None else pathlib.Path(cache) / f'{_digest(step)}.json'
   if kept is not None and kept.exists():
     return _read(json.loads(kept.read_text()))
-  done = subprocess.run(
-      [sys.executable, '-m', 'nfnets_am.costs.aot'], input=json.dumps(dataclasses.asdict(step)),
-      env=os.environ | ENVIRONMENT, cwd=pathlib.Path(__file__).parents[2], capture_output=True,
-      text=True, check=False)
+  done = child.ask(
+      _COMMAND, json.dumps(dataclasses.asdict(step)), environment=os.environ | ENVIRONMENT,
+      cwd=pathlib.Path(__file__).parents[2], limit_s=limit_s, waits=waits)
   if done.returncode == 0:
     answer = json.loads(done.stdout.splitlines()[-1])
   elif NO_ROOM in done.stderr:

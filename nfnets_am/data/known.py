@@ -19,6 +19,7 @@ KNOWN = {
     'cifar10': Known(50_000, (32, 32, 3), 10),
     'cifar100': Known(50_000, (32, 32, 3), 100),
     'fashion_mnist': Known(60_000, (28, 28, 1), 10),
+    'fashion_mnist_idx': Known(60_000, (28, 28, 1), 10),
     'fashion_mnist_small': Known(12_000, (28, 28, 1), 10),
     'imagenet2012': Known(1_281_167, None, 1000),
     'mnist': Known(60_000, (28, 28, 1), 10),

@@ -4,6 +4,7 @@ metrics.jsonl holds nothing that depends on the clock, so that an interrupted ru
 file as an uninterrupted one, byte for byte.
 """
 
+from collections.abc import Iterator
 from collections.abc import Mapping
 import json
 import os
@@ -54,6 +55,7 @@ class MetricsFile:
     self._lines, self._written = kept, -1
     if not leases.is_local(path):
       return
+    self._lines = []
     try:
       self._file = open(self.path, 'ab')
       self._file.truncate(sum(map(len, kept)))
@@ -91,27 +93,27 @@ class MetricsFile:
       self._file.close()
 
 
-def _lines_until(path: epath.Path, update: int) -> list[tuple[bytes, dict[str, Any]]]:
-  """Returns the whole lines up to `update`, as they are and as they read.
+def _lines_until(path: epath.Path, update: int) -> Iterator[tuple[bytes, dict[str, Any]]]:
+  """Yields the whole lines up to `update`, as they are and as they read.
 
-  A last line without its end was being written, and is left out.
+  One after the other: of a long file the parsed lines take several times its size. A last line
+  without its end was being written, and is left out.
   """
   if not path.exists():
-    return []
+    return
   lines = path.read_bytes().splitlines(keepends=True)
   if lines and not lines[-1].endswith(b'\n'):
     lines.pop()
-  kept = []
   for number, line in enumerate(lines):
     try:
       parsed = json.loads(line)
-      if parsed['update'] > update:
-        break
+      later = parsed['update'] > update
     except (ValueError, KeyError, TypeError):
       raise errors.UserError(
           f'{path}: line {number + 1} is not a line of metrics; {_WAY_ON}') from None
-    kept.append((line, parsed))
-  return kept
+    if later:
+      return
+    yield line, parsed
 
 
 def read(path: str | os.PathLike) -> list[dict[str, Any]]:

@@ -29,9 +29,15 @@ def test_sam_doubles_the_work_of_a_step():
   assert 1.7 < flops[0.05] / flops[0.0] < 2.1
 
 
+def test_a_topology_of_no_generation_is_refused_before_anything_is_compiled():
+  done = commands.run('benchmarks.tpu_step', '--topologies=v3:2x2x1,v9:2x2x1')
+  assert done.returncode == 1
+  assert done.stderr.splitlines()[-1].startswith(
+      "error: no such topology, 'v9:2x2x1'; allowed: v2, v3, v4, v5e, v5p, v6e, ")
+
+
 @pytest.mark.skipif(not HAS_LIBTPU, reason='needs libtpu, the extra "plan"')
 @pytest.mark.parametrize('flags, sentence', [
-    (['--topology=v9:2x2x1'], 'no such topology'),
     (['--remat'], "has no key 'remat'"),
 ])
 def test_refusals(flags, sentence):

@@ -5,6 +5,7 @@ import lzma
 import math
 import pathlib
 
+from etils import epath
 import numpy as np
 
 from nfnets_am.core import errors
@@ -13,14 +14,14 @@ _UINT8 = 8
 _OPENERS = {'.gz': gzip.open, '.xz': lzma.open}
 
 
-def read(path: pathlib.Path) -> np.ndarray:
+def read(path: pathlib.Path | epath.Path) -> np.ndarray:
   """Returns the uint8 array in an IDX file, packed as its suffix (.gz or .xz) says.
 
   Raises:
     errors.UserError: the file is missing, unreadable, truncated or not IDX with uint8 values.
   """
   try:
-    with _OPENERS[path.suffix](path) as f:
+    with path.open('rb') as packed, _OPENERS[path.suffix](packed) as f:
       return decode(f.read())
   except (OSError, EOFError, lzma.LZMAError, ValueError) as e:
     raise errors.UserError(f'{path} cannot be read as a packed IDX file of bytes: {e}') from e

@@ -92,7 +92,8 @@ def create(
   Args:
     dtype: that the model computes in.
     set: a name in sources.SOURCES, or 'tfds:NAME' for any TFDS set with images of one size.
-    data_dir: where TFDS finds its prepared sets; '' is its own default folder.
+    data_dir: where TFDS finds its prepared sets, '' being its own default folder; of a set in idx
+      files, such as 'fashion_mnist_idx', their folder.
     download: whether to fetch and prepare the set if the folder does not hold it.
     train_images: unique training images to use, drawn with `seed`; 0 is all.
     validation: training images held out as 'validation', drawn with `seed`.

@@ -9,6 +9,7 @@ from typing import Any
 from typing import NamedTuple
 import zlib
 
+from etils import epath
 import numpy as np
 
 from nfnets_am.core import errors
@@ -58,6 +59,27 @@ def _bundled(folder: str, num_classes: int, *, data_dir: str, download: bool):
   return splits, num_classes
 
 
+def _idx(default: str, package: str, num_classes: int, *, data_dir: str, download: bool):
+  """The four files of MNIST and its followers; '' is the folder of a Debian package."""
+  del download  # A package is the system's to install.
+  folder = epath.Path(data_dir or default)
+  if not folder.is_dir():
+    raise errors.UserError(
+        f'there is no folder {folder}; allowed: data.data_dir with the folder of the four files '
+        f"'train-images-idx3-ubyte.gz' and so on, which Debian's package {package} puts into "
+        f'{default}')
+  splits = {}
+  for split, stored in (('train', 'train'), ('test', 't10k')):
+    image = idx.read(folder / f'{stored}-images-idx3-ubyte.gz')
+    label = idx.read(folder / f'{stored}-labels-idx1-ubyte.gz')
+    if image.ndim != 3 or label.shape != image.shape[:1]:
+      raise errors.UserError(
+          f'{folder}: the {stored} images have shape {image.shape} and their labels {label.shape}; '
+          'allowed: (N, H, W) and (N,)')
+    splits[split] = image[..., None], label
+  return splits, num_classes
+
+
 _tfds = lambda *args, **kwargs: functools.partial(tfds_images.load, *args, **kwargs)
 
 # A line reads a set: (data_dir, download) -> ({split: (image, label)}, K).
@@ -65,6 +87,8 @@ SOURCES = registry.Registry('data set', {
     'cifar10': _tfds('cifar10'),
     'cifar100': _tfds('cifar100'),
     'fashion_mnist': _tfds('fashion_mnist'),
+    'fashion_mnist_idx': functools.partial(
+        _idx, '/usr/share/datasets/fashion-mnist', 'dataset-fashion-mnist', 10),
     'fashion_mnist_small': functools.partial(_bundled, 'fashion_mnist_small', 10),
     'mnist': _tfds('mnist'),
     'svhn': _tfds('svhn_cropped', train='train+extra'),
@@ -94,7 +118,7 @@ def load(name: str, *, data_dir: str = '', download: bool = False, validation: i
   Args:
     name: a name in SOURCES, or 'tfds:NAME' for any TFDS set with images of one size and a class
       label.
-    data_dir: TFDS folder; '' is TFDS' own default.
+    data_dir: TFDS folder, '' being TFDS' own default; of a set in idx files their folder.
     download: fetch and prepare the set if the folder does not hold it.
     validation: images to carve from the training split; it keeps the others.
     train_images: images of what is left to train on; 0 is all of them.

@@ -1,5 +1,6 @@
 """Data sets by name, from real TFDS folders; validation splits; what is refused."""
 
+import gzip
 import pathlib
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from nfnets_am.core import errors
 from nfnets_am.data import tensorflow
+from nfnets_am.data.memory import idx
 from nfnets_am.data.memory import sources
 
 
@@ -174,3 +176,46 @@ def test_a_part_of_the_training_images_is_seeded_and_leaves_validation_alone(fol
   assert set(keys(part['train'])) < set(keys(whole['train']))
   assert keys(part['validation']) == keys(whole['validation'])
   assert keys(part['train']) == keys(load()['train']) != keys(load(1)['train'])
+
+
+def _idx_files(folder, counts, shape=(28, 28), labels=None):
+  rng = np.random.default_rng(0)
+  rows = {}
+  for name, count in counts.items():
+    image = rng.integers(0, 256, (count, *shape), np.uint8)
+    label = rng.integers(0, 10, count if labels is None else labels, np.uint8)
+    for kind, array in (('images-idx3', image), ('labels-idx1', label)):
+      with gzip.open(folder / f'{name}-{kind}-ubyte.gz', 'wb') as f:
+        f.write(idx.encode(array))
+    rows[name] = image, label
+  return rows
+
+
+def test_the_four_files_of_fashion_mnist_are_read_in_their_order(tmp_path):
+  rows = _idx_files(tmp_path, {'train': 40, 't10k': 7})
+  data = sources.load('fashion_mnist_idx', data_dir=str(tmp_path), validation=10)
+  whole = sources.load('fashion_mnist_idx', data_dir=str(tmp_path))
+  for split, name in (('train', 'train'), ('test', 't10k')):
+    image, label = rows[name]
+    np.testing.assert_array_equal(whole.splits[split].image, image[..., None])
+    np.testing.assert_array_equal(whole.splits[split].label, label)
+  assert whole.splits['train'].label.dtype == np.int32 and whole.num_classes == 10
+  assert {name: len(split.label) for name, split in data.splits.items()} == {
+      'train': 30, 'validation': 10, 'test': 7}
+  assert data.mean == whole.mean == pytest.approx((rows['train'][0].mean() / 255,))
+
+
+@pytest.mark.parametrize('settings, sentence', [
+    ({'labels': 3}, r'train images have shape \(4, 28, 28\) and their labels \(3,\)'),
+    ({'shape': (28, 28, 3)}, r'images have shape \(4, 28, 28, 3\)')])
+def test_idx_files_that_do_not_fit_are_refused(settings, sentence, tmp_path):
+  _idx_files(tmp_path, {'train': 4, 't10k': 4}, **settings)
+  with pytest.raises(errors.UserError, match=sentence):
+    sources.load('fashion_mnist_idx', data_dir=str(tmp_path))
+
+
+def test_without_idx_files_it_is_said_where_they_come_from(tmp_path):
+  with pytest.raises(errors.UserError, match='no folder .*nowhere.*package dataset-fashion-mnist'):
+    sources.load('fashion_mnist_idx', data_dir=str(tmp_path / 'nowhere'))
+  with pytest.raises(errors.UserError, match='train-images-idx3-ubyte.gz cannot be read'):
+    sources.load('fashion_mnist_idx', data_dir=str(tmp_path))
