@@ -92,7 +92,11 @@ def macs_of(jaxpr: Any) -> int:
       shape = eqn.invars[0].aval.shape
       total += eqn.outvars[0].aval.size * math.prod(shape[axis] for axis in contracted)
     times = eqn.params['length'] if eqn.primitive.name == 'scan' else 1
-    for inner in jax.tree.leaves(list(eqn.params.values()), is_leaf=_is_jaxpr):
+    params = dict(eqn.params)
+    if params.get('branches_platforms'):
+      # One thing in several forms, of which a device takes one; the last is the plain one.
+      params['branches'] = params['branches'][-1]
+    for inner in jax.tree.leaves(list(params.values()), is_leaf=_is_jaxpr):
       if _is_jaxpr(inner):
         total += times * macs_of(getattr(inner, 'jaxpr', inner))
   return total

@@ -10,6 +10,8 @@ from jax.experimental import layout
 import jax.numpy as jnp
 
 from nfnets_am.core import registry
+from nfnets_am.models import convolution
+from nfnets_am.models import convolving
 
 # Keeps the variance of a signal that has passed a ReLU (He et al. 2015).
 HE_NORMAL = hk.initializers.VarianceScaling(2.0, 'fan_in', 'normal')
@@ -20,7 +22,7 @@ GLOROT_UNIFORM = hk.initializers.VarianceScaling(1.0, 'fan_avg', 'uniform')
 # Uniform within 1 / sqrt(fan_in): torch's start of weights, and of biases, where nothing is said.
 TORCH = hk.initializers.VarianceScaling(1 / 3, 'fan_in', 'uniform')
 
-Padding = str | tuple[tuple[int, int], tuple[int, int]]
+Padding = convolution.Padding
 # The fan-in of a layer to the initialiser of its bias.
 BiasInit = Callable[[int], hk.initializers.Initializer]
 
@@ -79,9 +81,10 @@ class Conv2D(hk.Module):
     """Maps [B, H, W, C] to [B, H / stride, W / stride, channels], less without padding."""
     shape = (*self.kernel, x.shape[-1] // self.groups, self.channels)
     w = hk.get_parameter('w', shape, jnp.float32, self.w_init)
-    x = jax.lax.conv_general_dilated(
-        x, w.astype(x.dtype), self.stride, self.padding, rhs_dilation=(self.dilation,) * 2,
-        dimension_numbers=('NHWC', 'HWIO', 'NHWC'), feature_group_count=self.groups)
+    geometry = convolving.Geometry(self.stride, self.padding, self.groups, self.dilation)
+    # Of one group there is XLA's own on every device: what these networks have been held against.
+    x = convolving.convolve(
+        x, w.astype(x.dtype), geometry, convolving.Forms() if self.groups == 1 else None)
     if not self.with_bias:
       return x
     b = hk.get_parameter(
@@ -111,9 +114,8 @@ class WSConv2D(hk.Module):
     # the weights, their momentum and their average too, to update them: six float32 copies.
     w = layout.with_layout_constraint(
         standardise(w, gain).astype(x.dtype), layout.Layout((0, 1, 2, 3)))
-    x = jax.lax.conv_general_dilated(
-        x, w, (self.stride, self.stride), 'SAME',
-        dimension_numbers=('NHWC', 'HWIO', 'NHWC'), feature_group_count=self.groups)
+    geometry = convolving.Geometry((self.stride, self.stride), groups=self.groups)
+    x = convolving.convolve(x, w, geometry)
     return x + bias.astype(x.dtype)
 
 

@@ -8,17 +8,20 @@ import pytest
 from nfnets_am.models import convolution
 
 
-@pytest.mark.parametrize('side, stride, size', [
-    (3, 1, (6, 7)), (3, 2, (6, 7)), (3, 2, (8, 8)), (1, 2, (7, 6)), (5, 3, (10, 11)),
-    (2, 2, (5, 6))])
-def test_values_and_gradients(side, stride, size):
+@pytest.mark.parametrize('side, stride, size, options', [
+    (3, 1, (6, 7), ()), (3, 2, (6, 7), ()), (3, 2, (8, 8), ()), (1, 2, (7, 6), ()),
+    (5, 3, (10, 11), ()), (2, 2, (5, 6), ()), (3, (2, 1), (7, 8), ('VALID',)),
+    (3, 2, (8, 7), (((2, 1), (0, 3)), 2))])
+def test_values_and_gradients(side, stride, size, options):
   rng = np.random.default_rng(0)
   x = jnp.float32(rng.normal(size=(2, *size, 3)))
   w = jnp.float32(rng.normal(size=(side, side, 3, 4)))
+  padding, dilation = (*options, *('SAME', 1)[len(options):])
   jaxs = lambda x, w: jax.lax.conv_general_dilated(
-      x, w, (stride, stride), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
+      x, w, stride if isinstance(stride, tuple) else (stride, stride), padding,
+      rhs_dilation=(dilation, dilation), dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
   expected, transposed = jax.vjp(jaxs, x, w)
-  found, ours = jax.vjp(lambda x, w: convolution.conv2d(x, w, stride), x, w)
+  found, ours = jax.vjp(lambda x, w: convolution.conv2d(x, w, stride, *options), x, w)
   np.testing.assert_array_equal(found, expected)
   g = jnp.float32(rng.normal(size=found.shape))
   for a, b in zip(ours(g), transposed(g), strict=True):

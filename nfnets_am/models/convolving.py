@@ -1,0 +1,123 @@
+"""Which form a convolution takes on the device that it is compiled for: the one place that chooses.
+
+The choice is made where a program is lowered, and not by the machine that traces it, so that a step
+compiled for a described TPU is the TPU's. What is in CHOICES takes forms of convolution_forms.py by
+its shape; all other devices have XLA's own convolution and its gradients, as ever.
+"""
+
+import dataclasses
+import functools
+
+import jax
+
+from nfnets_am.models import convolution_forms
+
+Geometry = convolution_forms.Geometry
+
+# More groups than these are not taken one by one: each is a convolution to compile.
+_MANY_GROUPS = 16
+# Taps of a 3x3 kernel. The sums over a map of more of them take XLA seconds to compile.
+_FEW_TAPS = 9
+
+
+@dataclasses.dataclass(frozen=True)
+class Forms:
+  """Names of FORMS, of a convolution and of its gradients by images and by weights."""
+
+  forward: str = 'whole'
+  by_input: str = 'whole'
+  by_weights: str = 'whole'
+
+  @classmethod
+  def all(cls, name: str) -> 'Forms':
+    """Returns one form for all three."""
+    return cls(name, name, name)
+
+
+def on_cpu(x: jax.Array, w: jax.Array, geometry: Geometry) -> Forms:
+  """Chooses for XLA's CPU backend (jax 0.10.2); measured in docs/performance.md.
+
+  XLA's own weight gradient of groups makes all products between groups and takes a few of them.
+
+  Args:
+    x: images [B, H, W, C], or their shape.
+    w: weights [height, width, C / groups, channels], or their shape.
+    geometry: of the convolution.
+  """
+  height, width, inside, _ = w.shape
+  if geometry.groups > 1 and inside == 1:
+    return Forms('shifts', 'shifts', 'shifts' if height * width <= _FEW_TAPS else 'whole')
+  if geometry.groups > _MANY_GROUPS:
+    return Forms(by_weights='taps')
+  if height == width == 1:
+    return Forms.all('patches')
+  out = jax.eval_shape(lambda x, w: convolution_forms.whole(x, w, geometry), x, w)
+  # With fewer pixels than channels, turning the weights about costs more than the product.
+  if out.size // out.shape[3] < inside:
+    return Forms.all('patches')
+  return Forms.all('split' if geometry.groups > 1 else 'whole')
+
+
+# Platforms, as JAX calls them, to what chooses there. On a GPU ('cuda') XLA's own is not known to
+# be the best: benchmarks/grouped_convolution.py times all forms on the device at hand.
+CHOICES = {'cpu': on_cpu}
+
+
+def convolve(x: jax.Array, w: jax.Array, geometry: Geometry, forms: Forms | None = None
+             ) -> jax.Array:
+  """Convolves images NHWC with weights HWIO.
+
+  Args:
+    x: [B, H, W, C].
+    w: [height, width, C / groups, channels] in the dtype of x.
+    geometry: stride, padding, groups and dilation.
+    forms: to take on any device; None leaves it to CHOICES.
+
+  Returns:
+    [B, ceil(H / stride), ceil(W / stride), channels], less without padding. Where a form other
+    than 'whole' is taken somewhere, only reverse-mode derivatives are defined.
+
+  Raises:
+    ConfigError: there is no such form.
+  """
+  chosen = {'default': forms or Forms()}
+  if forms is None:
+    chosen |= {platform: choose(x, w, geometry) for platform, choose in CHOICES.items()}
+  if set(chosen.values()) == {Forms()}:
+    return convolution_forms.whole(x, w, geometry)
+  return _convolve(x, w, geometry, tuple(chosen.items()))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _convolve(x, w, geometry, chosen):
+  return _by_platform(
+      lambda name: lambda x, w: convolution_forms.FORMS[name](x, w, geometry),
+      {platform: forms.forward for platform, forms in chosen}, x, w)
+
+
+def _forward(x, w, geometry, chosen):
+  return _convolve(x, w, geometry, chosen), (x, w)
+
+
+def _backward(geometry, chosen, kept, g):
+  def by_input(name):
+    form = convolution_forms.FORMS[name]
+    return lambda x, w, g: jax.vjp(lambda x: form(x, w, geometry), x)[1](g)[0]
+
+  def by_weights(name):
+    form = convolution_forms.FORMS[name]
+    return lambda x, w, g: jax.vjp(lambda w: form(x, w, geometry), w)[1](g)[0]
+
+  return (_by_platform(by_input, {key: forms.by_input for key, forms in chosen}, *kept, g),
+          _by_platform(by_weights, {key: forms.by_weights for key, forms in chosen}, *kept, g))
+
+
+_convolve.defvjp(_forward, _backward)
+
+
+def _by_platform(make, names, *args):
+  """Calls what `make` makes of a form's name: of each platform's, where it is not the default's."""
+  special = {key: make(name) for key, name in names.items() if name != names['default']}
+  default = make(names['default'])
+  return jax.lax.platform_dependent(*args, **special, default=default) if special else (
+      default(*args))
