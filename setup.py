@@ -16,7 +16,7 @@ setuptools.setup(
     license='Apache-2.0',
     python_requires='>=3.11',
     packages=setuptools.find_packages(include=['nfnets_am', 'nfnets_am.*']),
-    package_data={'nfnets_am.data': ['bundled/*/*']},
+    package_data={'nfnets_am': ['py.typed'], 'nfnets_am.data': ['bundled/*/*']},
     entry_points={'console_scripts': ['nfnets-am = nfnets_am.__main__:main']},
     install_requires=[
         'absl-py', 'chex>=0.1.91', 'dm-haiku>=0.0.16', 'etils[epath]', 'jax>=0.8',
@@ -27,6 +27,11 @@ setuptools.setup(
     extras_require={
         # BLEU of translations (the evaluation bleu).
         'bleu': ['sacrebleu>=2.4'],
+        # For tests: notebooks/ is run, the types of docs/from_another_project.md are checked, and
+        # twenty labelled pictures of ImageNet that foolbox has in its wheel are read.
+        'notebook': ['nbclient', 'nbformat', 'ipykernel'],
+        'types': ['basedpyright'],
+        'pictures': ['foolbox'],
         # What benchmarks/step.py --peer measures us beside.
         'peers': ['timm', 'torch'],
         # For views drawn on the host; the bundled set trains without (data.apply='device').
