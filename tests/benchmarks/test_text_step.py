@@ -1,4 +1,4 @@
-"""The text model's benchmark times what it says: the size of the paper, and rows with their views."""
+"""The benchmark of text times what it says: the words of the paper, and rows with their views."""
 
 import pytest
 
