@@ -29,7 +29,9 @@ _BRINGS = {'absl': 'absl-py', 'haiku': 'dm-haiku', 'markdown_it': 'markdown-it-p
 # What the calls give, in pyright's words.
 _TYPES = {
     'model': 'Model', 'state': 'State', 'params': 'Mapping[str, Mapping[str, Any]]',
-    'averages': 'Mapping[str, Mapping[str, Any]]', 'weights': 'Weights', 'seen': 'Seen',
+    'averages': 'Mapping[str, Mapping[str, Any]]', 'weights': 'Weights',
+    # Behind its loop, which may have gone round not once.
+    'seen': 'Unbound | Seen',
     'views': 'Array', 'outputs': 'Outputs', 'outputs.logits': 'Array', 'config': 'ConfigDict',
     'run': 'Run', 'rows': 'dict[str, Any]', 'train_state': 'TrainState',
     'metrics': 'dict[str, Array]'}
