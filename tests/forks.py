@@ -170,7 +170,6 @@ def _become(argv: list[str], seconds: int, env: dict[str, str], opened: list[int
   os.environ.clear()
   os.environ.update(env)
   signal.alarm(seconds)
-  gc.set_threshold(50_000, 10, 10)
   sys.argv = argv
 
 

@@ -1,7 +1,10 @@
 """TensorFlow, whose import takes 7 s, is imported only where a run needs it."""
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -13,6 +16,19 @@ import os
 with open(os.environ['ASKED_FOR'], 'a') as f:
   f.write(__name__ + ' ')
 raise ImportError(__name__)
+"""
+
+# Commands one after the other, each in a fork, so that what they all import is imported once.
+_EACH = """
+import json, os, runpy, sys
+from nfnets_am.sweeps import config_flag, outcomes
+from nfnets_am.training import loop
+for sys.argv in json.loads(sys.argv[1]):
+  if not os.fork():
+    runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)
+    sys.exit()
+  if os.wait()[1]:
+    sys.exit(f'{sys.argv} failed')
 """
 
 
@@ -46,12 +62,13 @@ def test_tensorflow_is_imported_where_a_run_needs_it(tmp_path, asked_for):
   (tmp_path / 'asked_for.txt').unlink()
   shutil.copy(commands.ROOT / commands.TINY, tmp_path)
   sweep = ('--experiment=tests/tiny.py', f'--workdir={tmp_path / "runs"}')
-  for module, *flags in (
+  each = json.dumps((
       ('nfnets_am.train', f'--config={commands.TINY}', '--config.budget=2 updates',
        f'--workdir={tmp_path / "runs" / "one"}'),
       ('nfnets_am.evaluate', f'--workdir={tmp_path / "runs" / "one"}'),
       ('nfnets_am.experiments', f'--folder={tmp_path}'),
       ('launch.sweep', *sweep, '--dry_run'), ('launch.status', f'--workdir={tmp_path / "runs"}'),
-      ('nfnets_am.report', *sweep)):
-    done = commands.run(module, *flags)
-    assert (done.returncode, asked()) == (0, ''), done.stderr
+      ('nfnets_am.report', *sweep)))
+  done = subprocess.run([sys.executable, '-c', _EACH, each], cwd=commands.ROOT, text=True,
+                        env=commands.environment(), capture_output=True)
+  assert (done.returncode, asked()) == (0, ''), done.stderr

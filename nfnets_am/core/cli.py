@@ -50,8 +50,9 @@ def run(main: Callable[[], int | None],
       return _fail(f'a file cannot be read or written: {" ".join(str(e).split())[:500]}')
 
   # What is imported by now stays to the end. To look for garbage in it again and again is an eighth
-  # of a start, whose tracing makes many objects.
+  # of a start, whose tracing makes many objects and drops few; so is it after every 700 of those.
   gc.freeze()
+  gc.set_threshold(50_000, 10, 10)
   app.run(guarded, flags_parser=lambda argv: _parse(argv, take))
 
 

@@ -119,6 +119,8 @@ class WSConv2D(hk.Module):
     return x + bias.astype(x.dtype)
 
 
+# A program of its own: it is traced once for each shape, and not for each layer.
+@jax.jit
 def standardise(w: jax.Array, gain: jax.Array) -> jax.Array:
   """Returns gain * (w - mean) / sqrt(max(variance * fan_in, 1e-4)) for HWIO weights, float32.
 

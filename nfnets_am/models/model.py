@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
+import contextlib
 import dataclasses
 from typing import Any
 from typing import NamedTuple
@@ -143,6 +144,11 @@ def check_rates(**rates: float) -> None:
       raise errors.ConfigError(f'model.{key}={rate}; allowed: from 0 to below 1')
 
 
+def _without_texts() -> contextlib.AbstractContextManager:
+  """Haiku writes a text of every module that is made, which nobody reads: a tenth of a trace."""
+  return hk.config.context(module_auto_repr=False)
+
+
 def from_module(build: Callable[[], Callable[..., Any]], *,
                 carry: Callable[[int], Any] | None = None, **facts: Any) -> Model:
   """Returns the Model of a Haiku module.
@@ -165,12 +171,14 @@ def from_module(build: Callable[[], Callable[..., Any]], *,
 
   def init(rng, inputs, mode=TRAINING):
     held = init_carry(rows_of(inputs))
-    params, averages = transformed.init(rng, inputs, mode, held)
+    with _without_texts():
+      params, averages = transformed.init(rng, inputs, mode, held)
     return params, State(averages, held)
 
   def apply(params, state, rng, inputs, mode):
-    (outputs, held), averages = transformed.apply(
-        params, state.averages, rng, inputs, mode, state.carry)
+    with _without_texts():
+      (outputs, held), averages = transformed.apply(
+          params, state.averages, rng, inputs, mode, state.carry)
     return outputs, State(averages, held)
 
   return Model(init=init, apply=apply, init_carry=init_carry, **facts)

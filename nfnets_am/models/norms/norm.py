@@ -97,11 +97,16 @@ class Norm(hk.Module):
 
     With decay d this is old <- d old + (1 - d) new for each of the G in turn, as one sum.
     """
-    groups = len(new)
-    weights = [(1 - self.decay) * self.decay ** (groups - 1 - g) for g in range(groups)]
-    new = jnp.tensordot(jnp.array(weights, jnp.float32), jax.lax.stop_gradient(new), 1,
-                        precision='highest')
-    hk.set_state(name, self.decay ** groups * old + new)
+    hk.set_state(name, _moved(old, jax.lax.stop_gradient(new), self.decay))
+
+
+# A program of its own: it is traced once for each shape, and not for each norm.
+@functools.partial(jax.jit, static_argnums=(2,))
+def _moved(old: jax.Array, new: jax.Array, decay: float) -> jax.Array:
+  groups = len(new)
+  weights = [(1 - decay) * decay ** (groups - 1 - g) for g in range(groups)]
+  return decay ** groups * old + jnp.tensordot(
+      jnp.array(weights, jnp.float32), new, 1, precision='highest')
 
 
 # Both of these compute in float32 and keep x for the backward pass, as it is: what they make of it
