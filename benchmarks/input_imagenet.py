@@ -17,9 +17,9 @@ crops of --size pixels as uint8. Contenders:
   floor          no pipeline: what one full decode per image and one slice, resize and flip per view
                  take as single ops in a loop, times the cores
 
-All take turns in every round; ratios are medians over rounds of the ratio within a round. CPU time
-per view, of all threads of this process (so not for PIL), hardly depends on what else the machine
-does.
+All, of every n, take turns in every round; ratios are medians over rounds of the ratio within a
+round. A second table holds AIMS against what was found. CPU time per view, of all threads of this
+process (so not for PIL), hardly depends on what else the machine does.
 
 --memory=K makes K updates of the recipe at n = 16 instead, and prints how large the process is
 after a tenth of them and at the end.
@@ -151,6 +151,11 @@ def floor(records: records_lib.Records, n: int, size: int) -> float:
 CONTENDERS = {
     PEER: per_view, 'per view uint8': lambda *a: per_view(*a, as_bytes=True), 'ours': ours,
     'ours, recipe': lambda *a: ours(*a, recipe=True), 'PIL': pil}
+# (n, contender), (n, contender) that it is held against, and what their ratio should be at least.
+AIMS = (((16, 'ours, recipe'), (1, 'per view uint8'), 1.0),
+        ((16, 'ours'), (16, 'per view uint8'), 2.5),
+        ((1, 'ours'), (1, 'per view uint8'), 1.2))
+Rates = dict[tuple[int, str], list[float]]
 
 
 def views_per_second(stream: Iterator, views: int, seconds: float) -> tuple[float, float]:
@@ -167,35 +172,61 @@ def views_per_second(stream: Iterator, views: int, seconds: float) -> tuple[floa
 
 
 def measure(records: records_lib.Records, multiplicities: list[int], *, rounds: int,
-            seconds: float, size: int, views: int) -> list[dict]:
-  """Returns one row per n and contender: views/s and the ratios to the peer at n and at 1."""
-  rates, cpu = {}, {}
-  for n in multiplicities:
-    # Streams live through the rounds: starting one compiles for seconds, some of it when the first
-    # image of a size comes.
-    streams = {name: make(records, views, n, size) for name, make in CONTENDERS.items()}
-    for name, stream in streams.items():
-      next(stream)
-      views_per_second(stream, views, 2 * seconds)
-      rates[n, name], cpu[n, name] = [], []
-    rates[n, 'floor'] = []
-    for _ in range(rounds):
-      for name, stream in streams.items():
-        rate, seconds_of_cpu = views_per_second(stream, views, seconds)
-        rates[n, name].append(rate)
-        cpu[n, name].append(1e3 * seconds_of_cpu)
+            seconds: float, size: int, views: int) -> tuple[Rates, Rates]:
+  """Returns views/s and CPU ms a view: (n, contender) -> one number for each round."""
+  # Streams live through the rounds: starting one compiles for seconds, some of it when the first
+  # image of a size comes. Those of all n take turns, since aims are ratios between them, too.
+  streams = {(n, name): make(records, views, n, size)
+             for n in multiplicities for name, make in CONTENDERS.items()}
+  for stream in streams.values():
+    next(stream)
+    views_per_second(stream, views, 2 * seconds)
+  rates = {(n, name): [] for n in multiplicities for name in (*CONTENDERS, 'floor')}
+  cpu = {key: [] for key in streams}
+  for _ in range(rounds):
+    for key, stream in streams.items():
+      rate, seconds_of_cpu = views_per_second(stream, views, seconds)
+      rates[key].append(rate)
+      cpu[key].append(1e3 * seconds_of_cpu)
+    for n in multiplicities:
       rates[n, 'floor'].append(floor(records, n, size))
-    for stream in streams.values():
-      if hasattr(stream, 'close'):
-        stream.close()
-    del streams
-  first = multiplicities[0]
+  for stream in streams.values():
+    if hasattr(stream, 'close'):
+      stream.close()
+  return rates, cpu
+
+
+def summarise(rates: Rates, cpu: Rates) -> list[dict]:
+  """Returns one row per n and contender: views/s and the ratios to the peer at n and at the first.
+  """
+  first = next(iter(rates))[0]
   ratio = lambda values, peer: statistics.median(v / p for v, p in zip(values, peer, strict=True))
   return [{'n': n, 'contender': name, 'views_per_second': statistics.median(values),
            'lowest': min(values), 'highest': max(values), 'ratio': ratio(values, rates[n, PEER]),
            f'ratio_to_n{first}': ratio(values, rates[first, PEER]),
            'cpu_ms': statistics.median(cpu[n, name]) if name not in ('PIL', 'floor') else None}
           for (n, name), values in rates.items()]
+
+
+def aims(rates: Rates) -> list[dict]:
+  """Returns a row for each of AIMS whose n were measured: the ratio within a round, and the aim."""
+  found = []
+  for (n, name), (peer_n, peer), aim in AIMS:
+    if (n, name) in rates and (peer_n, peer) in rates:
+      ratios = [a / b for a, b in zip(rates[n, name], rates[peer_n, peer], strict=True)]
+      found.append({'ratio': f'{name}, n = {n}', 'to': f'{peer}, n = {peer_n}',
+                    'median': statistics.median(ratios), 'lowest': min(ratios),
+                    'highest': max(ratios), 'aim': aim})
+  return found
+
+
+def table(title: str, rows: list[dict]) -> rich.table.Table:
+  """The rows as people read them."""
+  shown = rich.table.Table(*rows[0], title=title)
+  for row in rows:
+    shown.add_row(*(f'{v:,.0f}' if isinstance(v, float) and v >= 50 else
+                    f'{v:.2f}' if isinstance(v, float) else str(v) for v in row.values()))
+  return shown
 
 
 def resident_megabytes() -> float:
@@ -239,17 +270,13 @@ def main(argv: list[str] | None = None) -> None:
       print(f'{early:,.0f} MB after {args.memory // 10} updates, {late:,.0f} MB after '
             f'{args.memory}: {late / early:.3f} times')
       return
-    rows = measure(records, args.multiplicity, rounds=args.rounds, seconds=args.seconds,
-                   size=args.size, views=args.views)
-  keys = list(rows[0])
-  table = rich.table.Table(
-      title=f'{args.size} px, {records.mean_bytes / 1e3:.0f} kB a JPEG, {os.cpu_count()} cores')
-  for key in keys:
-    table.add_column(key)
-  for row in rows:
-    table.add_row(*(f'{v:,.0f}' if isinstance(v, float) and v >= 50 else
-                    f'{v:.2f}' if isinstance(v, float) else str(v) for v in row.values()))
-  rich.console.Console().print(table)
+    rates, cpu = measure(records, args.multiplicity, rounds=args.rounds, seconds=args.seconds,
+                         size=args.size, views=args.views)
+  rows, console = summarise(rates, cpu), rich.console.Console()
+  console.print(table(f'{args.size} px, {records.mean_bytes / 1e3:.0f} kB a JPEG, '
+                      f'{os.cpu_count()} cores, {args.rounds} rounds', rows))
+  if of_aims := aims(rates):
+    console.print(table('Aims: medians over rounds of the ratio within a round', of_aims))
   if args.json:
     args.json.write_text(json.dumps(rows, indent=1))
 

@@ -26,6 +26,10 @@ class Rows(NamedTuple):
   epoch: np.ndarray  # pass over the unique images
   view: np.ndarray  # which of the n views of the image
 
+  def taken(self, index: np.ndarray) -> 'Rows':
+    """Returns the rows of these numbers, int [any]."""
+    return Rows(*(x[index] for x in self))
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ViewPlan:

@@ -36,3 +36,14 @@ def test_prints_and_writes_a_row_for_each_contender(tmp_path):
   rows = json.loads(path.read_text())
   assert [row['contender'] for row in rows] == [*input_imagenet.CONTENDERS, 'floor']
   assert all(row['views_per_second'] > 0 for row in rows) and rows[0]['ratio'] == 1
+
+
+def test_aims_are_ratios_within_a_round_of_what_was_measured():
+  rates = {(1, 'ours'): [130, 100, 90], (1, 'per view uint8'): [100, 50, 100],
+           (16, 'ours'): [300., 200, 100], (16, 'ours, recipe'): [80, 60, 20]}
+  of_recipe, of_crops = input_imagenet.aims(rates)
+  # 0.8, 1.2 and 0.2; the medians' ratio would be 0.6.
+  assert (of_recipe['median'], of_recipe['lowest'], of_recipe['highest']) == (0.8, 0.2, 1.2)
+  assert of_recipe['aim'] == 1 and '16' in of_recipe['ratio'] and '1' in of_recipe['to']
+  # 1.3, 2 and 0.9; crops at n = 16 have nothing to be held against here.
+  assert (of_crops['median'], of_crops['aim']) == (1.3, 1.2)

@@ -1,8 +1,10 @@
 """Batches of views for training, and batches that count every image once for evaluation."""
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from nfnets_am.core import errors
@@ -13,6 +15,10 @@ from nfnets_am.data.memory import on_host
 from nfnets_am.data.memory import sources
 
 APPLY = ('host', 'device')
+
+# Rows that are drawn for at a time: for fewer, numpy's calls cost as much as what they do, and what
+# more of them need leaves a core's cache.
+_ROWS = 4096
 
 
 def host_batches(split: sources.Split, plan: views.ViewPlan, augmentation: ops.Augmentation,
@@ -79,25 +85,43 @@ def eval_batches(split: sources.Split, batch: int, *, host: int = 0, hosts: int 
 def _indexed(split: sources.Split, plan: views.ViewPlan, augmentation: ops.Augmentation,
              augment_seed: int, start: int, stop: int) -> Iterator[dict[str, Any]]:
   """Yields batches of numbers, of the arguments of host_batches; partners see there."""
+  at_a_time = max(_ROWS // plan.rows, 1)
+  for first in range(start, stop, at_a_time):
+    updates = range(first, min(first + at_a_time, stop))
+    drawn = _drawn(split, plan, augmentation, augment_seed, updates)
+    for i in range(len(updates)):
+      mine = slice(i * plan.rows, (i + 1) * plan.rows)
+      yield jax.tree.map(lambda x, mine=mine: x[mine], drawn)
+
+
+def _drawn(split: sources.Split, plan: views.ViewPlan, augmentation: ops.Augmentation,
+           augment_seed: int, updates: range) -> dict[str, Any]:
+  """Returns the batches of K updates as one: [K R, ...] each."""
   height, width = split.image.shape[1:3]
   mixes = bool(plan.multiplicity and augmentation.mix)
-  among = mixes and plan.hosts == 1 and not augmentation.policy.draws_anew
   together = mixes and not augmentation.policy.one_weight
-  for k in range(start, stop):
-    own = plan.update(k)
-    batch = {'index': own.example, 'example': own.example, 'label': split.label[own.example],
-             'draws': {}}
-    if plan.multiplicity:
-      words = augmentation.words(augment_seed, own, mix=together)
-      batch['draws'] = augmentation.draws(augment_seed, own, height, width, words=words)
-    if mixes:
-      pool, index, weight, drawn = augmentation.partners(
-          plan, augment_seed, k, own, height, width, words)
-      partner = pool.example[index]
-      batch |= {'partner_example': partner, 'partner_label': split.label[partner],
-                'weight': weight}
-      batch |= {'partner_row': index} if among else {
-          'partner_index': partner,
-          'partner_draws': augmentation.partner_draws(augment_seed, pool, index, height, width)}
-      batch['draws'] |= {augmentation.labels[augmentation.mixed_at]: drawn}
-    yield batch
+  of_each = [plan.update(k) for k in updates]
+  own = _joined(of_each)
+  batch = {'index': own.example, 'example': own.example, 'label': split.label[own.example],
+           'draws': {}}
+  if plan.multiplicity:
+    words = augmentation.words(augment_seed, own, mix=together)
+    batch['draws'] = augmentation.draws(augment_seed, own, height, width, words=words)
+  if mixes:
+    chosen = [augmentation.policy.choose(plan, augment_seed, k, rows)
+              for k, rows in zip(updates, of_each, strict=True)]
+    partner = _joined([pool.taken(index) for pool, index in chosen])
+    weight, drawn = augmentation.mix_draws(
+        plan, augment_seed, updates, own, height, width, words)
+    batch |= {'partner_example': partner.example, 'partner_label': split.label[partner.example],
+              'weight': weight}
+    among = plan.hosts == 1 and not augmentation.policy.draws_anew
+    batch |= {'partner_row': np.concatenate([index for _, index in chosen])} if among else {
+        'partner_index': partner.example,
+        'partner_draws': augmentation.partner_draws(augment_seed, partner, height, width)}
+    batch['draws'] |= {augmentation.labels[augmentation.mixed_at]: drawn}
+  return batch
+
+
+def _joined(rows: Sequence[views.Rows]) -> views.Rows:
+  return views.Rows(*map(np.concatenate, zip(*rows, strict=True)))

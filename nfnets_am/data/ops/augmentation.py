@@ -147,7 +147,7 @@ class Augmentation:
             if label != self._mix_label}
 
   def partners(self, plan: views.ViewPlan, augment_seed: int, update: int, rows: views.Rows,
-               height: int, width: int, words: Mapping[str, np.ndarray] | None = None
+               height: int, width: int
                ) -> tuple[views.Rows, np.ndarray, np.ndarray, dict[str, Any]]:
     """Chooses the partners of an update's rows, and draws how they are mixed.
 
@@ -158,29 +158,43 @@ class Augmentation:
       rows: the plan's rows of it.
       height: H of the images.
       width: W of the images.
-      words: of `words`, where those of `mix` are among them.
 
     Returns:
       The rows to choose from, the number of each row's partner among them, int32 [R], the
       share of its own label, float32 [R], and the draws of `mix`, see Mix.draws.
     """
-    label = self._mix_label
-    pool, index = self.policy.choose(plan, augment_seed, update, rows)
-    position = plan.positions
-    if words and label in words:
-      return pool, index, *self.mix.drawn(words[label], position + rows.view, height, width)
-    drawn_for = rows
-    if self.policy.one_weight:
-      drawn_for = views.Rows(
-          np.full_like(rows.example, update), np.zeros_like(rows.epoch), rows.view * 0)
-      position = position * 0
-    return pool, index, *self.mix.draws(
-        augment_seed, label, drawn_for, position, height, width)
+    return *self.policy.choose(plan, augment_seed, update, rows), *self.mix_draws(
+        plan, augment_seed, [update], rows, height, width)
 
-  def partner_draws(self, augment_seed: int, pool: views.Rows, index: np.ndarray, height: int,
-                    width: int) -> dict[str, dict[str, np.ndarray]]:
-    """Draws of the ops before `mix` for the partners, rows `index` of `pool`."""
-    rows = views.Rows(*(x[index] for x in pool))
+  def mix_draws(self, plan: views.ViewPlan, augment_seed: int, updates: Sequence[int],
+                rows: views.Rows, height: int, width: int,
+                words: Mapping[str, np.ndarray] | None = None
+                ) -> tuple[np.ndarray, dict[str, Any]]:
+    """Draws how the rows of K updates are mixed.
+
+    Args:
+      plan: of the updates.
+      augment_seed: in [0, 2**32).
+      updates: their numbers.
+      rows: the plan's rows of them, int32 [K R] each.
+      height: H of the images.
+      width: W of the images.
+      words: of `words`, where those of `mix` are among them.
+
+    Returns:
+      The share of each row's own label, float32 [K R], and the draws of `mix`, see Mix.draws.
+    """
+    label, position = self._mix_label, np.tile(plan.positions, len(updates))
+    if words and label in words:
+      return self.mix.drawn(words[label], position + rows.view, height, width)
+    if self.policy.one_weight:
+      numbers = np.repeat(np.array(updates, np.int32), plan.rows)
+      rows, position = views.Rows(numbers, numbers * 0, numbers * 0), position * 0
+    return self.mix.draws(augment_seed, label, rows, position, height, width)
+
+  def partner_draws(self, augment_seed: int, rows: views.Rows, height: int, width: int
+                    ) -> dict[str, dict[str, np.ndarray]]:
+    """Draws of the ops before `mix` for partners, int32 [R] each."""
     return self.draws(augment_seed, rows, height, width, self.mixed_at,
                       'partner_' if self.policy.draws_anew else '')
 

@@ -129,7 +129,7 @@ class _Maker:
         batch['image'], batch['partner_image'] = image
         batch['draws'] |= {self._way.labels[self._way.mixed_at]: drawn}
         batch['partner_draws'] = self._to_come(self._way.partner_draws(
-            self._seed, pool, index, self._size, self._size))
+            self._seed, pool.taken(index), self._size, self._size))
     else:
       batch['label'] = label[self._image, 0].astype(np.int32)
     for prefix in ('', 'partner_') if self._mixes else ('',):

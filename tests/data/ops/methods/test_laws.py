@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 
 from nfnets_am.data.ops import arrays
 from nfnets_am.data.ops import methods
 from nfnets_am.data.ops.methods import expansion
+from nfnets_am.data.ops.methods import laws
 from tests.data.ops.methods import cases
 
 # Mean and mean square of a concatenation's share, uniform over {0, ..., 31} / 32.
@@ -42,6 +44,24 @@ def test_the_weight_of_a_mean_is_beta_in_parts_of_65536(name, alpha):
   for edge in (0.25, 0.01, 0.5, 0.9):
     found = (draws['share'] < edge * 65536).mean()
     assert found == pytest.approx(law.cdf(edge), abs=0.012)
+
+
+@pytest.mark.parametrize('alpha', [0.2, 0.5, 3., 40.])
+def test_a_share_is_that_of_the_distribution_function_to_the_last_bit(alpha):
+  edges = scipy.special.betainc(alpha, alpha, (np.arange(65536) + 0.5) / 65536)
+  assert (np.diff(edges) >= 0).all()
+  # Numbers at, just below and just above every 40th edge, at both ends, and anywhere.
+  bits = (edges[::40] * 2**53).astype(np.uint64)
+  bits = np.concatenate([bits, bits - np.uint64(1), bits + np.uint64(1),
+                         np.array([0, 1, 2**53 - 1], np.uint64),
+                         np.random.default_rng(0).integers(0, 2**53, 20_000, np.uint64)])
+  bits = bits[bits < 2**53]
+  high = (bits >> np.uint64(21)).astype(np.uint32)
+  low = (bits << np.uint64(11)).astype(np.uint32)
+  found = laws.share(high, low, alpha)
+  assert found.dtype == np.int32
+  np.testing.assert_array_equal(
+      found, np.searchsorted(edges, bits.astype(np.float64) * 2.0**-53, side='right'))
 
 
 def test_nfnets_draw_mixup_from_a_beta_of_02():
