@@ -69,7 +69,8 @@ def table_of(rows: Sequence[groups.Row], tpu: chips.Slice, price: float, start: 
         ways_lib.hours_text(hours),
         *([f'{hours * price:,.2f}'] if price else []),
         states.span(3600 * row.hours() + start.alone), f'{row.input_hosts(tpu):.2g}',
-        estimate.how + ', scaled' * (not tpu.chip.calibrated) + ', floor' * (estimate.busy_ms < estimate.floor_ms))
+        estimate.how + ', scaled' * (not tpu.chip.calibrated)
+        + ', floor' * (estimate.busy_ms < estimate.floor_ms))
   good = [row for row in rows if not row.refusal]
   alone = sum(row.core_hours(tpu) for row in good)
   hours = alone + starts(sum(len(row.cells) for row in good))
