@@ -41,7 +41,7 @@ _DEVICES = flags.DEFINE_list('devices', ['1', '2', '4', '8'], 'Devices of one pr
 _PROCESSES = flags.DEFINE_list('processes', ['1', '2', '4'], 'Processes with two devices each.')
 _PREDICT = flags.DEFINE_list('predict', ['nfnet_f0', 'nfnet_f3', 'nfnet_f5'], 'Models.')
 _SLICES = flags.DEFINE_list(
-    'slices', ['v5litepod-32', 'v5litepod-256', 'v6e-32', 'v6e-256', 'v3-128'], 'What is predicted.')
+    'slices', ['v5litepod-32', 'v5litepod-256', 'v6e-32', 'v6e-256', 'v3-128'], 'Predicted ones.')
 _MODEL = flags.DEFINE_string('model', 'wide_resnet_tiny', 'What is measured.')
 _PER_DEVICE = flags.DEFINE_integer('per_device', 16, 'Views on a device.', lower_bound=1)
 _STEPS = flags.DEFINE_integer('steps', 30, 'Timed steps.', lower_bound=1)

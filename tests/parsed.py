@@ -5,7 +5,9 @@
 """
 
 import argparse
+import dataclasses
 import json
+import pathlib
 import runpy
 import sys
 from typing import Any
@@ -14,10 +16,10 @@ from absl import app
 from absl import flags
 
 from launch import chips
+from launch import places
 from nfnets_am import analysis
 from nfnets_am import models
 from nfnets_am import objectives
-from nfnets_am.analysis import measures
 from nfnets_am.core import calls
 from nfnets_am.core import cli
 from nfnets_am.core import errors
@@ -31,8 +33,14 @@ _NAMED = {
     'models': lambda names: [models.MODELS[name] for name in names],
     'predict': lambda names: [models.MODELS[name] for name in names],
     'tpu': chips.parse,
+    'on': lambda text: places.PLACES[text],
     'objective': lambda text: objectives.OBJECTIVES[calls.one(text, _OBJECTIVE)[0]],
 }
+
+
+def _changes(values: dict[str, Any]) -> dict[str, Any]:
+  said = values['set'] if isinstance(values.get('set'), list) else []
+  return experiment_file.parse_overrides([one for one in said if one != 'KEY=VALUE'])
 
 
 def _look(module: str, words: list[str], take: Any) -> None:
@@ -41,11 +49,16 @@ def _look(module: str, words: list[str], take: Any) -> None:
   for name, look in _NAMED.items():
     if values.get(name) and module != 'nfnets_am.list_models':  # Which takes a part of a name.
       look(values[name])
-  if isinstance(values.get('experiment'), str):
-    experiment_file.get_sweep(values['experiment'], values.get('scale') or '')
-    experiment_file.parse_overrides(values['set'] if isinstance(values.get('set'), list) else [])
+  if isinstance(values.get('experiment'), str) and values['experiment']:
+    if values.get('scale') or module == 'launch.sweep':
+      sweep = experiment_file.get_sweep(values['experiment'], values.get('scale') or '')
+      first = dataclasses.replace(sweep, cells=sweep.cells[:1])
+      experiment_file.get_runs(values['experiment'], first, _changes(values))
+    elif not pathlib.Path(values['experiment']).is_file():
+      raise errors.UserError(f'there is no {values["experiment"]}')
   if module == 'nfnets_am.measure' and words and words[0][0] != '-':
-    measures.of(words[0], analysis.MEASURES)
+    ((name, keys),) = calls.calls(words[0] if '(' in words[0] else f'{words[0]}()')
+    analysis.MEASURES.make(name, **keys, runs=())
   config = getattr(take, '__self__', None) or getattr(take, '__globals__', {}).get('_CONFIG')
   if isinstance(config, config_flag.ConfigFlag) and values.get('config'):
     config.value  # noqa: B018  Raises.

@@ -11,8 +11,8 @@ n = 4 and 8: one has none, and the other has values at 225,200 updates that are 
 
 Hardware: v5litepod-64 or more, a chip of which has the memory of a core of v3, the paper's TPU; F2
 at 256 pixels, F3 at 320. Learning rate: 1.6 for n = 1, whose baseline is taken to be the original's
-[C], 0.8 for n > 1. One run each [C]. With fewer devices: --config.accumulate, --config.model.remat=True. What else the paper leaves open:
-recipes.py.
+[C], 0.8 for n > 1. One run each [C]. With fewer devices: --config.accumulate,
+--config.model.remat=True. What else the paper leaves open: recipes.py.
 """
 
 import ml_collections

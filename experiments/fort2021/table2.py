@@ -8,9 +8,9 @@ Top-1 accuracy of the averaged weights at the model's test size. The paper print
 epochs): the 86.8% of its abstract.
 
 Hardware: v5litepod-128, a chip of which has the memory of a core of v3, the paper's TPU; F5 at 416
-pixels needs --config.model.remat=True where 32 views on a chip do not fit. SAM takes two gradients of the whole batch in every update. With n = 16 and
-32 views a chip, a device's ascent sees 2 unique images. Choices about SAM, and what else the paper
-leaves open: recipes.py.
+pixels needs --config.model.remat=True where 32 views on a chip do not fit. SAM takes two gradients
+of the whole batch in every update. With n = 16 and 32 views a chip, a device's ascent sees 2 unique
+images. Choices about SAM, and what else the paper leaves open: recipes.py.
 """
 
 import ml_collections

@@ -92,7 +92,7 @@ def test_every_generation_is_planned_and_what_is_not_calibrated_is_marked(prefix
   tpu = chips.parse(f'{prefix}-8')
   rows = groups.plan(_runs_of_tiny(), tpu, compile_=False)
   assert all(row.estimate.ms > 0 for row in rows)
-  *hows, total = plan.table_of(rows, tpu, 0.0, ways.Start()).columns[-1].cells
+  *hows, _ = plan.table_of(rows, tpu, 0.0, ways.Start()).columns[-1].cells
   # Published are step times of v3 alone.
   basis = 'calibrated' if prefix == 'v3' else 'scaled'
   assert {how.split(', ')[1] for how in hows} == {basis}

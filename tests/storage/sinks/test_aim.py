@@ -9,11 +9,12 @@ import pytest
 from nfnets_am.storage.sinks import aim as aim_sink
 from tests.storage.sinks import facts
 
-# A process that has written shows what it has written no reader.
+# As a process that may write: a reader is shown what `aim up` has put into its index.
 _READ = """
 import json, sys
 import aim
-run = aim.Run(run_hash=sys.argv[1], repo=sys.argv[2], read_only=True)
+run = aim.Run(run_hash=sys.argv[1], repo=sys.argv[2], system_tracking_interval=None,
+              log_system_params=False, capture_terminal_logs=False)
 print(json.dumps([run.name, run.experiment, run['config'], {
     metric.context['split'] + '/' + metric.name: list(zip(*metric.values.sparse_list()))
     for metric in run.metrics()}]))
