@@ -1,6 +1,6 @@
 """A stand-in for Slurm where there is none: its commands, on a state that is a file.
 
-Jobs are processes of this machine and run their real script, one on each of two nodes in their order.
+Jobs are processes of this machine and run their real script, two at a time and in their order.
 Signals reach the tasks alone, as with Slurm's cgroups, and not the processes that these start.
 """
 
