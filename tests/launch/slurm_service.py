@@ -1,6 +1,6 @@
 """A stand-in for Slurm where there is none: its commands, on a state that is a file.
 
-Jobs are processes of this machine and run their real script, one on each of two nodes; others wait.
+Jobs are processes of this machine and run their real script, two at a time and in their order.
 Signals reach the tasks alone, as with Slurm's cgroups, and not the processes that these start.
 """
 
@@ -82,7 +82,8 @@ def job(path: str, argv: list[str]) -> int:
       if found['state'] == 'CANCELLED':
         return 0
       running = [one for one in state['jobs'].values() if one['state'] in _LIVE[1:]]
-      if len(running) < _NODES:
+      first = next(key for key, one in state['jobs'].items() if one['state'] == 'PENDING')
+      if len(running) < _NODES and first == name:
         found.update(state='RUNNING', again=False, pids=[])
         break
     time.sleep(0.1)
