@@ -64,8 +64,8 @@ _LEVEL = _by_budget(least=0, middle=0, most=0)
 _WORSE = _by_budget(least=-4, middle=-4, most=-4)
 _CASES = {
     'At few updates': _OTHER_WAY,
-    'Where one view...what 4 views are better than one rises with the updates.': _OTHER_WAY,
-    'Where one view...what 16 views are better than one rises with the updates.': _OTHER_WAY,
+    'The lines cross: the lead of 4 views': _OTHER_WAY,
+    'The lines cross: the lead of 16 views': _OTHER_WAY,
     'At equal, many updates': _WORSE,
     '4 views are better than one without more updates': _WORSE,
     'With a fixed, large batch 16 views': _WORSE}
