@@ -1,6 +1,7 @@
 """Pixels of batches of small images on the host, for several updates at a time."""
 
 import collections
+from collections.abc import Callable
 from collections.abc import Iterator
 import itertools
 from typing import Any
@@ -44,7 +45,7 @@ def apply(images: np.ndarray, augmentation: ops.Augmentation, batches: Iterator[
   joined = stop if at is None else min(at, stop)
   leaves, tree = jax.tree.flatten(_needed(first, augmentation, joined))
   shapes, sizes = [x.shape for x in leaves], [x.size for x in leaves]
-  pixels, beside = _pixels(images, augmentation, joined), collections.deque()
+  beside = collections.deque()
 
   def numbers():
     # One array: each costs TensorFlow as much time as numpy takes to draw it. What pixels do not
@@ -54,16 +55,17 @@ def apply(images: np.ndarray, augmentation: ops.Augmentation, batches: Iterator[
       yield np.concatenate([x.reshape(-1) for x in jax.tree.leaves(
           _needed(batch, augmentation, joined))], dtype=np.int32, casting='no')
 
-  def made(numbers):
+  def apart(numbers):
     parts = (tf.reshape(x, shape)
              for x, shape in zip(tf.split(numbers, sizes), shapes, strict=True))
-    return pixels(jax.tree.unflatten(tree, parts))
+    return jax.tree.unflatten(tree, parts)
 
   dataset = tf.data.Dataset.from_generator(
       numbers, output_signature=tf.TensorSpec([sum(sizes)], tf.int32))
   options = tf.data.Options()
   options.deterministic = True
-  dataset = dataset.map(tensorflow.as_written(made), num_parallel_calls=tf.data.AUTOTUNE)
+  pixels = tensorflow.as_written(_pixels(images, augmentation, joined, apart))
+  dataset = dataset.map(pixels, num_parallel_calls=tf.data.AUTOTUNE)
   dataset = dataset.prefetch(prefetch)
   for views in dataset.with_options(options).as_numpy_iterator():
     yield beside.popleft() | views
@@ -95,36 +97,42 @@ def _some(draws: Batch, labels: tuple[str, ...]) -> Batch:
   return {label: draws[label] for label in labels if label in draws}
 
 
-def _pixels(images: np.ndarray, augmentation: ops.Augmentation, joined: int) -> Any:
-  """Returns the function of what `_needed` gives, in TensorFlow, to the images."""
+def _pixels(images: np.ndarray, augmentation: ops.Augmentation, joined: int,
+            apart: Callable[[Any], Batch]) -> Callable[[Any], Batch]:
+  """Returns the function of numbers in one array, which `apart` takes to `_needed`, to the images.
+
+  Compiled functions take them apart themselves, where it costs nothing: outside, each of what they
+  need is two ops more.
+  """
   tf, xp, stop = tensorflow.import_tensorflow(), arrays.tf(), augmentation.at
   stored = tf.constant(images)
 
   # Compiled, moving pixels costs a quarter of the CPU time of the fastest TensorFlow op.
   @tf.function(jit_compile=True, autograph=False)
-  def alone(image, draws):
+  def alone(image, numbers, prefix):
+    draws = _some(apart(numbers)[prefix + 'draws'], augmentation.labels[:joined])
     return augmentation.follow(xp, 0, joined, augmentation_lib.Lane(image, draws))[0]
 
   # Apart from the first, which it would do pixel by pixel once more.
   @tf.function(jit_compile=True, autograph=False)
-  def together(image, partner, row, draws):
+  def together(image, partner, numbers):
+    needed = apart(numbers)
+    draws = _some(needed['draws'], augmentation.labels[joined:stop])
+    row = needed['partner_row'] if partner is None else None
     lanes = (augmentation_lib.Lane(image, draws), augmentation_lib.Lane(partner, draws, row))
     return augmentation.follow(xp, joined, stop, *lanes)[0]
 
-  def lane(numbers, prefix):
-    draws = _some(numbers[prefix + 'draws'], augmentation.labels[:joined])
-    return alone(tf.gather(stored, numbers[prefix + 'index']), draws)
-
   def made(numbers):
-    image, row = lane(numbers, ''), numbers.get('partner_row')
-    if row is None and 'partner_index' not in numbers:
+    needed = apart(numbers)
+    lane = lambda prefix: alone(tf.gather(stored, needed[prefix + 'index']), numbers, prefix)
+    image, row = lane(''), needed.get('partner_row')
+    if row is None and 'partner_index' not in needed:
       return {'image': image}
-    partner = lane(numbers, 'partner_') if row is None else None
+    partner = lane('partner_') if row is None else None
+    if row is not None and (joined == stop or augmentation.mix.expands):
+      partner = tf.gather(image, row)
     if joined < stop:
-      if row is not None and augmentation.mix.expands:
-        partner, row = tf.gather(image, row), None
-      return {'image': together(image, partner, row, _some(
-          numbers['draws'], augmentation.labels[joined:stop]))}
-    return {'image': image, 'partner_image': tf.gather(image, row) if row is not None else partner}
+      return {'image': together(image, partner, numbers)}
+    return {'image': image, 'partner_image': partner}
 
   return made
