@@ -21,6 +21,7 @@ import ml_collections
 
 from nfnets_am.config import cells as cells_lib
 from nfnets_am.config import schema
+from nfnets_am.core import errors
 from nfnets_am.sweeps import experiment_file
 
 _NOTE = """
@@ -33,11 +34,14 @@ of a small data set, at one budget, says nothing of the size of the effect elsew
 the paper's second claim, a fixed batch, which needs far longer runs.
 """
 _CELL = {'multiplicity': 1, 'seed': 0, 'scale': 'full'}
+_SCALES = ('full', 'smoke')
 
 
 def get_config(cell: str = '') -> ml_collections.ConfigDict:
   """Returns the config of a cell such as 'multiplicity=4,seed=1'."""
   cell = cells_lib.parse_cell(cell, _CELL)
+  if cell['scale'] not in _SCALES:
+    raise errors.ConfigError(f'scale={cell["scale"]!r}; allowed: {", ".join(_SCALES)}')
   smoke = cell['scale'] == 'smoke'
   config = schema.get_default()
   config.multiplicity = cell['multiplicity']
