@@ -5,7 +5,7 @@
     python -m nfnets_am.train --config=experiments/quickstart.py --print
 
 The second shows the recipe: every key of the config, with its value.
-On several hosts every host runs this command, with --coordinator=auto on a TPU slice or under Slurm,
+On several hosts every host runs this command, with --coordinator=auto on a TPU slice and in Slurm,
 elsewhere with --coordinator=HOST:PORT --num_processes=N --process_id=I.
 
 Exit status: 0 finished, 1 an error, 75 stopped by a signal or by the loss of another host (run it

@@ -4,7 +4,8 @@ from absl import flags
 import jax
 
 _COORDINATOR = flags.DEFINE_string(
-    'coordinator', '', "'' is one host; 'auto' asks the TPU slice or Slurm; else HOST:PORT of process 0.")
+    'coordinator', '',
+    "'' is one host; 'auto' asks the TPU slice or Slurm; else HOST:PORT of process 0.")
 _NUM_PROCESSES = flags.DEFINE_integer('num_processes', None, 'With --coordinator=HOST:PORT.')
 _PROCESS_ID = flags.DEFINE_integer('process_id', None, 'With --coordinator=HOST:PORT.')
 # A host that says nothing for so long is gone, and the others end.
