@@ -72,7 +72,7 @@ def _of_module(path):
   text = ast.get_docstring(ast.parse(path.read_text())) or ''
   for line in re.sub(r'\\\n\s*', ' ', text).splitlines():
     if re.match(r' +([A-Z_]+=\S+ )?(python -m|nfnets-am|pip|make) ', line):
-      yield re.split(' {3,}(?!-)', line.strip())[0]  # What it is for may stand beside it.
+      yield re.split(' {3,}(?![ -])', line.strip())[0]  # What it is for may stand beside it.
 
 
 def _collected() -> tuple[dict[str, dict[str, tuple[str, ...]]], list[tuple[str, list[str]]]]:

@@ -47,7 +47,7 @@ def test_a_run_over_three_starts(tmp_path, monkeypatch):
               {'seed': 3, 'model': {'name': 'tiny'}, 'at': ['1 epochs']},
               {'train_views/loss': values, 'test/loss': values}]
   assert shown(first, tmp_path / 'run') == expected
-  # Another repository gets all that was before.
+  # In another repository it is another run.
   monkeypatch.setenv('AIM_REPO', str(tmp_path / 'shared'))
   second = start(40)
-  assert second != first and shown(second, tmp_path / 'shared') == expected
+  assert second != first and (tmp_path / 'shared' / '.aim').is_dir()
