@@ -36,6 +36,7 @@ _STANDS = (
     (r'(--(?:config|experiment))=FILE(:CELL)?(?=$|,)', r'\1=tests/tiny.py'),
     (r'^(--price|--devices_per_run|--jobs)=[NP]$', r'\1=1'),
     (r'^--model=NAME$', '--model=nfnet_f0'),
+    (r'^--tpu=TYPE$', '--tpu=v5litepod-8'),
 )
 
 
@@ -71,7 +72,7 @@ def _of_module(path):
   text = ast.get_docstring(ast.parse(path.read_text())) or ''
   for line in re.sub(r'\\\n\s*', ' ', text).splitlines():
     if re.match(r' +([A-Z_]+=\S+ )?(python -m|nfnets-am|pip|make) ', line):
-      yield re.split(' {3,}', line.strip())[0]  # What it is for may stand beside it.
+      yield re.split(' {3,}(?![ -])', line.strip())[0]  # What it is for may stand beside it.
 
 
 def _collected() -> tuple[dict[str, dict[str, tuple[str, ...]]], list[tuple[str, list[str]]]]:
@@ -117,7 +118,7 @@ def test_what_is_wrong_is_found():
       'launch.sweep': [
           ['--experiment=tests/tiny.py', '--workdir=x', '--job=2'],
           ['--experiment=experiments/none.py', '--workdir=x'],
-          ['--experiment=experiments/quickstart.py', '--workdir=x', '--scale=smokes'],
+          ['--experiment=tests/tiny.py', '--workdir=x', '--scale=smoke'],  # It knows none.
           ['--experiment=tests/tiny.py', '--workdir=x', '--on=slurmy'],
           ['--workdir=x'], ['--experiment=tests/tiny.py', '--workdir=x']],
       'nfnets_am.train': [
