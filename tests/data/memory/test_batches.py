@@ -172,23 +172,6 @@ def test_mixed_batches_continue_where_they_were(split, text, apply):
   assert_equal(run(split, plan, 6, 8, apply, text=text), whole[6:])
 
 
-@pytest.mark.parametrize('scheme', SCHEMES.values(), ids=SCHEMES)
-@pytest.mark.parametrize('text', [TEXT, *MIXED])
-def test_updates_drawn_together_are_those_drawn_alone(split, monkeypatch, text, scheme):
-  plan = _mixed_plan(text, scheme[0], scheme[1], neighbouring=scheme[2])
-  augmentation = ops.parse(text).bind((.5,) * 3, (.25,) * 3)
-
-  def drawn(rows):
-    monkeypatch.setattr(memory_batches, '_ROWS', rows)
-    return list(memory_batches.host_batches(split, plan, augmentation, 3, 1, 9, apply='device'))
-
-  # The last time eight updates are cut into three, three and two.
-  alone = drawn(1)
-  assert [batch['index'].shape for batch in alone] == [(plan.rows,)] * 8
-  for rows in (8 * plan.rows, 3 * plan.rows):
-    assert_equal(drawn(rows), alone)
-
-
 def test_rows_are_mixed_from_their_own_and_their_partners_view(split):
   """A naive loop over rows: two augmented images, one weighted mean."""
   text = "pad_crop(2) | flip() | mix('mixup(alpha=1.)') | normalise(mean=0, std=1)"
