@@ -170,7 +170,10 @@ def test_what_is_no_module_of_ours(where, words):
                         re.MULTILINE)
     assert arguments[0] == 'install', where
     for word in arguments[1:]:
-      extra = re.fullmatch(r'\.(?:\[(\w+)\])?|(\w+)', word)
+      if word == '-e':
+        continue
+      # FOLDER is the repository's, seen from elsewhere.
+      extra = re.fullmatch(r'(?:\.|FOLDER)(?:\[(\w+)\])?|(\w+)', word)
       assert extra and (not extra[1] or extra[1] in extras), where
   else:
     assert program in _ELSEWHERE, where
