@@ -16,11 +16,10 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 # Compiling is most of the suite's time: cheap programs, and each compiled once for all processes.
 os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', 'true')
 # The older of XLA's two ways to compile a fusion for the CPU takes half the time. The second flag
-# is part of the option above; TensorFlow's XLA reads it too. Cutting a program into parts for many
-# cores costs a third of its compilation, and there is no core to spare.
+# is part of the option above; TensorFlow's XLA reads it too.
 os.environ['XLA_FLAGS'] = (
     f'{os.environ.get("XLA_FLAGS", "")} --xla_cpu_use_fusion_emitters=false '
-    '--xla_llvm_disable_expensive_passes=true --xla_cpu_parallel_codegen_split_count=1')
+    '--xla_llvm_disable_expensive_passes=true')
 os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(
     pathlib.Path(__file__).parent.parent / '.pytest_cache' / 'jax'))
 os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')

@@ -37,6 +37,8 @@ _STEPS = {
     **{f'figure12:masks={masks}': _WRN for masks in (1, 2, 4, 8, 16)},
     **{f'figure3:multiplicity={n}': _NF_RESNET50 for n in (1, 2, 4, 8)},
     'figure4:model=nf_resnet50,views=4096': _NF_RESNET50,
+    # One channel for three into the 16 of its first convolution, 10 classes for 100.
+    'figure4b_fashion:multiplicity=4': _WRN - 2 * 16 * 3 * 3 - 90 * (256 + 1),
     'table1:model=nfnet_f2,multiplicity=16': _F2,
     'table1:model=nfnet_f3,multiplicity=16': _F3,
     'table2:model=nfnet_f3': _F3,
