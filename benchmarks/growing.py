@@ -163,7 +163,7 @@ def _cpu_of_children(work: Callable[[], Any]) -> tuple[Any, float]:
 class _Endless:
   """A backend whose runs neither compute nor end; after a while somebody presses Ctrl-C."""
 
-  on_stop = 'stopping'
+  noted, on_stop = '', 'stopping'
 
   def __init__(self, seconds: float):
     self._seconds = seconds

@@ -70,7 +70,8 @@ def _step(config):
 
 
 def _augmentation(config):
-  return ops.parse(config.data.augment).bind((0.5,) * 3, (0.5,) * 3)
+  channels = known.training_set(config.data).image_shape[-1]
+  return ops.parse(config.data.augment).bind((0.5,) * channels, (0.5,) * channels)
 
 
 def _batch(config, derived, shape):

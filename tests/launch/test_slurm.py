@@ -151,8 +151,8 @@ def test_a_preempted_run_saves_and_ends_as_if_it_had_not_been(tmp_path, cluster,
   monkeypatch.chdir(commands.ROOT)
   for key, value in {**cluster.environment, **commands.environment()}.items():
     monkeypatch.setenv(key, value)
-  longer = ('--config.budget=200 updates', '--config.eval_every=100 updates',
-            '--config.checkpoint.every=50 updates')
+  longer = ('--config.budget=3000 updates', '--config.eval_every=1500 updates',
+            '--config.checkpoint.every=500 updates')
   (job,) = jobs = _tiny(tmp_path / 'runs', *longer)
   backend = _slurm(jobs, partition='idle')
   job.folder.mkdir(parents=True)
@@ -163,7 +163,7 @@ def test_a_preempted_run_saves_and_ends_as_if_it_had_not_been(tmp_path, cluster,
   cluster.ask('sbatch', '--partition=urgent', '--nodes=2', '--output=/dev/null', '--wrap=sleep 1')
   launcher.wait_for(lambda: job.status()['status'] == 'stopped', 60)
   saved = job.status()['update']
-  assert 12 <= saved < 200
+  assert 12 <= saved < 3000
   launcher.wait_for(lambda: handle.poll() is not None, 200)
   assert handle.ending == jobs_lib.Ending(jobs_lib.End.DONE)
   assert (job.record()['starts'], job.record()['interruptions']) == (2, 1)

@@ -147,7 +147,8 @@ def test_a_plan_prints_starts_floors_and_ways():
   done = commands.run('launch.plan', '--experiment=tests/tiny.py', '--tpu=v5e-8', '--mode=counted',
                       '--boot_s=77')
   assert done.returncode == 0, done.stderr
-  for text in ('no less than 1.5 ms on v5litepod: assumed', '77 s to boot', 'counted, scaled, floor',
+  for text in ('no less than 1.5 ms on v5litepod: assumed', '77 s to boot',
+               'counted, scaled, floor',
                'a slice for each run', 'one slice, a chip for each run', 'cheapest: '):
     assert text in done.stdout, done.stdout
   assert '…' not in done.stdout

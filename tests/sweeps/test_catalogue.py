@@ -1,6 +1,7 @@
 """What experiments compute, and how far they are."""
 
 import json
+import re
 
 import pytest
 
@@ -71,8 +72,8 @@ def test_an_experiment_and_the_state_of_its_runs(tmp_path):
 
 def test_experiments_are_found_in_the_order_of_their_numbers(tmp_path):
   names = [path.stem for path in experiment_file.find('experiments/fort2021')]
-  figures = [name for name in names if name.startswith('figure')]
-  assert figures == sorted(figures, key=lambda name: int(name.removeprefix('figure')))
+  figures = [int(re.match(r'figure(\d+)', name)[1]) for name in names if name.startswith('figure')]
+  assert len(figures) > 10 and figures == sorted(figures)
   assert 'recipes' not in names and 'grids' not in names and 'table2' in names
   with pytest.raises(errors.ConfigError, match='no experiment file'):
     catalogue.find(tmp_path)

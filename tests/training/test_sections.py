@@ -196,7 +196,7 @@ def test_lengths_of_schedules_and_optimisers_may_be_durations():
     ({'ascent.name': 'sam', 'ascent.rho': 'low'}, "ascent.rho='low'; allowed: a number"),
     ({'ascent.name': 'sam'}, "ascent.rho is missing; the ascent 'sam' needs it"),
     ({'ascent.name': 'sma'},
-     "unknown ascent 'sma' (did you mean 'sam'?); allowed: none, sam"),
+     "unknown ascent 'sma' (did you mean 'sam'?); allowed: none, random_offset, sam"),
     ({'ascent.rho': '0.1'},
      "the config has no key 'ascent.rho': the ascent 'none' has no key 'rho'; allowed: none"),
     ({'optimizer.momentm': '0.5'}, "the config has no key 'optimizer.momentm': the optimizer 'sgd' "
