@@ -1,6 +1,5 @@
 """Group norms with chance in training (Summers 2021, appendix A.3)."""
 
-import haiku as hk
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,14 +7,13 @@ import pytest
 
 from nfnets_am.core import errors
 from nfnets_am.models import model
-from nfnets_am.models import norms
 from tests.models.norms import by_hand
 
 _SHAPE = (4, 3, 2, 6)
 
 
 def _train(text, x, seed, progress=0.0):
-  norm = hk.transform_with_state(lambda x, mode: norms.parse(text)('norm')(x, mode))
+  norm = by_hand.transformed(text)
   params, state = norm.init(jax.random.key(0), x, model.TRAINING)
   out, after = norm.apply(params, state, jax.random.key(seed), x, model.Mode(True, progress))
   return np.asarray(out), jax.device_get(after)
@@ -28,7 +26,7 @@ def test_it_is_group_norm_at_inference_whatever_the_weight(text):
   _, averages = _train(text, x, 1)
   same = by_hand.train('group(groups=3)', x)[1]
   jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), averages, same)
-  norm = hk.transform_with_state(lambda x, mode: norms.parse(text)('norm')(x, mode))
+  norm = by_hand.transformed(text)
   params, _ = norm.init(jax.random.key(0), x, model.TRAINING)
   for weight in (None, 0.4):
     mode = model.Mode(False, example_weight=weight)
