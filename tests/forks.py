@@ -5,7 +5,8 @@ tests would cost. Only imports are shared, the bundled set, and the order of set
 no backend.
 
     python -m tests.forks    a server: a line in says what to run, or whose end to tell; a line out
-                             is the new process, or how it ended
+                             is the new process, or how it ended; the first line out is its
+                             environment once everything is imported
 """
 
 import atexit
@@ -24,8 +25,7 @@ import sys
 from typing import Any
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
-# In these a command's environment may differ from its server's, which is that of before any test;
-# others are read at imports.
+# In these a command's environment may differ from its server's; others are read at imports.
 _FREE = {'XLA_FLAGS', 'PYTEST_CURRENT_TEST'}
 _ENVIRONMENT = dict(os.environ)
 _IMPORTS = ('nfnets_am.training.loop', 'nfnets_am.sweeps.config_flag', 'nfnets_am.sweeps.outcomes')
@@ -44,9 +44,8 @@ def start(module: str, flags: tuple[str, ...], env: dict[str, str], seconds: int
   Returns:
     As subprocess.Popen with pipes; None if its environment asks for imports of its own.
   """
-  if _fixed(env) != _fixed(_ENVIRONMENT):
-    return None
-  return Process(_server(), module, flags, env, seconds)
+  server = _server()
+  return Process(server, module, flags, env, seconds) if server.suits(env) else None
 
 
 class Process:
@@ -116,10 +115,21 @@ class _Server:
   """A process that forks, for as long as this one lives."""
 
   def __init__(self):
+    self._before = _ENVIRONMENT
     self.process = subprocess.Popen(
-        [sys.executable, '-m', 'tests.forks'], cwd=_ROOT, env=_ENVIRONMENT, stdin=subprocess.PIPE,
+        [sys.executable, '-m', 'tests.forks'], cwd=_ROOT, env=self._before, stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, text=True)
     atexit.register(self.process.communicate)
+    self._after = json.loads(self.process.stdout.readline())
+
+  def suits(self, env: dict[str, str]) -> bool:
+    """Whether a command with this environment would import what is imported here.
+
+    Imports set variables of their own (TensorFlow sets seven), in a test's process too: each may
+    be as it was before the imports, or as it is after them.
+    """
+    return all(env.get(key) in (self._before.get(key), self._after.get(key))
+               for key in (env.keys() | self._before) - _FREE)
 
   def ask(self, request: Any) -> int:
     self.process.stdin.write(json.dumps(request) + '\n')
@@ -128,10 +138,6 @@ class _Server:
 
 
 _server = functools.cache(_Server)
-
-
-def _fixed(env: dict[str, str]) -> dict[str, str]:
-  return {key: value for key, value in env.items() if key not in _FREE}
 
 
 def _serve() -> None:
@@ -145,6 +151,7 @@ def _serve() -> None:
   # What is here stays: no fork needs to look for garbage in it.
   gc.freeze()
   replies = os.fdopen(os.dup(1), 'w')
+  print(json.dumps(dict(os.environ)), file=replies, flush=True)
   for line in sys.stdin:
     request = json.loads(line)
     if isinstance(request, int):
