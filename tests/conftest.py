@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from tests import forks
+
 # Before jax starts. NPROC: jax 0.10.2 deadlocks with several CPU devices on few cores without it.
 os.environ['JAX_PLATFORMS'] = 'cpu'
 os.environ.setdefault('NPROC', '16')
@@ -42,6 +44,10 @@ def pytest_collection_modifyitems(items):
   """Files with the most slow tests come first, or one worker would end with them alone."""
   slow = collections.Counter(item.path for item in items if item.get_closest_marker('slow'))
   items.sort(key=lambda item: -slow[item.path])
+
+
+def pytest_runtest_setup():
+  forks.note_environment()
 
 
 def pytest_collection_finish():

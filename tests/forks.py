@@ -5,8 +5,7 @@ tests would cost. Only imports are shared, the bundled set, and the order of set
 no backend.
 
     python -m tests.forks    a server: a line in says what to run, or whose end to tell; a line out
-                             is the new process, or how it ended; the first line out is its
-                             environment once everything is imported
+                             is the new process, or how it ended
 """
 
 import atexit
@@ -27,8 +26,15 @@ from typing import Any
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 # In these a command's environment may differ from its server's; others are read at imports.
 _FREE = {'XLA_FLAGS', 'PYTEST_CURRENT_TEST'}
-_ENVIRONMENT = dict(os.environ)
+# As it was when this test began.
+_at_first = dict(os.environ)
 _IMPORTS = ('nfnets_am.training.loop', 'nfnets_am.sweeps.config_flag', 'nfnets_am.sweeps.outcomes')
+
+
+def note_environment() -> None:
+  """Says that a test begins: what differs later from now is its own doing."""
+  _at_first.clear()
+  _at_first.update(os.environ)
 
 
 def start(module: str, flags: tuple[str, ...], env: dict[str, str], seconds: int
@@ -115,20 +121,20 @@ class _Server:
   """A process that forks, for as long as this one lives."""
 
   def __init__(self):
-    self._before = _ENVIRONMENT
+    self._before = dict(_at_first)
     self.process = subprocess.Popen(
         [sys.executable, '-m', 'tests.forks'], cwd=_ROOT, env=self._before, stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, text=True)
     atexit.register(self.process.communicate)
-    self._after = json.loads(self.process.stdout.readline())
 
   def suits(self, env: dict[str, str]) -> bool:
     """Whether a command with this environment would import what is imported here.
 
-    Imports set variables of their own (TensorFlow sets seven), in a test's process too: each may
-    be as it was before the imports, or as it is after them.
+    Libraries that a test's process imports set variables (TensorFlow seven), some when first used,
+    and they stay. So each may be as it was at the beginning of this test, or of the one that made
+    the server.
     """
-    return all(env.get(key) in (self._before.get(key), self._after.get(key))
+    return all(env.get(key) in (self._before.get(key), _at_first.get(key))
                for key in (env.keys() | self._before) - _FREE)
 
   def ask(self, request: Any) -> int:
@@ -151,7 +157,6 @@ def _serve() -> None:
   # What is here stays: no fork needs to look for garbage in it.
   gc.freeze()
   replies = os.fdopen(os.dup(1), 'w')
-  print(json.dumps(dict(os.environ)), file=replies, flush=True)
   for line in sys.stdin:
     request = json.loads(line)
     if isinstance(request, int):

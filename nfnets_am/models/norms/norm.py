@@ -110,10 +110,11 @@ def _moved(old: jax.Array, new: jax.Array, decay: float) -> jax.Array:
 
 
 # Both of these compute in float32 and keep x for the backward pass, as it is: what they make of it
-# is computed again there, where x is read anyway.
+# is computed again there, where x is read anyway. Both are programs of their own, as `_moved` is.
 _keeps_its_input = functools.partial(jax.checkpoint, prevent_cse=False)
 
 
+@jax.jit
 @_keeps_its_input
 def _affine(x: jax.Array, mean: jax.Array, factor: jax.Array, shift: jax.Array) -> jax.Array:
   groups = mean.shape[0] if mean.ndim > 1 else 1
@@ -121,6 +122,7 @@ def _affine(x: jax.Array, mean: jax.Array, factor: jax.Array, shift: jax.Array) 
   return y.reshape(x.shape).astype(x.dtype)
 
 
+@functools.partial(jax.jit, static_argnums=(1,))
 @functools.partial(_keeps_its_input, static_argnums=(1,))
 def moments(x: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
   """Returns E[x] and E[x^2] of groups of rows, in one reading of x.
