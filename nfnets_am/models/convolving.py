@@ -98,7 +98,8 @@ def _forward(x, w, geometry, chosen):
 
 
 def _backward(geometry, chosen, kept, g):
-  return tuple(_by_platform(part, geometry, chosen, *kept, g) for part in ('by_input', 'by_weights'))
+  return (_by_platform('by_input', geometry, chosen, *kept, g),
+          _by_platform('by_weights', geometry, chosen, *kept, g))
 
 
 _convolve.defvjp(_forward, _backward)
