@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import os
+import pathlib
 import shlex
 from typing import Any
 
@@ -174,8 +175,19 @@ def _origin(starts: Sequence[Any]) -> dict[str, str]:
   hours = [start.get('hours') for start in starts]
   known = sum(value for value in hours if isinstance(value, (int, float)))
   return {'commit': each('commit'), 'hardware': each('hardware'),
-          'command': shlex.join(map(str, command)) if isinstance(command, list) else '',
+          'command': _as_typed(command) if isinstance(command, list) and command else '',
           'hours': ('> ' if None in hours else '') + f'{known:.4g}'}
+
+
+def _as_typed(command: list[Any]) -> str:
+  """Returns a command as it can be given again, wherever the repository lay on that machine."""
+  program, *flags = map(str, command)
+  path = pathlib.PurePath(program)
+  words = [path.name]
+  if path.suffix == '.py' and 'nfnets_am' in path.parts:
+    first = len(path.parts) - 1 - path.parts[::-1].index('nfnets_am')
+    words = ['python', '-m', '.'.join(path.with_suffix('').parts[first:])]
+  return shlex.join([*words, *flags])
 
 
 def _result(folder: _Folder, cell: Mapping[str, Any], expected: Mapping[str, Any] | None

@@ -78,17 +78,21 @@ def test_cells_gather_the_seeds_and_name_what_is_missing(tmp_path):
   assert (tmp_path / 'report.png').stat().st_size > 10_000
 
 
-def test_a_row_of_the_csv_says_what_made_the_run(tmp_path):
+@pytest.mark.parametrize('command, typed', [
+    (['/there/nfnets_am/nfnets_am/train.py', '--config=a b'],
+     "python -m nfnets_am.train '--config=a b'"),
+    (['/env/bin/nfnets-am', 'train', '--config=a'], 'nfnets-am train --config=a')])
+def test_a_row_of_the_csv_says_what_made_the_run(tmp_path, command, typed):
   _run(tmp_path, 'multiplicity=1,seed=0', 0.5)
   _run(tmp_path, 'multiplicity=1,seed=1', 0.5)
-  start = {'commit': 'abc', 'command': ['train', '--config=a b'], 'hardware': '8 x TPU v4'}
+  start = {'commit': 'abc', 'command': command, 'hardware': '8 x TPU v4'}
   (tmp_path / 'multiplicity=1,seed=0' / 'run.json').write_text(json.dumps({
       'derived': {'views': 64, 'updates': 20},
       'starts': [start, {**start, 'commit': 'def', 'hours': 1.5}, {**start, 'hours': 0.25}]}))
   header, first, second = figures.csv_rows(_reduce(_sweep((0, 1)), tmp_path))
   of = dict(zip(header, first, strict=True))
   assert (of['commit'], of['hardware']) == ('abc def', '8 x TPU v4')
-  assert of['command'] == "train '--config=a b'"
+  assert of['command'] == typed
   # The first start was killed: how long it ran nobody knows.
   assert of['hours'] == '> 1.75'
   assert dict(zip(header, second, strict=True))['hours'] == ''
