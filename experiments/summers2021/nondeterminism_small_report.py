@@ -98,7 +98,7 @@ def write(workdir: pathlib.Path, out: pathlib.Path, scale: str) -> None:
                      for name, (cycles, evaluation, size, averaged, _) in _MITIGATIONS.items()})
   out.mkdir(parents=True, exist_ok=True)
   (out / f'{_NAME}.md').write_text('\n'.join([
-      *_head(workdir, out, scale, sum(finished.values()), len(finished)),
+      *_head(results, workdir, out, scale),
       *page(sources, onsets, reducing), *_rates(results.cells)]) + '\n')
   with open(out / f'{_NAME}.csv', 'w', newline='') as f:
     csv.writer(f).writerows(figures.csv_rows(results))
@@ -111,23 +111,15 @@ def _there(found: Mapping[Any, Any]) -> dict[Any, Any]:
   return {key: value for key, value in found.items() if value is not None}
 
 
-def _head(workdir: pathlib.Path, out: pathlib.Path, scale: str, done: int, count: int
+def _head(results: reduction.Results, workdir: pathlib.Path, out: pathlib.Path, scale: str
           ) -> list[str]:
-  scale = f' --scale={scale}' if scale != 'small' else ''
   return [
       '# Nondeterminism in miniature: Fashion-MNIST, 256 images, two cores', '',
       *(_FOLDER / 'nondeterminism_small_notes.md').read_text().splitlines(), '',
-      '## How the numbers were made', '', '```',
-      'python -m launch.sweep --experiment=experiments/summers2021/nondeterminism_small.py '
-      f'--workdir={workdir} --jobs=2{scale}',
-      'python -m experiments.summers2021.nondeterminism_small_report '
-      f'--workdir={workdir} --out={out}{scale}', '```', '',
-      f'{done} of {count} runs are finished.'
-      + (' The first command again trains the others, the second then writes this page anew.'
-         if done < count else ''),
-      f'Commits that trained the runs: {", ".join(miniature.commits(workdir)) or "none yet"}. '
-      f'Every run is a line of [{_NAME}.csv]({_NAME}.csv).', '',
-      f'![variability by source and by onset]({_NAME}.png)', '']
+      *miniature.how_made(
+          results, workdir, experiment='experiments/summers2021/nondeterminism_small.py',
+          report='experiments.summers2021.nondeterminism_small_report', flags=f'--out={out}',
+          scale=scale, name=_NAME, picture='variability by source and by onset')]
 
 
 def page(sources: Mapping[str, measures.Sample], onsets: Mapping[int, measures.Sample],

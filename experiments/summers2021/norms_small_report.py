@@ -47,10 +47,7 @@ def run() -> None:
         sweep, experiment_file.get_runs(path, sweep), outcomes.Reader(workdir))
     bound = figureA_1.measure(figureA_1.SIZES[1:])
     out.mkdir(parents=True, exist_ok=True)
-    extra = '' if scale == 'small' else f' --scale={scale}'
-    (out / f'{_NAME}.md').write_text(page(
-        results, bound, workdir, f'--workdir={workdir} --jobs=2{extra}',
-        f'--workdir={workdir} --out={out}{extra}'))
+    (out / f'{_NAME}.md').write_text(page(results, bound, workdir, out, scale))
     figures.write_csv(figures.csv_rows(results), out / f'{_NAME}.csv')
     draw(results, bound, out / f'{_NAME}.png')
     print(f'page    {out / _NAME}.md\ndata    {out / _NAME}.csv\npicture {out / _NAME}.png')
@@ -59,17 +56,16 @@ def run() -> None:
 
 
 def page(results: reduction.Results, bound: Sequence[Mapping[str, float]], workdir: pathlib.Path,
-         trained_by: str, written_by: str) -> str:
+         out: pathlib.Path, scale: str) -> str:
   """Returns the Markdown page.
 
   Args:
     results: of the sweep.
     bound: of figureA_1.measure.
     workdir: of the runs.
-    trained_by, written_by: flags of the two commands.
+    out: folder of the page.
+    scale: of the sweep.
   """
-  statuses = [run.status for run in results.runs]
-  done = statuses.count('finished')
   header, rows = figures.claim_table(results)
   place = list(header).index('verdict')
   verdicts = [row[place] for row in rows]
@@ -77,16 +73,10 @@ def page(results: reduction.Results, bound: Sequence[Mapping[str, float]], workd
   lines = [
       '# Four things about batch normalisation in miniature: Fashion-MNIST, 500 images, two cores',
       '', *(_FOLDER / 'norms_small_notes.md').read_text().splitlines(), '',
-      '## How the numbers were made', '', '```',
-      'python -m launch.sweep --experiment=experiments/summers2021/norms_small.py '
-      f'{trained_by}',
-      f'python -m experiments.summers2021.norms_small_report {written_by}', '```', '',
-      f'{done} of {len(statuses)} runs are finished. The first command again trains the others, '
-      'the second then writes this page anew.' if done < len(statuses) else
-      f'All {done} runs finished.', '',
-      f'Commits that trained the runs: {", ".join(miniature.commits(workdir)) or "none yet"}. '
-      f'Every run is a line of [{_NAME}.csv]({_NAME}.csv).', '',
-      f'![ghost sizes, alpha, batch sizes and the bound]({_NAME}.png)', '',
+      *miniature.how_made(
+          results, workdir, experiment='experiments/summers2021/norms_small.py',
+          report='experiments.summers2021.norms_small_report', flags=f'--out={out}', scale=scale,
+          name=_NAME, picture='ghost sizes, alpha, batch sizes and the bound'),
       '## Claims of chapter 4', '', f'{evidence.RULE} In all: {counts}.', '',
       *figures.table_lines(header, rows),
       '## The bound of training (equation 4.2)', '',

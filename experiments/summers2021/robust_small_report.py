@@ -49,12 +49,8 @@ def main() -> None:
 
 def page(results: reduction.Results) -> str:
   """Returns the Markdown page."""
-  scale = f' --scale={_SCALE.value}' if _SCALE.value != 'small' else ''
-  runs = results.runs
-  done = sum(run.status == 'finished' for run in runs)
-  workdir = pathlib.Path(_WORKDIR.value)
   header, claims = figures.claim_table(results)
-  if not scale:
+  if _SCALE.value == 'small':
     claims = [*claims, *robust_small_logits.claim_rows(results)]
   verdict = header.index('verdict')
   verdicts = [row[verdict] for row in claims]
@@ -62,16 +58,11 @@ def page(results: reduction.Results) -> str:
   lines = [
       '# Robust networks in miniature: Fashion-MNIST, 4,962 weights, two CPU cores', '',
       *(_FOLDER / 'robust_small_notes.md').read_text().splitlines(), '',
-      '## How the numbers were made', '', '```',
-      'python -m launch.sweep --experiment=experiments/summers2021/robust_small.py '
-      f'--workdir={workdir} --jobs=2{scale}',
-      f'python -m experiments.summers2021.robust_small_report --workdir={workdir} '
-      f'--out={_OUT.value}{scale}', '```', '',
-      f'{done} of {len(runs)} runs are finished; the same commands again go on.'
-      if done < len(runs) else f'All {done} runs finished.', '',
-      f'Commits that trained the runs: {", ".join(miniature.commits(workdir)) or "none yet"}. '
-      f'Every run is a line of [{_NAME}.csv]({_NAME}.csv).', '',
-      f'![accuracy under attacks, and logits]({_NAME}.png)', '',
+      *miniature.how_made(
+          results, pathlib.Path(_WORKDIR.value),
+          experiment='experiments/summers2021/robust_small.py',
+          report='experiments.summers2021.robust_small_report', flags=f'--out={_OUT.value}',
+          scale=_SCALE.value, name=_NAME, picture='accuracy under attacks, and logits'),
       '## Under attack (table 3.1)', '', 'Mean ± standard deviation (ddof 0) over the seeds.', '']
   lines += figures.table_lines(['method', *_ATTACKS], [
       [method, *(_entry(results, method, 0, metric) for metric in _ATTACKS.values())]

@@ -116,7 +116,7 @@ def test_where_nothing_differs_only_what_says_so_holds():
 def test_the_page_has_every_claim_cell_and_the_bound(tmp_path):
   results = _results(_TRUE)
   bound = [{'values': 32, 'bound': -5.568, 'worst': -5.568, 'normal': -3.5, 'inference': -10.5}]
-  page = norms_small_report.page(results, bound, tmp_path, '--jobs=2', '--out=here')
+  page = norms_small_report.page(results, bound, tmp_path, tmp_path / 'here', 'small')
   assert f'In all: {len(results.sweep.claims)} holds.' in page and 'All 90 runs finished.' in page
   assert '| 32 | -5.568 | -5.568 | -3.500 | -10.500 |' in page
   row = next(line for line in page.splitlines() if line.startswith('| ghost | 128 | 2 | none | 0'))
