@@ -34,6 +34,7 @@ from nfnets_am.core import errors
 from nfnets_am.core import parallel
 from nfnets_am.costs import aot
 from nfnets_am.costs import counting
+from nfnets_am.costs import hlo
 from nfnets_am.training import starts
 from nfnets_am.training import step as step_lib
 
@@ -130,7 +131,7 @@ def _child() -> None:
   seconds = (time.perf_counter() - began) / _STEPS.value
   assert jnp.isfinite(metrics['loss'])
   print(json.dumps({'seconds': seconds, 'gradient': gradient,
-                    'all_reduced': aot.all_reduced_bytes(text)}))
+                    'all_reduced': hlo.all_reduced_bytes(hlo.executed(text))}))
 
 
 def predicted_efficiency(gradient_bytes: int, step_ms: float, tpu: chips.Slice) -> float:

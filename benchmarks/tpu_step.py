@@ -8,9 +8,11 @@
 Compiles the whole step ahead of time for a described topology, on a machine with a CPU only:
 uint8 images, normalising, forward, label smoothing, backward, mean over all devices, AGC, weight
 decay, Nesterov, average of the weights; bfloat16 compute, float32 weights. `bound` is XLA's
-(`optimal_seconds`): it compares programs and promises nothing about the clock, and of some
-generations it is below 0. `roofline` is operations over peak or bytes over bandwidth. `expected`
-rests on the one of the two that launch.plan takes (launch/calibration.py). A step that needs more
+(`optimal_seconds`): it compares programs and promises nothing about the clock, and from v5e on it
+takes what lies in the core's own memory for the main one (`GiB accessed`; `moved` is what is read
+from and written to the main memory). `cycles` is the time of the compiler's own estimates,
+`roofline` operations over peak or bytes moved over bandwidth. `expected` rests on the one of them
+that launch.plan takes (launch/calibration.py). A step that needs more
 memory than a core has does not compile. Minutes per model on 2 cores, more for later generations;
 the largest with SAM take 25 GB of host memory.
 """
@@ -38,8 +40,8 @@ _LIMIT = flags.DEFINE_float(
 _SIZE = flags.DEFINE_integer('size', 0, "Height and width; 0 is the model's training size.")
 _SAM = flags.DEFINE_float('sam', 0.0, 'Radius of the ascent step; 0 is off.')
 _REMAT = flags.DEFINE_bool('remat', False, 'Recompute the inside of each block in the backward.')
-_COLUMNS = ('step', 'bound, ms', 'TFLOP', 'GiB accessed', 'GiB peak', 'roofline, ms',
-            'expected, ms', 'how', 'compiled')
+_COLUMNS = ('step', 'bound, ms', 'TFLOP', 'GiB accessed', 'GiB peak', 'moved', 'cycles, ms',
+            'roofline, ms', 'expected, ms', 'how', 'compiled')
 
 
 def main() -> None:
@@ -71,12 +73,13 @@ def _rows(model: str, topology: str, chip: chips.Chip) -> list[list[str]]:
   if expected.note:
     shown.print(f'{name} on {topology}: {expected.note}', soft_wrap=True)
   ours = (cost.ms, cost.tflop, cost.accessed_gib, cost.peak_gib)
-  found = [[name, *(f'{x:.4g}' for x in ours), f'{calibration.roofline_ms(cost, chip):.4g}',
-            f'{expected.ms:.4g}', f'{expected.how}, {calibration.basis(chip)}',
-            f'{cost.seconds:.0f} s']]
+  more = (cost.moved_gib, calibration.cycles_ms(cost, chip), calibration.roofline_ms(cost, chip),
+          expected.ms)
+  found = [[name, *(f'{x:.4g}' for x in (*ours, *more)),
+            f'{expected.how}, {calibration.basis(chip)}', f'{cost.seconds:.0f} s']]
   same = (_PER_DEVICE.value, topology, _SIZE.value, _SAM.value) == (32, 'v3:2x2x1', 0, 0.0)
   if same and model in calibration.PORT:
-    plain = calibration.PORT[model]
+    plain = calibration.PORT[model][:4]
     found.append(['plain port', *(f'{x:.4g}' for x in plain)])
     found.append(['ratio', *(f'{a / b:.3f}' for a, b in zip(ours, plain, strict=True))])
   return found

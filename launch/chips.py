@@ -4,6 +4,10 @@ Sources: docs.cloud.google.com/tpu/docs, the page of each version (peak, memory,
 "Runtimes"; the links of v2 and v3 from Jouppi et al. 2020, "A Domain-Specific Supercomputer for
 Training Deep Neural Networks". This API does not serve newer chips; see docs/launching.md.
 
+The clocks of v2 and v3 are those of Jouppi et al. 2020, of v4 of Jouppi et al. 2023; of later ones
+it is taken at which whole matrix units of 128 x 128 (v6e: 256 x 256) reach the published peak. The
+compiler's cycles of a large product agree with that peak to 16% (docs/performance.md).
+
 The floor of an update is assumed, not measured: nothing of this project has run on a TPU. An
 update that does nothing but one all-reduce takes 0.6 ms on v3-32 (jax issue 18224, by a
 maintainer); a real one is a program of some hundreds of operations, at a few microseconds each.
@@ -35,6 +39,7 @@ class Chip:
     runtime: software version of its machines.
     topology: of one host, as libtpu names it.
     floor_ms: that an update takes however little it computes; assumed, see above.
+    mhz: clock of a core; see above.
     sizes: units of the types there are; empty where any multiple of 8 is one.
   """
 
@@ -51,6 +56,7 @@ class Chip:
   runtime: str
   topology: str
   floor_ms: float
+  mhz: float
   sizes: tuple[int, ...] = ()
 
   @property
@@ -66,17 +72,17 @@ class Chip:
 
 CHIPS = registry.Registry('TPU generation', {
     'v2': Chip('v2', 2, 2, 45, 16, 700, 248, 4, 4, 96, 'tpu-ubuntu2204-base', 'v2:2x2x1', 2.0,
-               (8, 32, 128, 256, 512)),
+               700, (8, 32, 128, 256, 512)),
     'v3': Chip('v3', 2, 2, 123, 32, 900, 328, 4, 4, 96, 'tpu-ubuntu2204-base', 'v3:2x2x1', 2.0,
-               (8, 32, 64, 128, 256, 512, 1024, 2048)),
+               940, (8, 32, 64, 128, 256, 512, 1024, 2048)),
     'v4': Chip('v4', 2, 1, 275, 32, 1228, 300, 4, 4, 240, 'tpu-ubuntu2204-base', 'v4:2x2x1',
-               1.5),
+               1.5, 1050),
     'v5litepod': Chip('v5litepod', 1, 1, 197, 16, 819, 200, 4, 8, 112, 'v2-alpha-tpuv5-lite',
-                      'v5e:2x2x1', 1.5, (1, 4, 8, 16, 32, 64, 128, 256)),
+                      'v5e:2x2x1', 1.5, 1500, (1, 4, 8, 16, 32, 64, 128, 256)),
     'v5p': Chip('v5p', 2, 1, 459, 95, 2765, 600, 4, 4, 208, 'v2-alpha-tpuv5', 'v5p:2x2x1',
-                1.5),
+                1.5, 1750),
     'v6e': Chip('v6e', 1, 1, 918, 32, 1640, 448, 4, 8, 180, 'v2-alpha-tpuv6e', 'v6e:2x2x1', 1.5,
-                (1, 4, 8, 16, 32, 64, 128, 256)),
+                1750, (1, 4, 8, 16, 32, 64, 128, 256)),
 })
 
 

@@ -111,15 +111,18 @@ def table_of_ways(found: Sequence[ways_lib.Way], price: float) -> table.Table:
 def rests_on() -> str:
   """Returns what the estimates rest on, in a few lines."""
   shares = [found() for found in (
-      calibration.share_of_peak, calibration.share_of_bound, calibration.share_of_roofline)]
-  peak, bound, roofline = (f'{calibration.mean(one):.2f}' for one in shares)
-  of_peak, of_bound, of_roofline = (
+      calibration.share_of_peak, calibration.share_of_bound, calibration.share_of_cycles,
+      calibration.share_of_roofline)]
+  peak, bound, cycles, roofline = (f'{calibration.mean(one):.2f}' for one in shares)
+  of_peak, of_bound, of_cycles, of_roofline = (
       ', '.join(f'{name[6:].upper()} {x:.2f}' for name, x in one.items()) for one in shares)
   return (
       "Calibrated on DeepMind's published TPUv3 step times at 32 images on a core. counted: such\n"
       f'a step reaches {peak} of the published peak ({of_peak}). compiled: '
-      f"XLA's bound is\n{bound} of the published time ({of_bound}). roofline: where "
-      'that bound cannot be one, operations over\npeak or bytes over bandwidth, whichever is more: '
+      f"XLA's bound is\n{bound} of the published time ({of_bound}). cycles: where that bound "
+      "cannot be one,\nthe compiler's own cycles over the clock: "
+      f'{cycles} of the published time ({of_cycles}). roofline: where\nthose cannot be either, '
+      'operations over peak or bytes over bandwidth, whichever is more:\n'
       f'{roofline} of the published time ({of_roofline}).\n'
       'Other models are taken to reach the same share, and so are other chips, which is then '
       'scaled;\nsmall images and batches reach less.')

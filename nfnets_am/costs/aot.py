@@ -13,10 +13,8 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
-import math
 import os
 import pathlib
-import re
 import sys
 import time
 from typing import Any
@@ -27,6 +25,7 @@ from nfnets_am.config import identity
 from nfnets_am.config import schema
 from nfnets_am.core import errors
 from nfnets_am.costs import child
+from nfnets_am.costs import hlo
 
 # libtpu asks where it is and keeps others out; here it is nowhere, and there is nothing to share.
 ENVIRONMENT = {
@@ -39,8 +38,6 @@ _SECTIONS = ('model', 'objective', 'penalty', 'ascent', 'clip', 'optimizer', 'em
              'gradient_norm', 'dtype', 'backend')
 # The source that it depends on, for the cache.
 _SOURCE = ('core/parallel.py', 'training', 'objectives', 'models', 'optim')
-# A shape in a program's text, 'f32[3,3,16]'.
-_SHAPE = re.compile(r'\b([a-z]+[0-9]+)\[([0-9,]*)\]')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,9 +65,12 @@ class Cost:
 
   Attributes:
     ms: XLA's bound (`optimal_seconds`): it compares programs and promises nothing about the clock.
-      As answered: for some generations it is below 0 (launch/calibration.py).
+      What it counts as accessed takes its time of the main memory, whatever holds it.
     tflop: 10^12 operations.
-    accessed_gib: memory read and written.
+    accessed_gib: memory read and written, as XLA counts it: with the core's own memory, which holds
+      whole arrays from v5e on, and copies to it several times.
+    moved_gib: read from the main memory and written to it (costs/hlo.py).
+    mega_cycles: the compiler's own estimates, summed, in 10^6 cycles of a core.
     peak_gib: most memory in use at a time.
     all_reduced_mib: result bytes of all all-reduces.
     seconds: that the compilation took.
@@ -79,6 +79,8 @@ class Cost:
   ms: float
   tflop: float
   accessed_gib: float
+  moved_gib: float
+  mega_cycles: float
   peak_gib: float
   all_reduced_mib: float
   seconds: float
@@ -138,27 +140,6 @@ def cost(step: Step, cache: str | os.PathLike | None = None, *, limit_s: float =
   return _read(answer)
 
 
-def all_reduced_bytes(hlo: str) -> int:
-  """Returns the bytes of the results of a compiled program's all-reduces.
-
-  Args:
-    hlo: its text, `compiled.as_text()`.
-  """
-  total = 0
-  for line in hlo.splitlines():
-    head, found, _ = line.partition(' all-reduce(')
-    if not found:
-      head, found, _ = line.partition(' all-reduce-start(')
-    if found and ' = ' in head:
-      total += sum(_bytes(shape) for shape in _SHAPE.findall(head.partition(' = ')[2]))
-  return total
-
-
-def _bytes(shape: tuple[str, str]) -> int:
-  bits = int(re.sub('[a-z]', '', shape[0]))
-  return math.prod(int(n) for n in shape[1].split(',') if n) * bits // 8
-
-
 def _read(answer: dict[str, Any]) -> Cost:
   if 'error' in answer:
     raise errors.UserError(answer['error'])
@@ -169,6 +150,7 @@ def _digest(step: Step) -> str:
   """Names a step by all that its answer depends on."""
   package = pathlib.Path(__file__).parents[1]
   found = hashlib.sha256(json.dumps(dataclasses.asdict(step), sort_keys=True).encode())
+  found.update(' '.join(field.name for field in dataclasses.fields(Cost)).encode())
   for name in ('jax', 'libtpu'):
     found.update(importlib.metadata.version(name).encode())
   for part in _SOURCE:
@@ -211,12 +193,16 @@ def _compile(step: Step) -> Cost:
   began = time.perf_counter()
   compiled = lower(step).compile()
   analysis, memory = compiled.cost_analysis(), compiled.memory_analysis()
+  program = hlo.executed(compiled.as_text())
   return Cost(
-      ms=1e3 * analysis['optimal_seconds'],
+      # XLA adds -1 second for each instruction that it has no cost of.
+      ms=1e3 * (analysis['optimal_seconds'] + hlo.unknown_costs(program)),
       tflop=analysis['flops'] / 1e12,
       accessed_gib=analysis['bytes accessed'] / 2**30,
+      moved_gib=hlo.main_memory_bytes(program) / 2**30,
+      mega_cycles=hlo.cycles(program) / 1e6,
       peak_gib=memory.peak_memory_in_bytes / 2**30,
-      all_reduced_mib=all_reduced_bytes(compiled.as_text()) / 2**20,
+      all_reduced_mib=hlo.all_reduced_bytes(program) / 2**20,
       seconds=time.perf_counter() - began)
 
 

@@ -77,10 +77,15 @@ class Conv2D(hk.Module):
     self.groups, self.dilation = groups, dilation
     self.w_init, self.b_init = w_init, b_init
 
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """Maps [B, H, W, C] to [B, H / stride, W / stride, channels], less without padding."""
+  def __call__(self, x: jax.Array, scale: jax.Array | None = None) -> jax.Array:
+    """Maps [B, H, W, C] to [B, H / stride, W / stride, channels], less without padding.
+
+    Args:
+      x: images.
+      scale: float32 scalar that multiplies the output, by way of weights and bias; None is 1.
+    """
     shape = (*self.kernel, x.shape[-1] // self.groups, self.channels)
-    w = hk.get_parameter('w', shape, jnp.float32, self.w_init)
+    w = _scaled(hk.get_parameter('w', shape, jnp.float32, self.w_init), scale)
     geometry = convolving.Geometry(self.stride, self.padding, self.groups, self.dilation)
     # Of one group there is XLA's own on every device: what these networks have been held against.
     x = convolving.convolve(
@@ -89,7 +94,7 @@ class Conv2D(hk.Module):
       return x
     b = hk.get_parameter(
         'b', (self.channels,), jnp.float32, self.b_init(math.prod(shape[:3])))
-    return x + b.astype(x.dtype)
+    return x + _scaled(b, scale).astype(x.dtype)
 
 
 class WSConv2D(hk.Module):
@@ -104,8 +109,16 @@ class WSConv2D(hk.Module):
     super().__init__(name=name)
     self.channels, self.kernel, self.stride, self.groups = channels, kernel, stride, groups
 
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """Maps [B, H, W, C] to [B, H / stride, W / stride, channels]."""
+  def __call__(self, x: jax.Array, scale: jax.Array | None = None,
+               pool: Callable[[jax.Array], jax.Array] = lambda x: x) -> jax.Array:
+    """Maps [B, H, W, C] to [B, H / stride, W / stride, channels].
+
+    Args:
+      x: images.
+      scale: float32 scalar that multiplies the output, by way of weights and bias; None is 1.
+      pool: a max-pool of the output. It comes before the bias, whose gradient then has fewer
+        pixels to sum: what is added to all pixels leaves the greatest the greatest.
+    """
     shape = (self.kernel, self.kernel, x.shape[-1] // self.groups, self.channels)
     w = hk.get_parameter('w', shape, jnp.float32, FAN_IN_NORMAL)
     gain = hk.get_parameter('gain', (self.channels,), jnp.float32, jnp.ones)
@@ -113,10 +126,14 @@ class WSConv2D(hk.Module):
     # A TPU makes the gradient of a grouped convolution transposed. Left alone, XLA then transposes
     # the weights, their momentum and their average too, to update them: six float32 copies.
     w = layout.with_layout_constraint(
-        standardise(w, gain).astype(x.dtype), layout.Layout((0, 1, 2, 3)))
+        standardise(w, _scaled(gain, scale)).astype(x.dtype), layout.Layout((0, 1, 2, 3)))
     geometry = convolving.Geometry((self.stride, self.stride), groups=self.groups)
-    x = convolving.convolve(x, w, geometry)
-    return x + bias.astype(x.dtype)
+    x = pool(convolving.convolve(x, w, geometry))
+    return x + _scaled(bias, scale).astype(x.dtype)
+
+
+def _scaled(x: jax.Array, scale: jax.Array | None) -> jax.Array:
+  return x if scale is None else scale * x
 
 
 # A program of its own: it is traced once for each shape, and not for each layer.

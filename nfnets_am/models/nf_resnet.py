@@ -6,6 +6,7 @@ first zero, on each branch (De and Smith 2020).
 """
 
 import dataclasses
+import functools
 
 import haiku as hk
 import jax
@@ -68,10 +69,11 @@ class NFResBlock(hk.Module):
     shortcut = self.shortcut(out) if self.shortcut else x
     out = self.conv0(out)
     out = self.conv1(self.activation(out))
-    out = self.conv2(self.activation(out))
-    out = layers.stochastic_depth(out, self.rate, mode.is_training)
+    # The skip gain scales weights and bias, and not the map: its gradient is then a sum over
+    # weights, and the unscaled map is neither written forwards nor read again backwards.
     gain = hk.get_parameter('skip_gain', (), jnp.float32, jnp.zeros)
-    return (self.alpha * gain).astype(out.dtype) * out + shortcut
+    out = self.conv2(self.activation(out), scale=self.alpha * gain)
+    return layers.stochastic_depth(out, self.rate, mode.is_training) + shortcut
 
 
 class NFResNet(hk.Module):
@@ -80,7 +82,7 @@ class NFResNet(hk.Module):
   def __init__(self, num_classes: int, variant: Variant, *, activation: str, dropout: float,
                stochastic_depth: float, remat: bool):
     super().__init__(name=_module_name(variant))
-    self.dropout, self.remat = dropout, remat
+    self.dropout, self.remat, self.skipinit = dropout, remat, variant.skipinit
     self.activation = _activation(activation, variant.skipinit)
     alpha = 1.0 if variant.skipinit else 0.2
     betas = ([1.0] * sum(variant.depths) if variant.skipinit
@@ -106,7 +108,9 @@ class NFResNet(hk.Module):
 
   def __call__(self, x: jax.Array, mode: model.Mode) -> model.Outputs:
     """Maps images [B, H, W, C] to logits float32 [B, K]."""
-    x = hk.max_pool(self.stem(x), (1, 3, 3, 1), (1, 2, 2, 1), 'SAME')
+    pool = functools.partial(
+        hk.max_pool, window_shape=(1, 3, 3, 1), strides=(1, 2, 2, 1), padding='SAME')
+    x = pool(self.stem(x)) if self.skipinit else self.stem(x, pool=pool)
     x = nfnet.run_blocks(self.blocks, x, mode, self.remat)
     features = self.activation(x).mean((1, 2))
     x = layers.dropout(features, self.dropout, mode.is_training)

@@ -1,5 +1,6 @@
-"""XLA's bound counts where it can be one; where it cannot, a roofline does. Numbers are made up."""
+"""XLA's bound counts where it can be one, else cycles or a roofline do. Numbers are made up."""
 
+import dataclasses
 import math
 
 import pytest
@@ -7,12 +8,14 @@ import pytest
 from launch import calibration
 from launch import chips
 from nfnets_am.core import errors
+from nfnets_am.costs import aot
 
 _V3, _V5E = chips.CHIPS['v3'], chips.CHIPS['v5litepod']
 
 
-def _answer(ms, tflop=1.0, accessed=1.0):
-  return calibration.Answer(ms, tflop, accessed, 1.0)
+def _answer(ms, tflop=1.0, moved=1.0, accessed=0.0, mega_cycles=0.0):
+  return aot.Cost(ms=ms, tflop=tflop, accessed_gib=accessed or moved, moved_gib=moved,
+                  mega_cycles=mega_cycles, peak_gib=1.0, all_reduced_mib=1.0, seconds=1.0)
 
 
 def test_the_roofline_of_one_device_by_hand():
@@ -54,11 +57,33 @@ def test_a_bound_at_the_roofline_is_taken():
   assert found.ms == pytest.approx(1.001 / calibration.mean(calibration.share_of_bound()))
 
 
+def test_cycles_count_where_the_bound_takes_one_memory_for_the_other():
+  # 1.5 million cycles of v5e are 1 ms, and the bytes of the main memory a fifth of one.
+  gib = 0.819 * 1e9 / 2**30 / 5
+  found = calibration.expected(_answer(2.0, 0.001, gib, 1.6 * gib, mega_cycles=1.5), _V5E)
+  assert found.how == 'cycles'
+  assert found.ms == pytest.approx(1 / calibration.mean(calibration.share_of_cycles()))
+  assert "the compiler's cycles, 1 ms, are taken" in found.note
+  # What counts little else than the main memory is v3's kind of bound.
+  found = calibration.expected(_answer(2.0, 0.001, gib, 1.4 * gib, mega_cycles=1.5), _V5E)
+  assert found.how == 'compiled' and not found.note
+  # Cycles below the roofline are no time either.
+  found = calibration.expected(_answer(2.0, 0.001, gib, 1.6 * gib, mega_cycles=0.29), _V5E)
+  assert found.how == 'roofline'
+  assert found.ms == pytest.approx(0.2 / calibration.mean(calibration.share_of_roofline()))
+
+
+def test_cycles_of_the_published_machine_are_below_its_times():
+  shares = calibration.share_of_cycles().values()
+  assert all(share == pytest.approx(0.752, rel=5e-3) for share in shares)
+
+
 @pytest.mark.parametrize('changes', [
-    {'tflop': 0.0}, {'tflop': math.nan}, {'accessed_gib': -2.0}, {'accessed_gib': math.inf}])
+    {'tflop': 0.0}, {'tflop': math.nan}, {'accessed_gib': -2.0}, {'accessed_gib': math.inf},
+    {'moved_gib': 0.0}])
 def test_without_operations_or_bytes_there_is_no_roofline(changes):
   with pytest.raises(errors.UserError, match='which no step has'):
-    calibration.expected(_answer(5.0)._replace(**changes), _V5E)
+    calibration.expected(dataclasses.replace(_answer(5.0), **changes), _V5E)
 
 
 def test_only_the_generation_of_the_published_times_is_calibrated():

@@ -106,7 +106,8 @@ def _signal(build):
           seen['input'].append(variance(args[0] * context.module.beta))
         # Its other call is that of the means, for squeeze-and-excite.
         if context.module.name == 'conv2' and out.shape[1] > 1:
-          seen['branch'].append(variance(out))
+          # An NF-ResNet's has the factor of the branch in its weights.
+          seen['branch'].append(variance(out / kwargs.get('scale', 1.0)))
       return out
 
     net = build()
