@@ -106,7 +106,7 @@ class NFResNet(hk.Module):
 
   def __call__(self, x: jax.Array, mode: model.Mode) -> model.Outputs:
     """Maps images [B, H, W, C] to logits float32 [B, K]."""
-    x = hk.max_pool(self.stem(x), (1, 3, 3, 1), (1, 2, 2, 1), 'SAME')
+    x = layers.max_pool(self.stem(x), 3, 2, 'SAME')
     x = nfnet.run_blocks(self.blocks, x, mode, self.remat)
     features = self.activation(x).mean((1, 2))
     x = layers.dropout(features, self.dropout, mode.is_training)
