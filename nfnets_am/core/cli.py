@@ -12,6 +12,7 @@ from absl import flags
 from absl import logging
 
 from nfnets_am.core import errors
+from nfnets_am.core import freed_memory
 from nfnets_am.core import terminal
 
 # A signal stopped the run after it was saved: run the same command again (EX_TEMPFAIL).
@@ -49,6 +50,7 @@ def run(main: Callable[[], int | None],
       # No way to the bucket, or no right to it.
       return _fail(f'a file cannot be read or written: {" ".join(str(e).split())[:500]}')
 
+  freed_memory.keep_buffers_of_steps()
   # What is imported by now stays to the end. To look for garbage in it again and again is an eighth
   # of a start, whose tracing makes many objects and drops few; so is it after every 700 of those.
   gc.freeze()

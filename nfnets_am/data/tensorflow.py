@@ -1,7 +1,6 @@
 """The one place where the package imports TensorFlow and TFDS."""
 
 from collections.abc import Callable
-import ctypes
 import functools
 import importlib
 import os
@@ -9,10 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from nfnets_am.core import errors
-
-# Of malloc.h: bytes from which an allocation is the kernel's, free bytes from which memory goes
-# back to it, bytes by which to ask it for more.
-_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD, _M_TOP_PAD = -3, -1, -2
+from nfnets_am.core import freed_memory
 
 
 @functools.cache
@@ -25,7 +21,9 @@ def import_tensorflow() -> ModuleType:
   Raises:
     errors.UserError: TensorFlow is not installed.
   """
-  _keep_freed_memory()
+  # A view passes through arrays of a megabyte. With glibc's defaults, which no library changes,
+  # half of the CPU time of an input at n = 16 is the system's (docs/input.md).
+  freed_memory.keep()
   # Else importing it prints a page about its CPU build; nothing here uses oneDNN.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
   os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '0')
@@ -51,22 +49,6 @@ def import_tfds() -> ModuleType:
   """Returns `tensorflow_datasets`; errors as `import_tensorflow`."""
   import_tensorflow()
   return _import('tensorflow_datasets')
-
-
-def _keep_freed_memory() -> None:
-  """Lets glibc hand out freed memory again, not give it back to the system after each use.
-
-  A view passes through arrays of a megabyte. With glibc's defaults, which no library changes, half
-  of the CPU time of an input at n = 16 is the kernel's, which clears pages that were just given
-  back (docs/input.md). In return the process stays as large as it once was.
-  """
-  try:
-    mallopt = ctypes.CDLL(None).mallopt
-  except (AttributeError, OSError):
-    return
-  for parameter, value in ((_M_MMAP_THRESHOLD, 1 << 30), (_M_TRIM_THRESHOLD, 1 << 30),
-                           (_M_TOP_PAD, 64 << 20)):
-    mallopt(parameter, value)
 
 
 def _import(name: str) -> ModuleType:

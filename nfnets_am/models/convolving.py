@@ -5,6 +5,8 @@ compiled for a described TPU is the TPU's. What is in CHOICES takes forms of con
 its shape; all other devices have XLA's own convolution and its gradients, as ever.
 """
 
+from collections.abc import Callable
+from collections.abc import Mapping
 import dataclasses
 import functools
 
@@ -55,23 +57,32 @@ def on_cpu(x: jax.Array, w: jax.Array, geometry: Geometry) -> Forms:
   # With fewer pixels than channels, turning the weights about costs more than the product.
   if out.size // out.shape[3] < inside:
     return Forms.all('patches')
-  return Forms.all('split' if geometry.groups > 1 else 'whole')
+  return Forms.all('split') if geometry.groups > 1 else own_on_cpu(x, w, geometry)
+
+
+def own_on_cpu(x: jax.Array, w: jax.Array, geometry: Geometry) -> Forms:
+  """Chooses XLA's own operations, of images that its CPU backend computes once; as of `on_cpu`."""
+  del x, w, geometry
+  return Forms(by_weights='stored')
 
 
 # Platforms, as JAX calls them, to what chooses there. On a GPU ('cuda') XLA's own is not known to
 # be the best: benchmarks/grouped_convolution.py times all forms on the device at hand.
 CHOICES = {'cpu': on_cpu}
+# The same, where every device shall have XLA's own.
+XLAS_OWN = {'cpu': own_on_cpu}
 
 
-def convolve(x: jax.Array, w: jax.Array, geometry: Geometry, forms: Forms | None = None
-             ) -> jax.Array:
+def convolve(x: jax.Array, w: jax.Array, geometry: Geometry, forms: Forms | None = None,
+             choices: Mapping[str, Callable[..., Forms]] | None = None) -> jax.Array:
   """Convolves images NHWC with weights HWIO.
 
   Args:
     x: [B, H, W, C].
     w: [height, width, C / groups, channels] in the dtype of x.
     geometry: stride, padding, groups and dilation.
-    forms: to take on any device; None leaves it to CHOICES.
+    forms: to take on any device; None leaves it to `choices`.
+    choices: platforms to what chooses there; None is CHOICES.
 
   Returns:
     [B, ceil(H / stride), ceil(W / stride), channels], less without padding. Where a form other
@@ -82,7 +93,8 @@ def convolve(x: jax.Array, w: jax.Array, geometry: Geometry, forms: Forms | None
   """
   chosen = {'default': forms or Forms()}
   if forms is None:
-    chosen |= {platform: choose(x, w, geometry) for platform, choose in CHOICES.items()}
+    chosen |= {platform: choose(x, w, geometry)
+               for platform, choose in (CHOICES if choices is None else choices).items()}
   if set(chosen.values()) == {Forms()}:
     return convolution_forms.whole(x, w, geometry)
   return _convolve(x, w, geometry, tuple(chosen.items()))

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 from nfnets_am.core import registry
 from nfnets_am.models import convolution
 from nfnets_am.models import convolving
+from nfnets_am.models import max_pooling
+from nfnets_am.models import standardisation
 
 # Keeps the variance of a signal that has passed a ReLU (He et al. 2015).
 HE_NORMAL = hk.initializers.VarianceScaling(2.0, 'fan_in', 'normal')
@@ -88,8 +90,8 @@ class Conv2D(hk.Module):
     w = _scaled(hk.get_parameter('w', shape, jnp.float32, self.w_init), scale)
     geometry = convolving.Geometry(self.stride, self.padding, self.groups, self.dilation)
     # Of one group there is XLA's own on every device: what these networks have been held against.
-    x = convolving.convolve(
-        x, w.astype(x.dtype), geometry, convolving.Forms() if self.groups == 1 else None)
+    x = convolving.convolve(x, w.astype(x.dtype), geometry, choices=(
+        convolving.XLAS_OWN if self.groups == 1 else None))
     if not self.with_bias:
       return x
     b = hk.get_parameter(
@@ -126,7 +128,8 @@ class WSConv2D(hk.Module):
     # A TPU makes the gradient of a grouped convolution transposed. Left alone, XLA then transposes
     # the weights, their momentum and their average too, to update them: six float32 copies.
     w = layout.with_layout_constraint(
-        standardise(w, _scaled(gain, scale)).astype(x.dtype), layout.Layout((0, 1, 2, 3)))
+        standardisation.standardise(w, _scaled(gain, scale)).astype(x.dtype),
+        layout.Layout((0, 1, 2, 3)))
     geometry = convolving.Geometry((self.stride, self.stride), groups=self.groups)
     x = pool(convolving.convolve(x, w, geometry))
     return x + _scaled(bias, scale).astype(x.dtype)
@@ -134,21 +137,6 @@ class WSConv2D(hk.Module):
 
 def _scaled(x: jax.Array, scale: jax.Array | None) -> jax.Array:
   return x if scale is None else scale * x
-
-
-# A program of its own: it is traced once for each shape, and not for each layer.
-@jax.jit
-def standardise(w: jax.Array, gain: jax.Array) -> jax.Array:
-  """Returns gain * (w - mean) / sqrt(max(variance * fan_in, 1e-4)) for HWIO weights, float32.
-
-  Mean and (biased) variance are taken over H, W and I.
-  """
-  fan_in = math.prod(w.shape[:3])
-  mean = w.mean((0, 1, 2))
-  # Both sums in one reading of the weights. The difference is safe in float32: trained means are
-  # small beside deviations, and at three deviations five digits are still right.
-  sum_of_squares = jnp.square(w).sum((0, 1, 2)) - fan_in * jnp.square(mean)
-  return (w - mean) * (gain * jax.lax.rsqrt(jnp.maximum(sum_of_squares, 1e-4)))
 
 
 class SqueezeExcite(hk.Module):
@@ -198,7 +186,7 @@ def max_pool(x: jax.Array, window: Window, stride: int, pad: int | str = 0) -> j
   Returns:
     [B, H', W', C], H' = (H + 2 pad - height) // stride + 1, or H / stride, rounded up.
   """
-  return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, *_windows(window, stride, pad))
+  return max_pooling.max_pool(x, *_windows(window, stride, pad))
 
 
 def average_pool(x: jax.Array, window: Window, stride: int, pad: int | str = 0, *,

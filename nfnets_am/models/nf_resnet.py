@@ -108,8 +108,7 @@ class NFResNet(hk.Module):
 
   def __call__(self, x: jax.Array, mode: model.Mode) -> model.Outputs:
     """Maps images [B, H, W, C] to logits float32 [B, K]."""
-    pool = functools.partial(
-        hk.max_pool, window_shape=(1, 3, 3, 1), strides=(1, 2, 2, 1), padding='SAME')
+    pool = functools.partial(layers.max_pool, window=3, stride=2, pad='SAME')
     x = pool(self.stem(x)) if self.skipinit else self.stem(x, pool=pool)
     x = nfnet.run_blocks(self.blocks, x, mode, self.remat)
     features = self.activation(x).mean((1, 2))

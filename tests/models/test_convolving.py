@@ -46,7 +46,7 @@ def test_a_tpu_and_a_gpu_have_the_program_without_the_seam(side, channels, geome
 @pytest.mark.parametrize('rows, side, kernel, inside, channels, geometry, forms', [
     (8, 12, 3, 128, 768, _Geometry((2, 2), groups=6), _Forms.all('split')),
     (8, 3, 3, 128, 768, _Geometry(groups=6), _Forms.all('patches')),
-    (8, 24, 3, 64, 64, _Geometry(), _Forms()),
+    (8, 24, 3, 64, 64, _Geometry(), _Forms(by_weights='stored')),
     (8, 3, 3, 512, 512, _Geometry(), _Forms.all('patches')),
     (8, 24, 1, 64, 256, _Geometry(), _Forms.all('patches')),
     (8, 12, 3, 1, 64, _Geometry(groups=64), _Forms.all('shifts')),
@@ -57,6 +57,17 @@ def test_what_a_cpu_takes(rows, side, kernel, inside, channels, geometry, forms)
   x = jax.ShapeDtypeStruct((rows, side, side, inside * geometry.groups), jnp.float32)
   w = jax.ShapeDtypeStruct((kernel, kernel, inside, channels), jnp.float32)
   assert convolving.on_cpu(x, w, geometry) == forms
+
+
+def test_xlas_own_is_the_same_on_all_devices_but_for_images_that_a_cpu_stores():
+  x, w = jnp.ones((2, 6, 6, 3)), jnp.ones((3, 3, 3, 4))
+  own = lambda x, w, geometry: convolving.convolve(x, w, geometry, choices=convolving.XLAS_OWN)
+  for platform in ('tpu', 'cuda', 'cpu'):
+    assert (_operations(own, x, w, _Geometry(), platform)
+            == _operations(_plain, x, w, _Geometry(), platform))
+  # The compiler may not see through it: no value of a loop that could run is known.
+  gradient = jax.jit(jax.grad(lambda w, x: own(jnp.sin(x), w, _Geometry()).sum()))
+  assert ' while(' in gradient.lower(w, x).compile().as_text()
 
 
 def test_each_part_may_have_its_own_form():
@@ -85,7 +96,8 @@ def test_layers_on_this_device_have_the_gradients_of_xla(monkeypatch):
   """Of the grouped ones and the standardised ones, also where they are computed again."""
   def net(x):
     for conv in (layers.WSConv2D(4, 3, 2, groups=2, name='a'), layers.WSConv2D(4, 1, name='b'),
-                 layers.Conv2D(4, 3, padding=layers.around(3), groups=4, name='c')):
+                 layers.Conv2D(4, 3, padding=layers.around(3), groups=4, name='c'),
+                 layers.Conv2D(3, 3, name='d')):
       x = jnp.sin(hk.remat(conv)(x))
     return x.sum()
 
@@ -95,6 +107,7 @@ def test_layers_on_this_device_have_the_gradients_of_xla(monkeypatch):
   gradients = lambda: jax.jit(jax.grad(apply.apply))(params, x)
   found = gradients()
   jax.clear_caches()
-  monkeypatch.setattr(convolving, 'CHOICES', {})
+  for choices in ('CHOICES', 'XLAS_OWN'):
+    monkeypatch.setattr(convolving, choices, {})
   jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
                found, gradients())

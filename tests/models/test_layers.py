@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from nfnets_am.models import layers
+from nfnets_am.models import standardisation
 
 
 def test_standardised_weights_have_zero_mean_and_unit_norm():
   w = jax.random.normal(jax.random.key(0), (3, 3, 8, 5)) * 3 + 0.2
   for gain, norm in ((1.0, 1.0), (2.0, 4.0)):
-    out = layers.standardise(w, jnp.full(5, gain))
+    out = standardisation.standardise(w, jnp.full(5, gain))
     np.testing.assert_allclose(out.mean((0, 1, 2)), 0, atol=1e-6)
     np.testing.assert_allclose((out ** 2).sum((0, 1, 2)), norm, rtol=1e-5)
 
@@ -24,11 +25,12 @@ def test_standardisation_equals_the_definition():
   expected = gain * (w - w.mean((0, 1, 2))) / np.sqrt(
       np.maximum(w.var((0, 1, 2)) * fan_in, 1e-4))
   np.testing.assert_allclose(
-      layers.standardise(jnp.float32(w), jnp.float32(gain)), expected, rtol=1e-4, atol=1e-6)
+      standardisation.standardise(jnp.float32(w), jnp.float32(gain)), expected, rtol=1e-4,
+      atol=1e-6)
 
 
 def test_constant_weights_become_zero_and_not_nan():
-  out = layers.standardise(jnp.full((3, 3, 4, 2), 0.7), jnp.ones(2))
+  out = standardisation.standardise(jnp.full((3, 3, 4, 2), 0.7), jnp.ones(2))
   np.testing.assert_allclose(out, 0, atol=1e-4)
 
 
