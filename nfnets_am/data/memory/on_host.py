@@ -60,8 +60,7 @@ def apply(images: np.ndarray, augmentation: ops.Augmentation, batches: Iterator[
              for x, shape in zip(tf.split(numbers, sizes), shapes, strict=True))
     return jax.tree.unflatten(tree, parts)
 
-  dataset = tf.data.Dataset.from_generator(
-      numbers, output_signature=tf.TensorSpec([sum(sizes)], tf.int32))
+  dataset = tensorflow.from_generator(numbers, tf.TensorSpec([sum(sizes)], tf.int32))
   options = tf.data.Options()
   options.deterministic = True
   pixels = tensorflow.as_written(_pixels(images, augmentation, joined, apart))

@@ -229,7 +229,7 @@ def tf() -> Namespace:
   return _TensorFlow()
 
 
-def words(xp: Namespace, seed: Any, count: int) -> Any:
+def words(xp: Namespace, seed: Any, count: int, times: int = 1) -> Any:
   """Expands a drawn word into many, where a host would take longer to draw them than to use them.
 
   The finaliser "lowbias32" (Wellons 2018) of a Weyl sequence, twice: for masks, not for science.
@@ -238,12 +238,14 @@ def words(xp: Namespace, seed: Any, count: int) -> Any:
     xp: the namespace.
     seed: int32 [R], all 32 bits random.
     count: of words for each seed.
+    times: how often each word stands in a row. Made three times it takes a CPU a third of the time
+      of being copied to three places.
 
   Returns:
-    uint32 [R, count], uniform; the same in every namespace.
+    uint32 [R, count times], uniform; the same in every namespace.
   """
-  position = xp.cast(xp.arange(count), 'uint32') * xp.asarray(_GOLDEN, 'uint32')
-  return _mix(xp, _mix(xp, xp.cast(seed, 'uint32'))[:, None] + position[None])
+  position = np.repeat(np.arange(count, dtype=np.uint32) * np.uint32(_GOLDEN), times)
+  return _mix(xp, _mix(xp, xp.cast(seed, 'uint32'))[:, None] + xp.asarray(position[None], 'uint32'))
 
 
 def _mix(xp: Namespace, x: Any) -> Any:

@@ -266,5 +266,4 @@ class _Maker:
 def _generated(tf: Any, make: Any, start: int, stop: int) -> Any:
   """A dataset of make(start), ..., make(stop - 1): dicts of arrays of fixed shapes."""
   spec = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), make(start))
-  return tf.data.Dataset.from_generator(
-      lambda: map(make, range(start, stop)), output_signature=spec)
+  return tensorflow.from_generator(lambda: map(make, range(start, stop)), spec)

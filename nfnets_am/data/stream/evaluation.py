@@ -92,8 +92,8 @@ def _batches(records: records_lib.Records, batch: int, host: int, hosts: int,
   dataset = dataset.batch(batch).shard(hosts, host).unbatch()
   spec = tf.nest.map_structure(
       lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), draws(np.zeros(1, int)))
-  drawn = tf.data.Dataset.from_generator(
-      lambda: (draws(examples_from(first)) for first in starts), output_signature=spec).unbatch()
+  drawn = tensorflow.from_generator(
+      lambda: (draws(examples_from(first)) for first in starts), spec).unbatch()
   dataset = tf.data.Dataset.zip((dataset, drawn))
   dataset = dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
   batches = dataset.batch(batch).prefetch(2).as_numpy_iterator()

@@ -47,8 +47,8 @@ def _refuse(path: bytes) -> bytes:
 
 def _array_record(path: Any, first: Any, count: Any) -> Any:
   tf = tensorflow.import_tensorflow()
-  return tf.data.Dataset.from_generator(
-      _array_records, args=(path, first, count), output_signature=tf.TensorSpec([], tf.string))
+  return tensorflow.from_generator(
+      _array_records, tf.TensorSpec([], tf.string), (path, first, count))
 
 
 def _array_records(path, first, count):

@@ -57,8 +57,7 @@ def visits(records: records_lib.Records, plan: stream_order.StreamPlan, start: i
         yield from plan.blocks(number, low, high)
 
     spec = stream_order.Block(tf.TensorSpec([None, 3], tf.int64), tf.TensorSpec([None], tf.int32))
-    dataset = tf.data.Dataset.from_generator(
-        lambda: map(tuple, blocks()), output_signature=tuple(spec))
+    dataset = tensorflow.from_generator(lambda: map(tuple, blocks()), tuple(spec))
     dataset = dataset.map(as_written(read)).prefetch(1).unbatch()
     return dataset.batch(plan.per_lane, drop_remainder=True)
 

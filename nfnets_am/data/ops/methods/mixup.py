@@ -58,7 +58,7 @@ class NoisyMixUp(method.Beta):
 
   def apply(self, xp, own, partner, draws):
     height, width = own.shape[1:3]
-    place = expansion.halves(xp, draws['seed'], height * width)
+    place = xp.concat(expansion.halves(xp, draws['seed'], height * width), 1)
     noise = xp.take(xp.asarray(_quantiles(self.noise_std), 'int32'), place)
     share = xp.minimum(xp.maximum(draws['share'][:, None] + noise, 0), laws.ONE)
     return blending.blend(xp, own, partner, xp.reshape(share, (-1, height, width, 1)))

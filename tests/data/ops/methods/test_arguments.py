@@ -92,16 +92,26 @@ def test_text_subtracts_means_before_images_are_concatenated():
   assert public[0] == pytest.approx(3 * 2**.5) and public[3] == pytest.approx(7 * 2**.5)
 
 
-@pytest.mark.parametrize('count', [1, 2, 9, 324])
-def test_the_host_expands_a_seed_as_the_device_does(count):
-  seeds = np.array([0, -1, 1 << 30, -(1 << 31), 12345], np.int32)
-  np.testing.assert_array_equal(expansion.halves(expansion.NUMPY, seeds, count),
-                                np.asarray(expansion.halves(arrays.JAX, jnp.asarray(seeds), count)))
+def _halves(seeds, count):
+  """By Python's integers: lowbias32 twice, the words' low halves and then their high ones."""
+  def mixed(x):
+    for places, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+      x = (x ^ x >> places) * factor % 2**32
+    return x ^ x >> 16
+  words = [[mixed((mixed(int(seed) % 2**32) + i * 0x9E3779B9) % 2**32)
+            for i in range((count + 1) // 2)] for seed in seeds]
+  return np.array([[w & 0xFFFF for w in row] + [w >> 16 for w in row[:count // 2]]
+                   for row in words])
 
 
-def test_counting_in_pieces_counts_all():
-  seeds = np.random.default_rng(0).integers(0, 2**32, 900, np.uint32).view(np.int32)
-  share = np.arange(900, dtype=np.int32) * 72
-  count = 600  # More elements than are counted at a time.
-  wanted = expansion.mask(expansion.NUMPY, seeds, share, count).sum(1)
-  np.testing.assert_array_equal(expansion.counted(seeds, share, count), wanted)
+@pytest.mark.parametrize('times', [1, 3])
+@pytest.mark.parametrize('count', [1, 2, 9])
+def test_seeds_expand_as_written_everywhere_and_are_counted(count, times):
+  seeds = np.array([0, -1, 1 << 30, -(1 << 31), 12345, 3], np.int32)
+  share = np.array([0, 65536, 30000, 40000, 65535, 1], np.int32)
+  wanted = _halves(seeds, count)
+  for xp, given in ((arrays.JAX, jnp.asarray(seeds)), (arrays.tf(), seeds)):
+    found = np.concatenate(expansion.halves(xp, given, count, times), 1)
+    np.testing.assert_array_equal(found, np.repeat(wanted, times, 1))
+  np.testing.assert_array_equal(
+      expansion.counted(seeds, share, count), (wanted < share[:, None]).sum(1))

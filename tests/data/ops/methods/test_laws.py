@@ -1,5 +1,6 @@
 """Laws of the labels' weights on 20,000 draws, against closed forms and published examples."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.special
@@ -197,7 +198,7 @@ def test_random_masks_weigh_a_beta_binomial_share(name, count, alpha):
 
 def test_halves_of_a_seed_are_uniform_and_of_all_bits():
   seeds = np.random.default_rng(0).integers(0, 2**32, 500, np.uint32).view(np.int32)
-  halves = expansion.halves(expansion.NUMPY, seeds, 201)
+  halves = np.concatenate(expansion.halves(arrays.JAX, jnp.asarray(seeds), 201), 1)
   assert scipy.stats.chisquare(np.bincount(halves.ravel() >> 8)).pvalue > 0.01
   assert scipy.stats.chisquare(np.bincount(halves.ravel() & 255)).pvalue > 0.01
   # Neither neighbours nor rows know each other.
