@@ -61,8 +61,8 @@ class Namespace(Protocol):
 
   def reshape(self, x: Any, shape: Sequence[int]) -> Any: ...
 
-  def pad(self, x: Any, widths: Sequence[tuple[int, int]]) -> Any:
-    """Pads with zeros."""
+  def pad(self, x: Any, widths: Sequence[tuple[int, int]], value: int = 0) -> Any:
+    """Pads with a value."""
 
   def take(self, x: Any, index: Any) -> Any:
     """Returns x[index] along the first axis; index int32 [...], in range."""
@@ -99,6 +99,19 @@ class Namespace(Protocol):
   def whole(self, fn: Callable[[Any], Any], x: Any, index: Any) -> Any:
     """Returns fn(x), an array that is made as a whole before it is used; index int32 [R] from 0."""
 
+  def made(self, fn: Callable[[Any], Any], x: Any, shape: Sequence[int], dtype: str) -> Any:
+    """Returns fn(x), of a static shape, which a CPU makes as a whole before it is used.
+
+    For what is read more than once: XLA makes one loop of an array and of what uses it, and in it
+    makes every element anew each time that it is read, one by one, as of a table for each pixel.
+
+    Args:
+      fn: what makes it.
+      x: uint8, not empty.
+      shape: of the result.
+      dtype: of the result.
+    """
+
   def map(self, fn: Callable[[Any], Any], rows: Any) -> Any:
     """Returns fn of every row, stacked: rows a tree of [R, ...], fn's result uint8 [...]."""
 
@@ -110,13 +123,16 @@ class _TensorFlow:
     tf = self._tf = tensorflow.import_tensorflow()
     self.where, self.minimum, self.maximum = tf.where, tf.minimum, tf.maximum
     self.abs, self.sign, self.floor, self.sqrt = tf.abs, tf.sign, tf.floor, tf.sqrt
-    self.concat, self.reshape, self.pad = tf.concat, tf.reshape, tf.pad
+    self.concat, self.reshape = tf.concat, tf.reshape
     self.cast, self.arange, self.cumsum = tf.cast, tf.range, tf.cumsum
     self.bitwise_and, self.bitwise_xor = tf.bitwise.bitwise_and, tf.bitwise.bitwise_xor
     self.switch = tf.switch_case
 
   def asarray(self, x, dtype):
     return self._tf.constant(np.asarray(x, dtype))
+
+  def pad(self, x, widths, value=0):
+    return self._tf.pad(x, widths, constant_values=value)
 
   def sum(self, x, axis):
     return self._tf.reduce_sum(x, axis)
@@ -158,6 +174,12 @@ class _TensorFlow:
   def whole(self, fn, x, index):
     return fn(x)
 
+  def made(self, fn, x, shape, dtype):
+    # In a branch that is always taken, which XLA cannot know: nothing else keeps it from it.
+    tf = self._tf
+    return tf.cond(tf.cast(tf.reshape(x, [-1])[0], tf.int32) < 256,
+                   lambda: fn(x), lambda: tf.zeros(shape, dtype))
+
   def map(self, fn, rows):
     return self._tf.map_fn(fn, rows, fn_output_signature=self._tf.uint8)
 
@@ -168,7 +190,7 @@ class _Jax:
   where, minimum, maximum = (staticmethod(f) for f in (jnp.where, jnp.minimum, jnp.maximum))
   abs, sign, floor, sqrt = (staticmethod(f) for f in (jnp.abs, jnp.sign, jnp.floor, jnp.sqrt))
   concat, reshape = (staticmethod(f) for f in (jnp.concatenate, jnp.reshape))
-  pad, asarray, cumsum = (staticmethod(f) for f in (jnp.pad, jnp.asarray, jnp.cumsum))
+  asarray, cumsum = (staticmethod(f) for f in (jnp.asarray, jnp.cumsum))
   bitwise_and, bitwise_xor = (staticmethod(f) for f in (jnp.bitwise_and, jnp.bitwise_xor))
   switch = staticmethod(jax.lax.switch)
 
@@ -177,6 +199,9 @@ class _Jax:
 
   def cast(self, x, dtype):
     return x.astype(dtype)
+
+  def pad(self, x, widths, value=0):
+    return jnp.pad(x, widths, constant_values=value)
 
   def sum(self, x, axis):
     return jnp.sum(x, tuple(axis), dtype=x.dtype)
@@ -212,6 +237,13 @@ class _Jax:
     return jax.lax.platform_dependent(
         x, index, cpu=lambda x, index: jax.lax.cond(index[0] >= 0, fn, other, x),
         default=lambda x, index: fn(x))
+
+  def made(self, fn, x, shape, dtype):
+    def on_cpu(x):
+      return jax.lax.cond(x.reshape(-1)[0].astype('int32') < 256, fn,
+                          lambda x: jnp.zeros(shape, dtype), x)
+
+    return jax.lax.platform_dependent(x, cpu=on_cpu, default=fn)
 
   def map(self, fn, rows):
     # One row after another takes the branch it needs; side by side they take all of them, which a

@@ -15,8 +15,11 @@ _STEP_HEIGHT, _STEP_WIDTH = 128, 256
 # And 4 rows more: where columns lie a round number of bytes apart, the transposition is half as
 # fast, since they take each other's place in the cache.
 _ODD = 4
-# The passes take all rows of the image, so that taller ones gain nothing.
+# Of larger images a window is of few shapes that others share.
 _LARGEST = 1024
+# So many rows, a part of _STEP_HEIGHT, go through the first pass at once, and stay in the cache
+# until they are turned.
+_BLOCK = 64
 # Below so many windows, padding and transposing the image costs more than the passes save.
 _FEWEST = 8
 # The op rounds the place between two pixels to so many parts.
@@ -79,53 +82,102 @@ def _by_op(image: Any, boxes: Any, flipped: Any, size: int) -> Any:
 
 def _by_passes(image: Any, boxes: Any, flipped: Any, size: int) -> Any:
   tf = tensorflow.import_tensorflow()
+  # Zeros that the compiler does not know: it would round the places of the rows otherwise.
+  flips = tf.stack([flipped, tf.zeros_like(flipped)])
+  return _compiled(_passes)(_padded(image), boxes, flips, size)
+
+
+def _padded(image: Any) -> Any:
+  """uint8 [H, W, 3] with zeros behind its rows and columns, by ops that copy whole lines."""
+  tf = tensorflow.import_tensorflow()
   height, width = tf.unstack(tf.shape(image)[:2])
-  padded = tf.pad(
-      image, [[0, -height % _STEP_HEIGHT + _ODD], [0, -width % _STEP_WIDTH], [0, 0]])
+  below, beyond = -height % _STEP_HEIGHT + _ODD, -width % _STEP_WIDTH
+  lines = tf.concat([tf.reshape(image, [height, 3 * width]),
+                     tf.zeros([height, 3 * beyond], tf.uint8)], 1)
+  lines = tf.concat([lines, tf.zeros([below, 3 * (width + beyond)], tf.uint8)], 0)
+  return tf.reshape(lines, [height + below, width + beyond, 3])
+
+
+def _passes(image: Any, boxes: Any, flips: Any, size: int) -> Any:
+  """uint8 [H, W, 3] of padded shape, int32 [n, 4], int32 [2, n] to uint8 [n, S, S, 3].
+
+  `flips` says of each window whether its columns, and whether its rows, are turned around.
+  """
+  tf = tensorflow.import_tensorflow()
+  # Known to the compiler, and not yet where the graph is made.
+  height = tf.shape(image)[0]
   # Columns lie in rows, once for all windows.
-  columns = _compiled(_turn)(padded)
-  views = []
-  for i in range(boxes.shape[0]):
-    # Three compiled calls: in one, XLA computes the first pass anew for each row of the second.
-    narrow = _compiled(_across)(columns, boxes[i], flipped[i], size)
-    views.append(_compiled(_down)(_compiled(_turn)(narrow), boxes[i], size))
-  return tf.stack(views)
+  columns = _turn(image)
+  # No more rows than a window has go through the first pass, in blocks.
+  blocks = (boxes[:, 2] + _BLOCK - 1) // _BLOCK
+  first = tf.minimum(boxes[:, 0], height - blocks * _BLOCK)
+  across = _taps(boxes[:, 1], boxes[:, 3], size, flips[0])
+  down = _taps(boxes[:, 0] - first, boxes[:, 2], size, flips[1])
+  of_view = lambda taps, i: tf.nest.map_structure(lambda x: x[i], taps)
+
+  def narrow(i, k, rows):
+    part = tf.slice(columns, [0, first[i] + k * _BLOCK, 0], [-1, _BLOCK, 3])
+    # In a branch that is always taken, which XLA cannot know: else it makes one loop of the sum and
+    # of what turns it, value by value.
+    made = tf.cond(blocks[i] > 0, lambda: _sum_rows(part, *of_view(across, i)),
+                   lambda: tf.zeros([size, _BLOCK, 3]))
+    return k + 1, rows.write(k, _turn(made))
+
+  def view(i, rows, views):
+    _, rows = tf.while_loop(
+        lambda k, _: k < blocks[i], lambda k, rows: narrow(i, k, rows), (0, rows))
+    made = _sum_rows(tf.reshape(rows.stack(), [-1, size, 3]), *of_view(down, i))
+    return i + 1, rows, views.write(i, _to_bytes(made))
+
+  count = boxes.shape[0]
+  rows = tf.TensorArray(tf.float32, height // _BLOCK, element_shape=[_BLOCK, size, 3])
+  views = tf.TensorArray(tf.uint8, count, element_shape=[size, size, 3])
+  return tf.while_loop(lambda i, *_: i < count, view, (0, rows, views))[-1].stack()
 
 
 def _turn(array: Any) -> Any:
-  """[P, Q, C] to [Q, P, C]; four times as fast as the op outside of XLA."""
+  """[P, Q, C] to [Q, P, C]."""
   return tensorflow.import_tensorflow().transpose(array, [1, 0, 2])
 
 
-def _across(columns: Any, box: Any, flipped: Any, size: int) -> Any:
-  """uint8 [W, H, 3] to float32 [S, H, 3], the columns of the window."""
-  return _sum_rows(columns, box[1], box[3], size, flipped)
+def _taps(start: Any, extent: Any, size: int, flipped: Any) -> tuple[list[Any], list[Any]]:
+  """Which rows an output row sums, and their weights, for n windows of an axis.
 
+  Args:
+    start: int32 [n], first row of each window.
+    extent: int32 [n], its rows.
+    size: S, output rows.
+    flipped: int32 [n], 1 turns their order around.
 
-def _down(rows: Any, box: Any, size: int) -> Any:
-  """float32 [H, S, 3] to uint8 [S, S, 3]."""
-  return _to_bytes(_sum_rows(rows, box[0], box[2], size, 0))
-
-
-def _sum_rows(array: Any, start: Any, extent: Any, size: int, flipped: Any) -> Any:
-  """Resizes rows start .. start + extent - 1 of [R, Q, C] to float32 [size, Q, C]."""
+  Returns:
+    Four int32 [n, S], in the windows, and four float32 [n, S].
+  """
   tf = tensorflow.import_tensorflow()
+  start, extent, flipped = start[:, None], extent[:, None], flipped[:, None]
   out = tf.range(size, dtype=tf.float32)
   out = tf.where(flipped > 0, size - 1 - out, out)
   at = (out + 0.5) * (tf.cast(extent, tf.float32) / size) - 0.5
   low = tf.floor(at)
   part = tf.round((at - low) * _PARTS) / _PARTS
-  index = tf.cast(low, tf.int32)[:, None] + tf.range(-1, 3)
-  weight = tf.stack([_far(1 + part), _near(part), _near(1 - part), _far(2 - part)], axis=-1)
+  places = [tf.cast(low, tf.int32) + k for k in range(-1, 3)]
+  weights = [_far(1 + part), _near(part), _near(1 - part), _far(2 - part)]
   # Weights of rows outside of the window go to the others.
-  weight = tf.where((index >= 0) & (index < extent), weight, 0.0)
-  weight /= tf.reduce_sum(weight, axis=-1, keepdims=True)
-  index = tf.clip_by_value(index, 0, extent - 1) + start
+  weights = [tf.where((index >= 0) & (index < extent), weight, 0.0)
+             for index, weight in zip(places, weights, strict=True)]
+  total = sum(weights)
+  return ([tf.clip_by_value(index, 0, extent - 1) + start for index in places],
+          [weight / total for weight in weights])
+
+
+def _sum_rows(array: Any, places: list[Any], weights: list[Any]) -> Any:
+  """Sums rows of [R, Q, C], R unknown: four int32 [S] and four float32 [S] to float32 [S, Q, C]."""
+  tf = tensorflow.import_tensorflow()
+  _, length, channels = array.shape
   # As one axis: loops over 3 channels are not made vector instructions.
-  flat = tf.reshape(array, [tf.shape(array)[0], -1])
-  total = sum(weight[:, k, None] * tf.cast(tf.gather(flat, index[:, k]), tf.float32)
-              for k in range(4))
-  return tf.reshape(total, tf.concat([[size], tf.shape(array)[1:]], 0))
+  flat = tf.reshape(array, [-1, length * channels])
+  total = sum(weight[:, None] * tf.cast(tf.gather(flat, index), tf.float32)
+              for index, weight in zip(places, weights, strict=True))
+  return tf.reshape(total, [-1, length, channels])
 
 
 def _near(x: Any) -> Any:

@@ -9,6 +9,7 @@ All take `xp`, the namespace of the array, and `image`, uint8 [H, W, C] of stati
 channels, and return one like it.
 """
 
+from collections.abc import Callable
 import functools
 from typing import Any
 
@@ -24,15 +25,34 @@ _GUARD = np.float32(0.005)
 
 def autocontrast(xp: arrays.Namespace, image: Any) -> Any:
   """Stretches each channel to 0..255; a channel of one value stays (ImageOps.autocontrast)."""
-  low = xp.cast(xp.min(image, axis=[0, 1]), 'int32')[:, None]
-  span = xp.cast(xp.max(image, axis=[0, 1]), 'int32')[:, None] - low
+  return _look_up(xp, _stretched, image)
+
+
+def _stretched(xp: arrays.Namespace, image: Any) -> Any:
+  low = xp.cast(_extreme(xp, xp.minimum, image), 'int32')[:, None]
+  span = xp.cast(_extreme(xp, xp.maximum, image), 'int32')[:, None] - low
   levels = xp.arange(256)[None]
   above = xp.minimum(xp.maximum(levels - low, 0), span)
   patterns, which = _one_less()
   pattern = xp.take(xp.asarray(which, 'int32'), low * 256 + span)
   less = xp.take(xp.asarray(patterns.reshape(-1), 'uint8'), pattern * 256 + above)
   table = above * 255 // xp.maximum(span, 1) - xp.cast(less, 'int32')
-  return _look_up(xp, xp.where(span > 0, table, levels), image)
+  return xp.where(span > 0, table, levels)
+
+
+def _extreme(xp: arrays.Namespace, of_two: Callable[[Any, Any], Any], image: Any) -> Any:
+  """The least or largest value of each channel, [C].
+
+  By halves, which may overlap, laid upon each other: of long vectors, where a reduction of XLA goes
+  from value to value.
+  """
+  height, width, channels = image.shape
+  values, pixels = xp.reshape(image, [-1]), height * width
+  while pixels > 1:
+    half = (pixels + 1) // 2
+    values = of_two(values[:half * channels], values[(pixels - half) * channels:])
+    pixels = half
+  return values
 
 
 @functools.cache
@@ -66,6 +86,10 @@ def _one_less() -> tuple[np.ndarray, np.ndarray]:
 
 def equalize(xp: arrays.Namespace, image: Any) -> Any:
   """Spreads each channel's histogram evenly (ImageOps.equalize)."""
+  return _look_up(xp, _equalized, image)
+
+
+def _equalized(xp: arrays.Namespace, image: Any) -> Any:
   height, width, channels = image.shape
   size = height * width
   index = xp.cast(image, 'int32') + xp.arange(channels) * 256
@@ -76,7 +100,7 @@ def equalize(xp: arrays.Namespace, image: Any) -> Any:
   step = ((size - of_last) // 255)[:, None]
   below = xp.cumsum(counts, axis=1) - counts
   table = xp.minimum((step // 2 + below) // xp.maximum(step, 1), 255)
-  return _look_up(xp, xp.where(step > 0, table, levels), image)
+  return xp.where(step > 0, table, levels)
 
 
 def invert(xp: arrays.Namespace, image: Any) -> Any:
@@ -142,27 +166,38 @@ def sharpness(xp: arrays.Namespace, image: Any, factor: float) -> Any:
   ImageEnhance.Sharpness. The smoothed image is rounded, as PIL does; the published code cuts off.
   """
   height, width, channels = image.shape
-  # One long row, which the compiler vectorises; what it wraps around lies in the edge.
-  x = xp.cast(xp.reshape(image, [-1]), 'float32')
-  margin = (width + 1) * channels
-  padded = xp.pad(x, [[margin, margin]])
-  total = 4 * x
-  for row in (-1, 0, 1):
-    for col in (-1, 0, 1):
-      start = margin + (row * width + col) * channels
-      total += padded[start:start + height * width * channels]
+  if min(height, width) < 3:
+    return image
+  # Long lines: three channels at a time take several times as long.
+  lines = xp.reshape(image, [height, width * channels])
+  inside = np.zeros((height, width, channels), bool)
+  inside[1:-1, 1:-1] = True
+
+  def of_three(lines):
+    # Up to 765. Zeros lie around it, of which only edges would see something.
+    x = xp.cast(lines, 'uint16')
+    return xp.pad(x[:-2] + x[1:-1] + x[2:], [[1, 1], [channels, channels]])
+
+  def nine(lines):
+    sums = xp.made(of_three, lines, [height, (width + 2) * channels], 'uint16')
+    return sums[:, :-2 * channels] + sums[:, channels:-channels] + sums[:, 2 * channels:]
+
+  x = xp.cast(lines, 'uint16')
+  # Thirteenths of an integer lie at least 1/26 from a half: float32 rounds them to the right side.
+  total = xp.cast(nine(lines) + 4 * x, 'float32')
   smooth = xp.floor(total * np.float32(1 / 13) + np.float32(0.5))
-  edge = np.ones((height, width, channels), bool)
-  edge[1:-1, 1:-1] = False
-  blended = xp.reshape(_blend_float(xp, smooth, x, factor), image.shape)
-  return xp.where(xp.asarray(edge, 'bool'), image, blended)
+  blended = _blend_float(xp, smooth, xp.cast(x, 'float32'), factor)
+  inside = xp.asarray(inside.reshape(lines.shape), 'bool')
+  return xp.reshape(xp.where(inside, blended, lines), image.shape)
 
 
-def _look_up(xp: arrays.Namespace, table: Any, image: Any) -> Any:
-  """int32 table [C, 256] at the values of each channel."""
+def _look_up(xp: arrays.Namespace, table: Callable[[arrays.Namespace, Any], Any], image: Any
+             ) -> Any:
+  """The image through the table that it makes, int32 [C, 256], channel by channel."""
   channels = image.shape[-1]
-  table = xp.cast(xp.reshape(table, [-1]), 'uint8')
-  return xp.take(table, xp.cast(image, 'int32') + xp.arange(channels) * 256)
+  values = xp.made(lambda image: xp.cast(xp.reshape(table(xp, image), [-1]), 'uint8'), image,
+                   [channels * 256], 'uint8')
+  return xp.take(values, xp.cast(image, 'int32') + xp.arange(channels) * 256)
 
 
 def _grey(xp: arrays.Namespace, image: Any) -> Any:

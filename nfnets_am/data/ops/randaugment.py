@@ -31,7 +31,7 @@ class Levels:
   """What a magnitude means to each op, published maps, m / 10 of its maximum; see `levels`."""
   degrees: float
   shear: float
-  translate: float
+  translate: int
   bits: int
   solarize: int
   addition: int
@@ -46,7 +46,7 @@ def levels(magnitude: int) -> Levels:
   the image, as published.
   """
   m = magnitude
-  return Levels(degrees=3.0 * m, shear=0.03 * m, translate=10.0 * m, bits=4 * m // 10,
+  return Levels(degrees=3.0 * m, shear=0.03 * m, translate=10 * m, bits=4 * m // 10,
                 solarize=256 * m // 10, addition=110 * m // 10, factor=(18 * m + 10) / 100,
                 cutout=40 * m // 10)
 
@@ -130,25 +130,28 @@ class RandAugment(base.Op):
     level = levels(self.magnitude)
     threshold = level.solarize % 256 if self.solarize == 'as_published' else level.solarize
 
-    def signed(matrix):
-      plus, minus = (xp.asarray(matrix(s), 'float32') for s in (1, -1))
-      return lambda: warp.affine(xp, image, xp.where(sign > 0, plus, minus))
+    def signed(apply):
+      return lambda: xp.switch(
+          xp.cast(sign > 0, 'int32'), [lambda: apply(-1), lambda: apply(1)])
+
+    def affine(matrix):
+      return signed(lambda s: warp.affine(xp, image, matrix(s)))
 
     branches = {
         'autocontrast': lambda: colour.autocontrast(xp, image),
         'equalize': lambda: colour.equalize(xp, image),
         'invert': lambda: colour.invert(xp, image),
-        'rotate': signed(lambda s: warp.rotate(s * level.degrees, height, width)),
+        'rotate': affine(lambda s: warp.rotate(s * level.degrees, height, width)),
         'posterize': lambda: colour.posterize(xp, image, level.bits),
         'solarize': lambda: colour.solarize(xp, image, threshold),
         'color': lambda: colour.color(xp, image, level.factor),
         'contrast': lambda: colour.contrast(xp, image, level.factor, self.contrast),
         'brightness': lambda: colour.brightness(xp, image, level.factor),
         'sharpness': lambda: colour.sharpness(xp, image, level.factor),
-        'shear_x': signed(lambda s: warp.shear_x(s * level.shear)),
-        'shear_y': signed(lambda s: warp.shear_y(s * level.shear)),
-        'translate_x': signed(lambda s: warp.translate(s * level.translate, 0)),
-        'translate_y': signed(lambda s: warp.translate(0, s * level.translate)),
+        'shear_x': affine(lambda s: warp.shear_x(s * level.shear)),
+        'shear_y': affine(lambda s: warp.shear_y(s * level.shear)),
+        'translate_x': signed(lambda s: warp.moved(xp, image, s * level.translate, 0)),
+        'translate_y': signed(lambda s: warp.moved(xp, image, 0, s * level.translate)),
         'cutout': lambda: warp.cutout(xp, image, row, col, level.cutout),
         'solarize_add': lambda: colour.solarize_add(xp, image, level.addition),
     }
