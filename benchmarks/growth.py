@@ -5,7 +5,8 @@
 
 memory    resident memory of a process that reads its input, after so many updates
 resume    starting again at an update, from real checkpoints: to the first update
-report    all pages of experiments/fort2021, over so many made-up runs
+first_batch  a streamed input that goes on at an update: to its first batch
+report    all pages of experiments/fort2021, over so many made-up runs, and what each run adds
 launcher  a launcher's share of a core while so many runs are queued, and what it does before it
           starts the first
 metrics   a metrics file of so many lines: opened to go on, read whole, its end read, a line written
@@ -65,5 +66,6 @@ def main() -> None:
 if __name__ == '__main__':
   flags.DEFINE_multi_enum('part', None, list(growing.PARTS), 'What to measure; else all.')
   flags.DEFINE_float('share', 1.0, 'Of the sizes, to try it out.', lower_bound=0.0)
-  flags.DEFINE_integer('rounds', 3, 'Of each measurement but the memory.', lower_bound=1)
+  flags.DEFINE_integer('rounds', 3, 'Of each measurement but the memory and the report.',
+                       lower_bound=1)
   cli.run(main)

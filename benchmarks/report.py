@@ -3,9 +3,9 @@
     python -m benchmarks.report --runs=10000
 
 Makes up finished runs of the experiments' own names, with as many lines of metrics as a real run
-writes, though not over 2,000 (the longest on ImageNet has 200,000). Prints medians over the rounds:
-the report on an empty workdir, the report on the made-up runs, of these what drawing takes, and
-opening, reading and parsing every file of theirs once, by which the ratios divide.
+writes, though not over --lines (the longest on ImageNet has 200,000). Prints medians over the
+rounds: the report on an empty workdir, the report on the made-up runs, of these what drawing takes,
+and opening, reading and parsing every file of theirs once, by which the ratios divide.
 
 The ratios are of seconds of this process's CPU, since others at work on the machine stretch the
 seconds by the clock, which stand beside them. The report on no runs comes first and pays for the
@@ -42,9 +42,10 @@ from nfnets_am.sweeps import tuning
 _RUNS = flags.DEFINE_integer('runs', 10_000, 'Made-up runs, at most.', lower_bound=1)
 _EXPERIMENTS = flags.DEFINE_string('experiments', 'experiments/fort2021', 'A folder of them.')
 _ROUNDS = flags.DEFINE_integer('rounds', 3, 'Of each measurement.', lower_bound=1)
+_LINES = flags.DEFINE_integer(
+    'lines', 2000, 'Of the metrics of a run, about, and those of its evaluations.', lower_bound=1)
 _MAKE = flags.DEFINE_string('make', '', 'Only make up the runs, in this folder.')
 
-_LINES = 2000
 _ONCE = 'reading their files once'
 # Of CPU, and by the clock.
 Seconds = tuple[float, float]
@@ -146,7 +147,7 @@ def _make_run(folder: pathlib.Path, config: ml_collections.ConfigDict,
   final = _outcome(config, folder.name)
   splits = {*config.evals, sweep.metric.split('/')[0]}
   with open(folder / 'metrics.jsonl', 'w') as f:
-    every = max(derived.log_every, updates // _LINES)
+    every = max(derived.log_every, updates // _LINES.value)
     for update in _multiples(every, derived.eval_every, updates):
       share = update / updates
       if update % every == 0 or update == updates:

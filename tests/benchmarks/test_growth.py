@@ -1,5 +1,7 @@
 """How a benchmark says that something grows; its measures at a tiny scale."""
 
+import pathlib
+
 import jax
 import numpy as np
 import pytest
@@ -45,6 +47,40 @@ def test_a_launcher_with_a_queue_is_looked_at():
   assert list(share.sizes) == list(first.sizes) == [1, 2, 20]
   assert all(0 < value < 100 for value in share.values)
   assert all(value > 0 for value in first.values)
+
+
+def test_a_report_is_told_by_what_each_run_adds(monkeypatch):
+  def run(module, *arguments):
+    flags = dict(argument.lstrip('-').split('=') for argument in arguments if '=' in argument)
+    if module == 'benchmarks.report':
+      folder = pathlib.Path(flags['make'])
+      there = len(list(folder.iterdir()))
+      for number in range(there, there + int(flags['runs'])):
+        (folder / f'{number}').mkdir()
+        (folder / f'{number}' / 'status.json').touch()
+      return 9.0
+    return 2.0 + 0.003 * len(list(pathlib.Path(flags['workdir']).iterdir()))
+
+  monkeypatch.setattr(growing, '_run', run)
+  whole, more = growing.report(share=0.1, rounds=1)
+  assert list(whole.sizes) == [10, 100, 1000]
+  assert list(whole.values) == pytest.approx([2.03, 2.3, 5.0])
+  # Linear, though most of the smaller ones does not grow.
+  assert list(more.sizes) == [100, 1000] and list(more.values) == pytest.approx([3.0, 3.0])
+  assert growth.row(more)[-1] == 'flat (0.00)'
+
+
+def test_the_first_batch_is_that_of_its_update(monkeypatch):
+  calls = []
+
+  def child(function, data, *arguments):
+    calls.append((function, *arguments))
+    return 'a line of another\n0.5\n' if function == 'first_batch' else ''
+
+  monkeypatch.setattr(growing, '_child', child)
+  (found,) = growing.first_batch(share=0.1, rounds=2)
+  assert calls == [('make_pictures',), *2 * [('first_batch', '10'), ('first_batch', '10000')]]
+  assert list(found.sizes) == [10, 10_000] and list(found.values) == [0.5, 0.5]
 
 
 @pytest.mark.slow
