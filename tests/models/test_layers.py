@@ -34,6 +34,43 @@ def test_constant_weights_become_zero_and_not_nan():
   np.testing.assert_allclose(out, 0, atol=1e-4)
 
 
+@pytest.mark.parametrize('make', [
+    lambda: layers.WSConv2D(4, 1, name='conv'), lambda: layers.Conv2D(4, 1, name='conv')])
+def test_a_scale_in_the_weights_is_one_of_the_output(make):
+  def loss(scaled):
+    def forward(x, scale):
+      conv = make()
+      y = conv(x, scale=scale) if scaled else scale * conv(x)
+      return (y * jnp.cos(jnp.arange(y.size).reshape(y.shape))).sum()
+    return hk.without_apply_rng(hk.transform(forward))
+
+  x, scale = jax.random.normal(jax.random.key(0), (2, 3, 3, 5)), jnp.float32(-0.3)
+  params = jax.tree.map(lambda w: w + 0.1, loss(False).init(jax.random.key(1), x, scale))
+  got, expected = (jax.value_and_grad(loss(scaled).apply, (0, 1, 2))(params, x, scale)
+                   for scaled in (True, False))
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), got, expected)
+
+
+def test_a_bias_behind_a_max_pool_changes_no_output_and_no_gradient():
+  def pool(x):
+    return layers.max_pool(x, 2, 2)
+
+  def loss(inside):
+    def forward(x):
+      conv = layers.WSConv2D(4, 1, name='conv')
+      y = conv(x, pool=pool) if inside else pool(conv(x))
+      return (y * jnp.cos(jnp.arange(y.size).reshape(y.shape))).sum(), y
+    return hk.without_apply_rng(hk.transform(forward))
+
+  x = jax.random.normal(jax.random.key(0), (2, 4, 4, 5))
+  params = jax.tree.map(lambda w: w + 0.1, loss(False).init(jax.random.key(1), x))
+  got, expected = (jax.value_and_grad(loss(inside).apply, (0, 1), has_aux=True)(params, x)
+                   for inside in (True, False))
+  np.testing.assert_array_equal(got[0][1], expected[0][1])
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
+               got[1], expected[1])
+
+
 def test_betas_of_an_nf_resnet_50():
   expected = [1, .98058, .96225, .94491, .98058, .96225, .94491, .92848, .98058, .96225, .94491,
               .92848, .91287, .89803, .98058, .96225]
