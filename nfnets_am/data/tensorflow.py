@@ -53,6 +53,12 @@ def import_tfds() -> ModuleType:
   return _import('tensorflow_datasets')
 
 
+def import_xla() -> ModuleType:
+  """Returns TensorFlow's names for ops of XLA, which only compiled functions may use."""
+  import_tensorflow()
+  return _import('tensorflow.compiler.tf2xla.python.xla')
+
+
 def _keep_freed_memory() -> None:
   """Lets glibc hand out freed memory again, not give it back to the system after each use.
 
