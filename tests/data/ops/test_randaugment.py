@@ -73,25 +73,6 @@ def test_colour_ops_are_those_of_pil(name):
     assert (difference > 0).mean() < 0.02, name
 
 
-@pytest.mark.parametrize('height, width', [(1, 1), (1, 5), (33, 31), (2, 7)])
-def test_extremes_are_found_by_halves_of_any_size(height, width):
-  image = np.random.default_rng(height).integers(0, 256, (height, width, 3), np.uint8)
-  for of_two, wanted in ((xp.minimum, image.min((0, 1))), (xp.maximum, image.max((0, 1)))):
-    np.testing.assert_array_equal(colour._extreme(xp, of_two, tf.constant(image)), wanted)
-
-
-def test_a_smoothed_value_is_rounded_as_an_integer_would_be():
-  total = np.arange(13 * 255 + 1)
-  found = np.floor(total.astype(np.float32) * np.float32(1 / 13) + np.float32(0.5))
-  np.testing.assert_array_equal(found, (2 * total + 13) // 26)
-
-
-@pytest.mark.parametrize('shape', [(1, 1, 3), (2, 9, 3), (9, 2, 1)])
-def test_sharpness_leaves_images_that_are_all_edge(shape):
-  image = tf.constant(np.random.default_rng(0).integers(0, 256, shape, np.uint8))
-  np.testing.assert_array_equal(colour.sharpness(xp, image, 1.9), image)
-
-
 def test_solarize_add_adds_to_dark_values_only():
   image = IMAGES['noise']
   wanted = np.where(image < 128, np.minimum(image.astype(int) + 165, 255), image)
@@ -134,23 +115,6 @@ def test_translations_are_those_of_pil(right, down):
   image = IMAGES['noise']
   wanted = np.asarray(_affine(Image.fromarray(image), 1, 0, right, 0, 1, down))
   np.testing.assert_array_equal(warp.moved(xp, tf.constant(image), right, down), wanted)
-
-
-@pytest.mark.parametrize('magnitude', [1, 5, 10, 15, 20])
-def test_only_sources_between_two_pixels_depend_on_rounding(magnitude):
-  level, height, width = randaugment.levels(magnitude), 61, 75
-  x, y = np.arange(width), np.arange(height)[:, None]
-  for sign in (-1, 1):
-    for matrix in (warp.rotate(sign * level.degrees, height, width),
-                   warp.shear_x(sign * level.shear), warp.shear_y(sign * level.shear)):
-      a, b, c, d, e, f = matrix.astype(float)
-      col, row = a * x + b * y + c, d * x + e * y + f
-      near = lambda v: np.floor(v + 0.5)
-      inside = ((near(col) >= 0) & (near(col) < width) & (near(row) >= 0) & (near(row) < height))
-      wanted = np.where(inside, near(row) * width + near(col), -1)
-      halfway = (np.abs(col % 1 - 0.5) < 1e-4) | (np.abs(row % 1 - 0.5) < 1e-4)
-      found = warp._source(tuple(matrix.tolist()), height, width)
-      np.testing.assert_array_equal(found[~halfway], wanted[~halfway])
 
 
 def test_rotation_turns_like_pil_about_the_middle():
