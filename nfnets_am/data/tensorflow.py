@@ -70,6 +70,12 @@ def import_tfds() -> ModuleType:
   return _import('tensorflow_datasets')
 
 
+def import_xla() -> ModuleType:
+  """Returns TensorFlow's names for ops of XLA, which only compiled functions may use."""
+  import_tensorflow()
+  return _import('tensorflow.compiler.tf2xla.python.xla')
+
+
 def _import(name: str) -> ModuleType:
   try:
     return importlib.import_module(name)

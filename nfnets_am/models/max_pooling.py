@@ -37,32 +37,36 @@ def _pool(x, window, strides, padding):
 
 
 def _forward(x, window, strides, padding):
-  out = _pool(x, window, strides, padding)
-  return out, (x, out)
+  return _pool(x, window, strides, padding), x
 
 
-def _backward(window, strides, padding, kept, g):
+def _backward(window, strides, padding, x, g):
   pool = lambda x: _pool(x, window, strides, padding)
   return (jax.lax.platform_dependent(
-      *kept, g, cpu=functools.partial(_pull, window, strides, padding),
-      default=lambda x, out, g: jax.vjp(pool, x)[1](g)[0]),)
+      x, g, cpu=functools.partial(_pull, window, strides, padding),
+      default=lambda x, g: jax.vjp(pool, x)[1](g)[0]),)
 
 
-def _pull(window, strides, padding, x, out, g):
-  """Finds the first place of each window that holds its greatest value, and adds g there."""
+def _pull(window, strides, padding, x, g):
+  """Finds the first place of each window that holds its greatest value, and adds g there.
+
+  A window's values are held against each other, and not against what the pool gave: a compiler may
+  compute x once more here, rounded otherwise, and then no value would be that.
+  """
   if isinstance(padding, str):
     padding = jax.lax.padtype_to_pads(x.shape, window, strides, padding)
 
   def seen(padded):
     return [jax.lax.slice(padded, place, [start + (count - 1) * step + 1 for start, count, step in
-                                          zip(place, out.shape, strides, strict=True)], strides)
+                                          zip(place, g.shape, strides, strict=True)], strides)
             for place in np.ndindex(*window)]
 
   padded = jnp.pad(x, padding, constant_values=-jnp.inf)
   pixels = seen(padded)
-  first = jnp.full(out.shape, len(pixels), jnp.int32)
-  for number, values in reversed(list(enumerate(pixels))):
-    first = jnp.where(values == out, number, first)
+  first, greatest = jnp.zeros(g.shape, jnp.int32), pixels[0]
+  for number, values in enumerate(pixels[1:], 1):
+    first = jnp.where(values > greatest, number, first)
+    greatest = jnp.maximum(values, greatest)
   parts = [jnp.where(first == number, g, 0) for number in range(len(pixels))]
   # The transpose begins with the last place, which is that of a pixel's first window: windows are
   # summed in their order.

@@ -103,7 +103,7 @@ def _passes(image: Any, boxes: Any, flips: Any, size: int) -> Any:
 
   `flips` says of each window whether its columns, and whether its rows, are turned around.
   """
-  tf = tensorflow.import_tensorflow()
+  tf, xla = tensorflow.import_tensorflow(), tensorflow.import_xla()
   # Known to the compiler, and not yet where the graph is made.
   height = tf.shape(image)[0]
   # Columns lie in rows, once for all windows.
@@ -116,7 +116,10 @@ def _passes(image: Any, boxes: Any, flips: Any, size: int) -> Any:
   of_view = lambda taps, i: tf.nest.map_structure(lambda x: x[i], taps)
 
   def narrow(i, k, rows):
-    part = tf.slice(columns, [0, first[i] + k * _BLOCK, 0], [-1, _BLOCK, 3])
+    # Not tf.slice, for which XLA would compile anew for every place.
+    part = xla.dynamic_slice(columns, [0, first[i] + k * _BLOCK, 0],
+                             tf.stack([tf.shape(columns)[0], _BLOCK, 3]))
+    part = tf.ensure_shape(part, [None, _BLOCK, 3])
     # In a branch that is always taken, which XLA cannot know: else it makes one loop of the sum and
     # of what turns it, value by value.
     made = tf.cond(blocks[i] > 0, lambda: _sum_rows(part, *of_view(across, i)),

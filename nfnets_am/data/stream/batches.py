@@ -1,6 +1,7 @@
 """Streamed images to batches of views: decode once, cut n crops, and take them on their way."""
 
 from collections.abc import Iterator
+import math
 from typing import Any
 
 import jax
@@ -16,6 +17,9 @@ from nfnets_am.data.ops import crops
 from nfnets_am.data.stream import order as stream_order
 from nfnets_am.data.stream import records as records_lib
 from nfnets_am.data.stream import visits
+
+# So many rows at most go from `mix` on in one call.
+_PART = 8
 
 
 def host_batches(records: records_lib.Records, plan: stream_order.StreamPlan,
@@ -67,7 +71,7 @@ class _Maker:
   """The parts of `host_batches`.
 
   An image's crops are cut, and go as far as ops before `mix` take them, on their own. Rows are then
-  put together with their partners', and go on from `mix` if it is the host's.
+  put together with their partners', and go on from `mix`, some in one call, if it is the host's.
   """
 
   def __init__(self, records, plan, augmentation, stop_at, augment_seed):
@@ -79,6 +83,9 @@ class _Maker:
     self._mixes_here = self._mixes and augmentation.mixed_at < stop_at
     self._alone = augmentation.mixed_at if self._mixes_here else stop_at
     self._unique, self._copies = plan.share, plan.copies
+    self._part = math.gcd(plan.rows, _PART)
+    # Whether ops that draw are left to the step.
+    self._draws_to_come = any(augmentation.ops[k].blocks for k in augmentation.labels[stop_at:])
     rows = np.arange(plan.rows, dtype=np.int32)
     # Row of view i of image u, [U, n]; and the image of each row.
     self._row = (rows.reshape(self._unique, -1) if plan.layout == 'image_major'
@@ -100,11 +107,11 @@ class _Maker:
     if self._mixes:
       dataset = tf.data.Dataset.zip((dataset, _generated(tf, self._row_draws, start, stop)))
     if self._mixes_here:
-      follow = tf.function(self._finish_row, jit_compile=True, autograph=False)
-      dataset = dataset.flat_map(as_written(self._rows_of))
-      finish = lambda own, partner, drawn, label: (follow(own, partner, drawn), label)
+      follow = tf.function(self._finish, jit_compile=True, autograph=False)
+      dataset = dataset.flat_map(as_written(self._parts_of))
+      finish = lambda own, pool, drawn, label: (follow(own, pool, drawn), label)
       dataset = dataset.map(as_written(finish), num_parallel_calls=parallel)
-      dataset = dataset.batch(self._plan.rows, drop_remainder=True)
+      dataset = dataset.batch(self._plan.rows // self._part, drop_remainder=True)
     elif self._mixes:
       dataset = dataset.map(as_written(self._beside))
     else:
@@ -116,9 +123,11 @@ class _Maker:
 
   def batch(self, update: int, made: tuple) -> dict[str, Any]:
     image, label = made
+    if self._mixes_here:
+      image, label = (x.reshape(self._plan.rows, *x.shape[2:]) for x in made)
     rows = self._plan.update(update)
     batch = {'image': image, 'example': rows.example, 'draws': {}}
-    if self._plan.multiplicity:
+    if self._plan.multiplicity and self._draws_to_come:
       batch['draws'] = self._to_come(self._draws(rows))
     if self._mixes:
       pool, index, weight, drawn = self._partners(update)
@@ -223,17 +232,19 @@ class _Maker:
     tf = tensorflow.import_tensorflow()
     return tuple(tf.reshape(x, [-1, self._size, self._size, 3]) for x in (made[0], made[-1]))
 
-  def _rows_of(self, made: tuple, drawn: dict[str, Any]) -> Any:
-    """A dataset of the rows of one update: own and partner's crop, draws, both labels."""
+  def _parts_of(self, made: tuple, drawn: dict[str, Any]) -> Any:
+    """A dataset of some rows each: all crops of the update, own and pool, draws, both labels."""
     tf = tensorflow.import_tensorflow()
     cut, label = made
     own, pool = self._flat(cut)
+    drawn = tf.nest.map_structure(
+        lambda x: tf.reshape(x, [-1, self._part, *x.shape[1:]]), drawn)
 
-    def row(drawn):
-      mine, partner = drawn['own'], drawn['partner']
-      return own[mine], pool[partner], drawn['draws'], self._labels(label, mine, partner)
+    def part(drawn):
+      labels = tf.transpose(self._labels(label, drawn['own'], drawn['partner']))
+      return own, pool, drawn, labels
 
-    return tf.data.Dataset.from_tensor_slices(drawn).map(tensorflow.as_written(row))
+    return tf.data.Dataset.from_tensor_slices(drawn).map(tensorflow.as_written(part))
 
   def _beside(self, made: tuple, drawn: dict[str, Any]) -> tuple:
     """Rows and their partners, to be mixed on the device; both labels [R, 2]."""
@@ -249,11 +260,18 @@ class _Maker:
     return tf.stack([tf.gather(label[:, 0], own // self._copies),
                      tf.gather(label[:, -1], partner // self._copies)])
 
-  def _finish_row(self, own: Any, partner: Any, drawn: dict[str, Any]) -> Any:
-    tf = tensorflow.import_tensorflow()
-    drawn = tf.nest.map_structure(lambda x: x[None], drawn)
-    lanes = (augmentation_lib.Lane(x[None], drawn) for x in (own, partner))
-    return self._way.follow(arrays.tf(), self._alone, self._stop, *lanes)[0][0]
+  def _finish(self, own: Any, pool: Any, drawn: dict[str, Any]) -> Any:
+    """uint8 [k, S, S, 3]: rows from `mix` on, of crops [., S, S, 3] and draws name -> [k, ...]."""
+    tf, xp = tensorflow.import_tensorflow(), arrays.tf()
+
+    def row(drawn):
+      of_row = tf.nest.map_structure(lambda x: x[None], drawn['draws'])
+      # Not cut[place], for which XLA would compile anew for every place.
+      lanes = (augmentation_lib.Lane(tf.gather(cut, place)[None], of_row)
+               for cut, place in ((own, drawn['own']), (pool, drawn['partner'])))
+      return self._way.follow(xp, self._alone, self._stop, *lanes)[0][0]
+
+    return xp.map(row, drawn)
 
   def _lay_out(self, image: Any) -> Any:
     """uint8 [U, n, S, S, 3] to rows in the layout."""
