@@ -128,7 +128,7 @@ def _pixels(images: np.ndarray, augmentation: ops.Augmentation, joined: int,
     if row is None and 'partner_index' not in needed:
       return {'image': image}
     partner = lane('partner_') if row is None else None
-    if row is not None and (joined == stop or augmentation.mix.expands):
+    if row is not None and joined == stop:
       partner = tf.gather(image, row)
     if joined < stop:
       return {'image': together(image, partner, numbers)}

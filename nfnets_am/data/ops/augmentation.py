@@ -220,8 +220,6 @@ class Augmentation:
     image = self._whole(xp, start, until, own)
     if partner.image is not None:
       other = self._whole(xp, start, until, partner)
-    elif self.mix.expands:
-      other = xp.whole(lambda index: xp.take(image, index), partner.index, partner.index)
     else:
       other = xp.take(image, partner.index)
     if stop <= at:

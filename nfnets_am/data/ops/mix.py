@@ -41,7 +41,6 @@ class Mix(base.Op):
     object.__setattr__(self, 'methods', made)
     object.__setattr__(self, 'policy', pairing.POLICIES[self.partners])
     object.__setattr__(self, 'blocks', max(method.blocks for method in made))
-    object.__setattr__(self, 'expands', any(method.expands for method in made))
     if any(method.floats for method in made):
       object.__setattr__(self, 'works_on', (base.FLOATS,))
 

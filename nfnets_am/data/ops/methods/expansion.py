@@ -70,7 +70,6 @@ class RandomMask(method.Beta):
 
   The weight of the row's own label is the share of the parts that are really its own.
   """
-  expands = True
 
   def parts(self, height: int, width: int) -> int:
     """Returns how many parts images of H x W have."""

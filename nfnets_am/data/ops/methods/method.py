@@ -26,13 +26,10 @@ class Method:
     name: how the config spells the method; its errors say it.
     blocks: how many blocks of four random words a row takes.
     floats: whether the method works on normalised float32 images only.
-    expands: whether a word is expanded into many: then a CPU takes twice as long if it must gather
-      the partners in the same loop.
   """
   name: ClassVar[str]
   blocks: ClassVar[int] = 1
   floats: ClassVar[bool] = False
-  expands: ClassVar[bool] = False
 
   def check(self, height: int, width: int) -> None:
     """Raises errors.ConfigError if the method cannot mix images of this size."""

@@ -44,7 +44,6 @@ class NoisyMixUp(method.Beta):
       says. The public code passes 0.025 as the deviation.
   """
   name = 'noisy_mixup'
-  expands = True
   noise_std: float = 0.158
 
   def __post_init__(self):
