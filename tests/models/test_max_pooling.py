@@ -37,6 +37,21 @@ def test_values_and_gradients_are_those_of_xla(dtype):
   jax.tree.map(np.testing.assert_array_equal, own, other)
 
 
+def test_a_gradient_is_lost_nowhere_though_maps_are_computed_again():
+  # XLA makes the pool and its gradient from two readings of these maps, which it may round apart.
+  def loss(weights, pool):
+    maps = jnp.maximum(jnp.einsum('bhwc,cd->bhwd', images, weights), 0) * scale + 0.3 * images
+    return jnp.square(pool(maps - maps.mean((0, 1, 2)), *_CASES['touching'])).sum()
+
+  images = jax.random.normal(jax.random.key(0), (4, 33, 32, 4))
+  weights = jax.random.normal(jax.random.key(1), (4, 4))
+  scale = jax.random.normal(jax.random.key(2), (4,))
+  own, other = (jax.jit(jax.grad(loss), static_argnums=1)(weights, pool) for pool in (
+      max_pooling.max_pool,
+      lambda x, *case: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, *case)))
+  np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-3 * np.abs(other).max())
+
+
 def test_all_other_devices_have_the_operations_of_xla():
   window = (1, 3, 3, 1), (1, 2, 2, 1), 'SAME'
   step = jax.jit(jax.grad(lambda x: jnp.sin(max_pooling.max_pool(x, *window)).sum()))

@@ -9,6 +9,7 @@ import pytest
 from nfnets_am import models
 from nfnets_am.models import layers
 from nfnets_am.models import model as model_lib
+from tests.models import traced as traced_lib
 
 
 @pytest.mark.parametrize('name', models.MODELS)
@@ -51,20 +52,11 @@ def test_convolutions_and_products_compute_in_the_dtype_of_the_images(name, keys
     return model.apply(params, state, jax.random.key(1), x, model_lib.Mode(True, 0.5))[0]
 
   traced = jax.make_jaxpr(outputs)(params, state, images)
-  found = [eqn.outvars[0].aval for eqn in _equations(traced.jaxpr)
+  found = [eqn.outvars[0].aval for eqn in traced_lib.equations(traced.jaxpr)
            if eqn.primitive.name in ('conv_general_dilated', 'dot_general')]
   # Moving statistics are products, too, of vectors [C].
   assert {out.dtype.name for out in found if out.ndim > 1} == {'bfloat16'}
   assert jax.eval_shape(outputs, params, state, images).logits.dtype == jnp.float32
-
-
-def _equations(jaxpr):
-  for eqn in jaxpr.eqns:
-    yield eqn
-    for inner in eqn.params.values():
-      inner = getattr(inner, 'jaxpr', inner)
-      if hasattr(inner, 'eqns'):
-        yield from _equations(inner)
 
 
 @pytest.mark.parametrize('name', ['wide_resnet_tiny', 'nf_resnet_tiny', 'nfnet_tiny'])

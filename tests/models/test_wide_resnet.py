@@ -9,6 +9,7 @@ from nfnets_am import models
 from nfnets_am.core import errors
 from nfnets_am.costs import counting
 from nfnets_am.models import model as model_lib
+from tests.models import traced
 
 
 def _shapes(model, size=32, channels=3):
@@ -59,7 +60,7 @@ def test_forward_computes_in_the_dtype_of_the_images(dtype):
   assert all(w.dtype == jnp.float32 for w in jax.tree.leaves(params))
   evaluate = jax.jit(lambda p, x: model.apply(p, state, None, x, model_lib.EVALUATION)[0].logits)
   jaxpr = evaluate.trace(params, images).jaxpr
-  convolutions = [e for e in jaxpr.eqns if e.primitive.name == 'conv_general_dilated']
+  convolutions = [e for e in traced.equations(jaxpr) if e.primitive.name == 'conv_general_dilated']
   assert len(convolutions) == 10
   assert all(v.aval.dtype == dtype for e in convolutions for v in (*e.invars, *e.outvars))
   logits = evaluate(params, images)
@@ -86,7 +87,7 @@ def test_dropout_masks_multiply_the_head_and_not_the_network_below_it():
     return lambda p, x: model.apply(p, state, jax.random.key(1), x, mode)[0].logits
 
   jaxpr = jax.make_jaxpr(logits(model_lib.TRAINING))(params, images)
-  convolutions = [e for e in jaxpr.eqns if e.primitive.name == 'conv_general_dilated']
+  convolutions = [e for e in traced.equations(jaxpr) if e.primitive.name == 'conv_general_dilated']
   assert [e.outvars[0].aval.shape[0] for e in convolutions] == [2] * 10
   training = jax.jit(logits(model_lib.TRAINING))(params, images)
   testing = jax.jit(logits(model_lib.EVALUATION))(params, images)
