@@ -17,6 +17,7 @@ from nfnets_am.models import model as model_lib
 from nfnets_am.training import run as run_lib
 from nfnets_am.training import sections
 from tests import tiny
+from tests.models import traced
 
 _ALPHAS = (0.0, 0.1, 0.5, 1.0)
 
@@ -64,7 +65,7 @@ def test_what_stands_before_the_first_norm_is_computed_once():
   evaluate = example_weighing.example_weighing()
   assert len(example_weighing.ALPHAS) == 20
   jaxpr = jax.make_jaxpr(lambda batch: evaluate(model.apply, params, state, None, batch))(batch)
-  rows = [eqn.invars[0].aval.shape[0] for eqn in jaxpr.eqns
+  rows = [eqn.invars[0].aval.shape[0] for eqn in traced.equations(jaxpr)
           if eqn.primitive.name == 'conv_general_dilated']
   assert rows[0] == 4 and set(rows[1:]) == {20 * 4}
 
