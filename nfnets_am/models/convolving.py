@@ -125,7 +125,7 @@ _PARTS = {
 }
 
 
-# A program of its own: it is traced once for each shape, and not for each layer. The 99 depthwise
+# A program of its own: it is traced once for each shape, and not for each layer. The 198 depthwise
 # convolutions of DARTS would be two thirds of its tracing, on a TPU too.
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _by_platform(part, geometry, chosen, *args):

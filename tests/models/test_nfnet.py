@@ -14,6 +14,7 @@ from nfnets_am.core import errors
 from nfnets_am.models import model as model_lib
 from nfnets_am.models import nf_resnet
 from nfnets_am.models import nfnet
+from tests.models import traced
 
 # DeepMind's table prints 71.5M, 132.6M, ...; these are the same to the last weight.
 _PARAMETERS = {
@@ -205,7 +206,7 @@ def test_bfloat16_keeps_no_float32_map(name):
   images = jax.ShapeDtypeStruct((5, 28, 28, 3), jnp.bfloat16)
   jaxpr = jax.make_jaxpr(lambda p, x: model.apply(
       p, state, jax.random.key(0), x, model_lib.TRAINING)[0].logits)(params, images)
-  equations = list(_equations(jaxpr.jaxpr))
+  equations = list(traced.equations(jaxpr.jaxpr))
   maps = [(v, v.aval) for eqn in equations for v in eqn.outvars
           if v.aval.ndim == 4 and v.aval.shape[0] == 5 and v.aval.shape[1] > 1]
   assert len(maps) > 20
@@ -215,14 +216,6 @@ def test_bfloat16_keeps_no_float32_map(name):
       readers = {eqn.primitive.name for eqn in equations if var in eqn.invars}
       assert readers == {'reduce_sum'}, readers
   assert jaxpr.out_avals[0].dtype == jnp.float32
-
-
-def _equations(jaxpr):
-  for eqn in jaxpr.eqns:
-    yield eqn
-    for inner in eqn.params.values():
-      if hasattr(inner, 'jaxpr'):
-        yield from _equations(inner.jaxpr)
 
 
 @pytest.mark.parametrize('name', [n for n in _PARAMETERS if n in (

@@ -39,18 +39,12 @@ class Namespace(Protocol):
 
   def maximum(self, x: Any, y: Any) -> Any: ...
 
-  def abs(self, x: Any) -> Any: ...
-
-  def sign(self, x: Any) -> Any: ...
-
   def floor(self, x: Any) -> Any: ...
 
   def sqrt(self, x: Any) -> Any: ...
 
   def sum(self, x: Any, axis: Sequence[int]) -> Any:
     """Returns the sum in the dtype of `x`: cast bytes before."""
-
-  def min(self, x: Any, axis: Sequence[int]) -> Any: ...
 
   def max(self, x: Any, axis: Sequence[int]) -> Any: ...
 
@@ -122,7 +116,7 @@ class _TensorFlow:
   def __init__(self):
     tf = self._tf = tensorflow.import_tensorflow()
     self.where, self.minimum, self.maximum = tf.where, tf.minimum, tf.maximum
-    self.abs, self.sign, self.floor, self.sqrt = tf.abs, tf.sign, tf.floor, tf.sqrt
+    self.floor, self.sqrt = tf.floor, tf.sqrt
     self.concat, self.reshape = tf.concat, tf.reshape
     self.cast, self.arange, self.cumsum = tf.cast, tf.range, tf.cumsum
     self.bitwise_and, self.bitwise_xor = tf.bitwise.bitwise_and, tf.bitwise.bitwise_xor
@@ -136,9 +130,6 @@ class _TensorFlow:
 
   def sum(self, x, axis):
     return self._tf.reduce_sum(x, axis)
-
-  def min(self, x, axis):
-    return self._tf.reduce_min(x, axis)
 
   def max(self, x, axis):
     return self._tf.reduce_max(x, axis)
@@ -188,7 +179,7 @@ class _Jax:
   """See Namespace."""
 
   where, minimum, maximum = (staticmethod(f) for f in (jnp.where, jnp.minimum, jnp.maximum))
-  abs, sign, floor, sqrt = (staticmethod(f) for f in (jnp.abs, jnp.sign, jnp.floor, jnp.sqrt))
+  floor, sqrt = (staticmethod(f) for f in (jnp.floor, jnp.sqrt))
   concat, reshape = (staticmethod(f) for f in (jnp.concatenate, jnp.reshape))
   asarray, cumsum = (staticmethod(f) for f in (jnp.asarray, jnp.cumsum))
   bitwise_and, bitwise_xor = (staticmethod(f) for f in (jnp.bitwise_and, jnp.bitwise_xor))
@@ -205,9 +196,6 @@ class _Jax:
 
   def sum(self, x, axis):
     return jnp.sum(x, tuple(axis), dtype=x.dtype)
-
-  def min(self, x, axis):
-    return jnp.min(x, tuple(axis))
 
   def max(self, x, axis):
     return jnp.max(x, tuple(axis))
