@@ -75,7 +75,7 @@ def _compare(name: str) -> None:
   w = draw(kernel, kernel, inputs // groups, channels)
   g = draw(*jax.eval_shape(lambda: convolution_forms.whole(x, w, geometry)).shape)
   fitting = _fitting(groups, w.shape[2])
-  forms = {form: convolving.Forms.all(form) for form in dict.fromkeys(
+  forms = {form: convolving.everywhere(convolving.Forms.all(form)) for form in dict.fromkeys(
       ['whole', *(f for f in _FORMS.value or fitting if convolution_forms.FORMS[f] and f in fitting)
        ])} | {'chosen': None}
   parts = [_times(forms, part, x, w, g, geometry) for part in (_forward, _by_input, _by_weights)]

@@ -66,23 +66,31 @@ def own_on_cpu(x: jax.Array, w: jax.Array, geometry: Geometry) -> Forms:
   return Forms(by_weights='stored')
 
 
-# Platforms, as JAX calls them, to what chooses there. On a GPU ('cuda') XLA's own is not known to
-# be the best: benchmarks/grouped_convolution.py times all forms on the device at hand.
-CHOICES = {'cpu': on_cpu}
+# Platforms, as JAX calls them, to what chooses there.
+Choices = Mapping[str, Callable[[jax.Array, jax.Array, Geometry], Forms]]
+
+# On a GPU ('cuda') XLA's own is not known to be the best: benchmarks/grouped_convolution.py times
+# all forms on the device at hand.
+CHOICES: Choices = {'cpu': on_cpu}
 # The same, where every device shall have XLA's own.
-XLAS_OWN = {'cpu': own_on_cpu}
+XLAS_OWN: Choices = {'cpu': own_on_cpu}
 
 
-def convolve(x: jax.Array, w: jax.Array, geometry: Geometry, forms: Forms | None = None,
-             choices: Mapping[str, Callable[..., Forms]] | None = None) -> jax.Array:
+def everywhere(forms: Forms) -> Choices:
+  """Returns the choices that take the same forms on any device."""
+  return {'default': lambda x, w, geometry: forms}
+
+
+def convolve(x: jax.Array, w: jax.Array, geometry: Geometry, choices: Choices | None = None
+             ) -> jax.Array:
   """Convolves images NHWC with weights HWIO.
 
   Args:
     x: [B, H, W, C].
     w: [height, width, C / groups, channels] in the dtype of x.
     geometry: stride, padding, groups and dilation.
-    forms: to take on any device; None leaves it to `choices`.
-    choices: platforms to what chooses there; None is CHOICES.
+    choices: what chooses on each platform; those that it does not name have its 'default', or
+      without one XLA's own. None is CHOICES.
 
   Returns:
     [B, ceil(H / stride), ceil(W / stride), channels], less without padding. Where a form other
@@ -91,10 +99,9 @@ def convolve(x: jax.Array, w: jax.Array, geometry: Geometry, forms: Forms | None
   Raises:
     ConfigError: there is no such form.
   """
-  chosen = {'default': forms or Forms()}
-  if forms is None:
-    chosen |= {platform: choose(x, w, geometry)
-               for platform, choose in (CHOICES if choices is None else choices).items()}
+  chosen = {'default': Forms()} | {
+      platform: choose(x, w, geometry)
+      for platform, choose in (CHOICES if choices is None else choices).items()}
   if set(chosen.values()) == {Forms()}:
     return convolution_forms.whole(x, w, geometry)
   return _convolve(x, w, geometry, tuple(chosen.items()))

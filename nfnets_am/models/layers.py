@@ -90,7 +90,7 @@ class Conv2D(hk.Module):
     w = _scaled(hk.get_parameter('w', shape, jnp.float32, self.w_init), scale)
     geometry = convolving.Geometry(self.stride, self.padding, self.groups, self.dilation)
     # Of one group there is XLA's own on every device: what these networks have been held against.
-    x = convolving.convolve(x, w.astype(x.dtype), geometry, choices=(
+    x = convolving.convolve(x, w.astype(x.dtype), geometry, (
         convolving.XLAS_OWN if self.groups == 1 else None))
     if not self.with_bias:
       return x

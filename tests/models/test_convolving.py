@@ -61,7 +61,7 @@ def test_what_a_cpu_takes(rows, side, kernel, inside, channels, geometry, forms)
 
 def test_xlas_own_is_the_same_on_all_devices_but_for_images_that_a_cpu_stores():
   x, w = jnp.ones((2, 6, 6, 3)), jnp.ones((3, 3, 3, 4))
-  own = lambda x, w, geometry: convolving.convolve(x, w, geometry, choices=convolving.XLAS_OWN)
+  own = lambda x, w, geometry: convolving.convolve(x, w, geometry, convolving.XLAS_OWN)
   for platform in ('tpu', 'cuda', 'cpu'):
     assert (_operations(own, x, w, _Geometry(), platform)
             == _operations(_plain, x, w, _Geometry(), platform))
@@ -78,7 +78,8 @@ def test_each_part_may_have_its_own_form():
            for name in ('a', 'b', 'c')}
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(convolution_forms, 'FORMS', forms)
-    convolve = lambda x, w: convolving.convolve(x, w, geometry, _Forms('a', 'b', 'c')).sum()
+    everywhere = convolving.everywhere(_Forms('a', 'b', 'c'))
+    convolve = lambda x, w: convolving.convolve(x, w, geometry, everywhere).sum()
     found = jax.grad(convolve, (0, 1))(x, w)
   assert calls == ['a', 'b', 'c']
   for own, other in zip(found, jax.grad(lambda x, w: _plain(x, w, geometry).sum(), (0, 1))(x, w),
@@ -89,7 +90,7 @@ def test_each_part_may_have_its_own_form():
 def test_an_unknown_form_is_refused():
   with pytest.raises(errors.ConfigError, match="form of a convolution 'tap'.*did you mean 'taps'"):
     convolving.convolve(jnp.ones((1, 3, 3, 2)), jnp.ones((3, 3, 1, 2)), _Geometry(groups=2),
-                        _Forms.all('tap'))
+                        convolving.everywhere(_Forms.all('tap')))
 
 
 def test_layers_on_this_device_have_the_gradients_of_xla(monkeypatch):
