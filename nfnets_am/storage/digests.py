@@ -28,6 +28,8 @@ def _digests(leaves: list[jax.Array]) -> list[jax.Array]:
   return [_digest(x) for x in leaves]
 
 
+# A program of its own: it is traced once for each shape, and a state has hundreds of arrays of few.
+@jax.jit
 def _digest(x: jax.Array) -> jax.Array:
   if x.dtype == jnp.bool_:
     x = x.astype(jnp.uint8)
