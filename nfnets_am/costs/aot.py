@@ -15,6 +15,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import signal
 import sys
 import time
 from typing import Any
@@ -128,9 +129,11 @@ def cost(step: Step, cache: str | os.PathLike | None = None, *, limit_s: float =
     # Too large for the device is an answer to keep; all else may be another one next time.
     answer = {'error': NO_ROOM + done.stderr.partition(NO_ROOM)[2].splitlines()[0]}
   elif done.returncode < 0:
-    raise errors.UserError(
-        f'compiling was killed by signal {-done.returncode}, as the kernel does when the memory '
-        'of this machine runs out; the largest steps need 25 GB')
+    kind = signal.Signals(-done.returncode)
+    why = ('as the kernel does when the memory of this machine runs out; the largest steps need '
+           '25 GB' if kind == signal.SIGKILL else
+           'a fault of the compiler itself, which the same command may not meet again')
+    raise errors.UserError(f'compiling was ended by {kind.name}, {why}')
   else:
     lines = done.stderr.strip().splitlines() or ['no message']
     raise errors.UserError(lines[-1].removeprefix('error: '))
