@@ -15,11 +15,9 @@ _STEP = aot.Step('{}', 'v3:2x2x1', 32, (32, 32, 3), 10)
     (signal.SIGKILL, 'by SIGKILL, as the kernel does when the memory'),
     (signal.SIGSEGV, 'by SIGSEGV, a fault of the compiler'),
 ])
-def test_a_signal_that_ends_the_compiler_is_named_and_nothing_is_kept(
-    tmp_path, monkeypatch, kind, words):
+def test_a_signal_that_ends_the_compiler_is_named(monkeypatch, kind, words):
   monkeypatch.setattr(aot, 'is_available', lambda: True)
   monkeypatch.setattr(aot, '_COMMAND', (
       sys.executable, '-S', '-c', f'import os; os.kill(os.getpid(), {int(kind)})'))
   with pytest.raises(errors.UserError, match=words):
-    aot.cost(_STEP, tmp_path / 'kept')
-  assert not (tmp_path / 'kept').exists()
+    aot.cost(_STEP)
