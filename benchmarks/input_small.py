@@ -12,6 +12,9 @@ with black, crop, flip, uint8. Contenders:
   numpy copy      numpy copying as many bytes, without any augmentation: the bound
   host, mixup     and so on: as host and device, each row mixed with that of another image
 
+Memory that is freed stays with the process, as in every command (core/freed_memory.py): else each
+buffer of 3 MB is the system's to clear, which takes as long as to fill it.
+
 All take turns in every round, so that a burst of other work on the machine meets all of them;
 the ratios are medians over rounds of the ratio within a round. For a pair op the second ratio is to
 the same place without it.
@@ -33,6 +36,7 @@ import rich.console
 import rich.progress
 import rich.table
 
+from nfnets_am.core import freed_memory
 from nfnets_am.data import ops
 from nfnets_am.data import tensorflow
 from nfnets_am.data import views
@@ -187,6 +191,7 @@ def main(argv: list[str] | None = None) -> None:
   parser.add_argument('--multiplicities', type=int, nargs='+', default=[1, 4, 16])
   parser.add_argument('--json', type=pathlib.Path, help='also write the numbers of every round')
   args = parser.parse_args(argv)
+  freed_memory.keep_buffers_of_steps()
   image = np.random.default_rng(0).integers(0, 256, (args.images, 32, 32, 3), np.uint8)
   split = sources.Split(image, np.zeros(args.images, np.int32))
   with rich.progress.Progress(transient=True) as progress:
