@@ -50,6 +50,9 @@ PORT = {
 OWN = {
     'nfnet_f0': Answer(38.02, 1.318, 11.05, 1.875, 51.99),
     'nfnet_f1': Answer(85.57, 3.293, 22.95, 3.827, 111.69),
+    'nfnet_f2': Answer(150.7, 6.274, 38.03, 6.334, 189.79),
+    'nfnet_f3': Answer(282.4, 12.93, 65.59, 10.97, 342.72),
+    'nfnet_f4': Answer(502.0, 24.02, 112.2, 13.79, 604.89),
 }
 # A bound is of v3's kind if XLA counts few bytes but those of the main memory: there 1.1 times as
 # many, as an operand that is read twice counts twice; on v5e 4 times and more.
