@@ -53,6 +53,7 @@ OWN = {
     'nfnet_f2': Answer(150.7, 6.274, 38.03, 6.334, 189.79),
     'nfnet_f3': Answer(282.4, 12.93, 65.59, 10.97, 342.72),
     'nfnet_f4': Answer(502.0, 24.02, 112.2, 13.79, 604.89),
+    'nfnet_f5': Answer(758.4, 37.23, 165.1, 14.19, 917.06),
 }
 # A bound is of v3's kind if XLA counts few bytes but those of the main memory: there 1.1 times as
 # many, as an operand that is read twice counts twice; on v5e 4 times and more.
