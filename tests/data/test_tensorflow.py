@@ -1,8 +1,10 @@
 """TensorFlow keeps off the accelerators, brings no Keras, and leaves glibc's memory alone."""
 
 import ctypes
+import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -43,6 +45,21 @@ def test_tensorflow_is_imported_without_keras():
   done = subprocess.run([sys.executable, '-c', _IMPORT], cwd=commands.ROOT, text=True,
                         env=commands.environment(), capture_output=True)
   assert done.stdout == "['tensorflow', 'tensorflow_datasets']\n", done.stderr
+
+
+def test_a_core_has_two_threads_so_that_one_may_wait(monkeypatch):
+  tf = tensorflow.import_tensorflow()
+  monkeypatch.setattr(os, 'sched_getaffinity', lambda _: {0}, raising=False)
+  both = threading.Barrier(2)
+
+  def wait(x):
+    both.wait(timeout=30)
+    return x
+
+  dataset = tf.data.Dataset.range(4).map(
+      lambda x: tf.numpy_function(wait, [x], tf.int64), num_parallel_calls=2)
+  found = list(dataset.with_options(tensorflow.options()).as_numpy_iterator())
+  assert found == [0, 1, 2, 3]
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), 'mallinfo2'), reason='glibc is older, or none')

@@ -61,12 +61,10 @@ def apply(images: np.ndarray, augmentation: ops.Augmentation, batches: Iterator[
     return jax.tree.unflatten(tree, parts)
 
   dataset = tensorflow.from_generator(numbers, tf.TensorSpec([sum(sizes)], tf.int32))
-  options = tf.data.Options()
-  options.deterministic = True
   pixels = tensorflow.as_written(_pixels(images, augmentation, joined, apart))
   dataset = dataset.map(pixels, num_parallel_calls=tf.data.AUTOTUNE)
   dataset = dataset.prefetch(prefetch)
-  for views in dataset.with_options(options).as_numpy_iterator():
+  for views in dataset.with_options(tensorflow.options()).as_numpy_iterator():
     yield beside.popleft() | views
 
 

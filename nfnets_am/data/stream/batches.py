@@ -117,9 +117,7 @@ class _Maker:
     else:
       dataset = dataset.map(
           as_written(lambda views, label: (self._lay_out(views[0]), label)))
-    options = tf.data.Options()
-    options.deterministic = True
-    return dataset.prefetch(prefetch).with_options(options)
+    return dataset.prefetch(prefetch).with_options(tensorflow.options())
 
   def batch(self, update: int, made: tuple) -> dict[str, Any]:
     image, label = made
