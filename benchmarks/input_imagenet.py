@@ -171,6 +171,15 @@ def views_per_second(stream: Iterator, views: int, seconds: float) -> tuple[floa
   return views * count / passed, (time.process_time() - cpu) / (views * count)
 
 
+def settle() -> None:
+  """Waits until no thread of this process has anything to do: the stream before still filled up."""
+  while True:
+    cpu = time.process_time()
+    time.sleep(.1)
+    if time.process_time() - cpu < .02:
+      return
+
+
 def measure(records: records_lib.Records, multiplicities: list[int], *, rounds: int,
             seconds: float, size: int, views: int) -> tuple[Rates, Rates]:
   """Returns views/s and CPU ms a view: (n, contender) -> one number for each round."""
@@ -185,6 +194,7 @@ def measure(records: records_lib.Records, multiplicities: list[int], *, rounds: 
   cpu = {key: [] for key in streams}
   for _ in range(rounds):
     for key, stream in streams.items():
+      settle()
       rate, seconds_of_cpu = views_per_second(stream, views, seconds)
       rates[key].append(rate)
       cpu[key].append(1e3 * seconds_of_cpu)

@@ -1,29 +1,30 @@
 """Bicubic resizing: TensorFlow's op, and the same for many windows of one image at half its cost.
 
-The op visits the neighbours of every pixel one by one. Here a window is resized across and then
-down: each pass sums 4 whole rows of an array, which XLA turns into vector instructions, and the
-array is transposed between them.
+The op visits the neighbours of every pixel one by one. Here a window of many is resized across and
+then down: each pass sums 4 whole rows of an array, which XLA turns into vector instructions, and
+the array is transposed between them. One of few windows goes down and then across
+(bicubic_window.py).
 """
 
-import functools
+from collections.abc import Callable
 from typing import Any
 
 from nfnets_am.data import tensorflow
+from nfnets_am.data.ops import bicubic_taps
+from nfnets_am.data.ops import bicubic_window
 
 # Sides are padded to multiples of these, since each pair of padded sides is compiled once.
 _STEP_HEIGHT, _STEP_WIDTH = 128, 256
 # And 4 rows more: where columns lie a round number of bytes apart, the transposition is half as
 # fast, since they take each other's place in the cache.
 _ODD = 4
-# Of larger images a window is of few shapes that others share.
+# Of larger images few have padded sides in common.
 _LARGEST = 1024
 # So many rows, a part of _STEP_HEIGHT, go through the first pass at once, and stay in the cache
 # until they are turned.
 _BLOCK = 64
 # Below so many windows, padding and transposing the image costs more than the passes save.
 _FEWEST = 8
-# The op rounds the place between two pixels to so many parts.
-_PARTS = 1024
 
 
 def resize(image: Any, height: int, width: int) -> Any:
@@ -37,7 +38,7 @@ def resize(image: Any, height: int, width: int) -> Any:
   Returns:
     uint8 [H, W, C]. Values that the weights push out of 0..255 are clipped, others rounded to even.
   """
-  return _to_bytes(_op(image, height, width))
+  return bicubic_taps.to_bytes(_op(image, height, width))
 
 
 def resize_windows(image: Any, boxes: Any, flipped: Any, size: int, *, total: int) -> Any:
@@ -52,31 +53,44 @@ def resize_windows(image: Any, boxes: Any, flipped: Any, size: int, *, total: in
       how the views are shared out.
 
   Returns:
-    uint8 [n, S, S, 3]. From a total of 8 on, one value in about 100,000 differs by 1 from the
-    op's, whose sums have another order.
+    uint8 [n, S, S, 3]. One value in about 100,000 differs by 1 from the op's, whose sums have
+    another order or other rounding.
   """
   if total < _FEWEST:
-    return _by_op(image, boxes, flipped, size)
+    return _one_by_one(resize_flip, image, boxes, flipped, size)
   tf = tensorflow.import_tensorflow()
   shape = tf.shape(image)
   return tf.cond(
       (shape[0] <= _LARGEST) & (shape[1] <= _LARGEST),
       lambda: _by_passes(image, boxes, flipped, size),
-      lambda: _by_op(image, boxes, flipped, size))
+      lambda: _one_by_one(_by_op, image, boxes, flipped, size))
 
 
 def resize_flip(image: Any, flipped: Any, size: int) -> Any:
-  """`resize`, then mirrored where the int32 scalar is 1: uint8 [h, w, 3] to [S, S, 3]."""
-  return _compiled(_finish)(_op(image, size, size), flipped)
+  """`resize`, then mirrored where the int32 scalar is 1: uint8 [h, w, 3] to [S, S, 3].
+
+  One value in about 100,000 differs by 1 from `resize`'s.
+  """
+  tf = tensorflow.import_tensorflow()
+  return tf.cond(
+      tf.reduce_max(tf.shape(image)) <= bicubic_window.LARGEST,
+      lambda: bicubic_window.resize_flip(image, flipped, size),
+      lambda: _by_op(image, flipped, size))
 
 
-def _by_op(image: Any, boxes: Any, flipped: Any, size: int) -> Any:
+def _by_op(image: Any, flipped: Any, size: int) -> Any:
+  """`resize_flip` of windows of any size, and in fewer ops of the graph."""
+  return bicubic_taps.compiled(_finish)(_op(image, size, size), flipped)
+
+
+def _one_by_one(resized: Callable[..., Any], image: Any, boxes: Any, flipped: Any, size: int
+                ) -> Any:
   tf = tensorflow.import_tensorflow()
   views = []
   for i in range(boxes.shape[0]):
     top, left, height, width = tf.unstack(boxes[i])
     window = tf.slice(image, tf.stack([top, left, 0]), tf.stack([height, width, 3]))
-    views.append(resize_flip(window, flipped[i], size))
+    views.append(resized(window, flipped[i], size))
   return tf.stack(views)
 
 
@@ -84,7 +98,7 @@ def _by_passes(image: Any, boxes: Any, flipped: Any, size: int) -> Any:
   tf = tensorflow.import_tensorflow()
   # Zeros that the compiler does not know: it would round the places of the rows otherwise.
   flips = tf.stack([flipped, tf.zeros_like(flipped)])
-  return _compiled(_passes)(_padded(image), boxes, flips, size)
+  return bicubic_taps.compiled(_passes)(_padded(image), boxes, flips, size)
 
 
 def _padded(image: Any) -> Any:
@@ -111,8 +125,8 @@ def _passes(image: Any, boxes: Any, flips: Any, size: int) -> Any:
   # No more rows than a window has go through the first pass, in blocks.
   blocks = (boxes[:, 2] + _BLOCK - 1) // _BLOCK
   first = tf.minimum(boxes[:, 0], height - blocks * _BLOCK)
-  across = _taps(boxes[:, 1], boxes[:, 3], size, flips[0])
-  down = _taps(boxes[:, 0] - first, boxes[:, 2], size, flips[1])
+  across = bicubic_taps.taps(boxes[:, 1], boxes[:, 3], size, flips[0])
+  down = bicubic_taps.taps(boxes[:, 0] - first, boxes[:, 2], size, flips[1])
   of_view = lambda taps, i: tf.nest.map_structure(lambda x: x[i], taps)
 
   def narrow(i, k, rows):
@@ -122,15 +136,15 @@ def _passes(image: Any, boxes: Any, flips: Any, size: int) -> Any:
     part = tf.ensure_shape(part, [None, _BLOCK, 3])
     # In a branch that is always taken, which XLA cannot know: else it makes one loop of the sum and
     # of what turns it, value by value.
-    made = tf.cond(blocks[i] > 0, lambda: _sum_rows(part, *of_view(across, i)),
+    made = tf.cond(blocks[i] > 0, lambda: bicubic_taps.sum_rows(part, *of_view(across, i)),
                    lambda: tf.zeros([size, _BLOCK, 3]))
     return k + 1, rows.write(k, _turn(made))
 
   def view(i, rows, views):
     _, rows = tf.while_loop(
         lambda k, _: k < blocks[i], lambda k, rows: narrow(i, k, rows), (0, rows))
-    made = _sum_rows(tf.reshape(rows.stack(), [-1, size, 3]), *of_view(down, i))
-    return i + 1, rows, views.write(i, _to_bytes(made))
+    made = bicubic_taps.sum_rows(tf.reshape(rows.stack(), [-1, size, 3]), *of_view(down, i))
+    return i + 1, rows, views.write(i, bicubic_taps.to_bytes(made))
 
   count = boxes.shape[0]
   rows = tf.TensorArray(tf.float32, height // _BLOCK, element_shape=[_BLOCK, size, 3])
@@ -143,75 +157,13 @@ def _turn(array: Any) -> Any:
   return tensorflow.import_tensorflow().transpose(array, [1, 0, 2])
 
 
-def _taps(start: Any, extent: Any, size: int, flipped: Any) -> tuple[list[Any], list[Any]]:
-  """Which rows an output row sums, and their weights, for n windows of an axis.
-
-  Args:
-    start: int32 [n], first row of each window.
-    extent: int32 [n], its rows.
-    size: S, output rows.
-    flipped: int32 [n], 1 turns their order around.
-
-  Returns:
-    Four int32 [n, S], in the windows, and four float32 [n, S].
-  """
-  tf = tensorflow.import_tensorflow()
-  start, extent, flipped = start[:, None], extent[:, None], flipped[:, None]
-  out = tf.range(size, dtype=tf.float32)
-  out = tf.where(flipped > 0, size - 1 - out, out)
-  at = (out + 0.5) * (tf.cast(extent, tf.float32) / size) - 0.5
-  low = tf.floor(at)
-  part = tf.round((at - low) * _PARTS) / _PARTS
-  places = [tf.cast(low, tf.int32) + k for k in range(-1, 3)]
-  weights = [_far(1 + part), _near(part), _near(1 - part), _far(2 - part)]
-  # Weights of rows outside of the window go to the others.
-  weights = [tf.where((index >= 0) & (index < extent), weight, 0.0)
-             for index, weight in zip(places, weights, strict=True)]
-  total = sum(weights)
-  return ([tf.clip_by_value(index, 0, extent - 1) + start for index in places],
-          [weight / total for weight in weights])
-
-
-def _sum_rows(array: Any, places: list[Any], weights: list[Any]) -> Any:
-  """Sums rows of [R, Q, C], R unknown: four int32 [S] and four float32 [S] to float32 [S, Q, C]."""
-  tf = tensorflow.import_tensorflow()
-  _, length, channels = array.shape
-  # As one axis: loops over 3 channels are not made vector instructions.
-  flat = tf.reshape(array, [-1, length * channels])
-  total = sum(weight[:, None] * tf.cast(tf.gather(flat, index), tf.float32)
-              for index, weight in zip(places, weights, strict=True))
-  return tf.reshape(total, [-1, length, channels])
-
-
-def _near(x: Any) -> Any:
-  """Keys' kernel with a = -1/2 at a distance of 0 to 1."""
-  return (1.5 * x - 2.5) * x * x + 1
-
-
-def _far(x: Any) -> Any:
-  """Keys' kernel with a = -1/2 at a distance of 1 to 2."""
-  return ((-0.5 * x + 2.5) * x - 4) * x + 2
-
-
 def _op(image: Any, height: int, width: int) -> Any:
   return tensorflow.import_tensorflow().raw_ops.ResizeBicubic(
       images=image[None], size=[height, width], half_pixel_centers=True)[0]
 
 
-def _to_bytes(pixels: Any) -> Any:
-  tf = tensorflow.import_tensorflow()
-  return tf.saturate_cast(tf.round(pixels), tf.uint8)
-
-
 def _finish(pixels: Any, flipped: Any) -> Any:
   """float32 [S, S, 3] to bytes, mirrored left to right where the int32 scalar is 1."""
   tf = tensorflow.import_tensorflow()
-  image = _to_bytes(pixels)
+  image = bicubic_taps.to_bytes(pixels)
   return tf.where(flipped > 0, tf.reverse(image, [1]), image)
-
-
-@functools.cache
-def _compiled(fn: Any) -> Any:
-  """Compiles for every set of shapes that it meets."""
-  return tensorflow.import_tensorflow().function(
-      fn, jit_compile=True, autograph=False)

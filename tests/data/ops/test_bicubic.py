@@ -27,7 +27,7 @@ def _by_the_op(image, boxes, flipped, size):
   return wanted
 
 
-# The last three are resized by the op: too tall, too wide, both.
+# The last three are resized by the op, if windows are many: too tall, too wide, both.
 @pytest.mark.parametrize('height, width', [
     (150, 200), (200, 150), (1, 1), (2, 300), (300, 2), (128, 256), (129, 257),
     (1100, 40), (40, 1100), (1030, 1030)])
@@ -49,6 +49,31 @@ def test_windows_are_resized_as_the_op_does(height, width):
       input_signature=[tf.TensorSpec([None, None, 3], tf.uint8),
                        tf.TensorSpec(boxes.shape, tf.int32), tf.TensorSpec([len(boxes)], tf.int32)])
   np.testing.assert_array_equal(graph(image, boxes, flipped), found)
+
+
+@pytest.mark.parametrize('height, width, size', [
+    (150, 200, 48), (63, 64, 57), (1, 1, 16), (2, 120, 130), (127, 2, 8), (1024, 30, 32),
+    (1025, 30, 32)])
+def test_a_window_alone_is_resized_as_the_op_does(height, width, size):
+  image = np.asarray(photographs.crop(height, width))
+  box = (0, 0, height, width)
+  graph = tf.function(
+      lambda x, flipped: bicubic.resize_flip(x, flipped, size),
+      input_signature=[tf.TensorSpec([None, None, 3], tf.uint8), tf.TensorSpec([], tf.int32)])
+  for flipped in (0, 1):
+    (wanted,) = _by_the_op(image, [box], [flipped], size)
+    assert_equal_but_for_the_order_of_sums(graph(image, flipped), wanted)
+
+
+def test_few_windows_of_an_image_are_each_resized_alone():
+  image = np.asarray(photographs.crop(100, 120))
+  boxes = np.array([(10, 20, 60, 50), (0, 0, 100, 120), (99, 119, 1, 1)], np.int32)
+  flipped = np.array([1, 0, 1], np.int32)
+  found = bicubic.resize_windows(tf.constant(image), tf.constant(boxes), flipped, 24, total=7)
+  for view, (top, left, h, w), flip in zip(found, boxes, flipped, strict=True):
+    alone = bicubic.resize_flip(tf.constant(image[top:top + h, left:left + w]), flip, 24)
+    np.testing.assert_array_equal(view, alone)
+  assert_equal_but_for_the_order_of_sums(found, _by_the_op(image, boxes, flipped, 24))
 
 
 def test_pixels_outside_of_the_window_do_not_count():
