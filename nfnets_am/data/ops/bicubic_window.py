@@ -51,8 +51,8 @@ def _passes(padded: Any, extents: Any, size: int) -> Any:
   # Known to the compiler, and not yet where the graph is made.
   length = 3 * tf.shape(padded)[0]
   height, width, mirrored, upright = tf.unstack(extents)
-  # [4, 2, S]: of lines, and of columns. Not sixteen arrays: XLA makes up to eight one after the other
-  # in the thread that called, and shares more of them out to threads for which that one waits.
+  # [4, 2, S]: of lines, and of columns. Not sixteen arrays: XLA makes up to eight one after the
+  # other in the thread that called, and shares more out to threads for which that one waits.
   starts, weights = (tf.stack(x) for x in bicubic_taps.taps(
       tf.zeros([2], tf.int32), extents[:2], size, tf.stack([upright, mirrored])))
   starts *= tf.stack([3 * width, 3])[:, None]
