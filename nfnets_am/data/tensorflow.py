@@ -50,6 +50,16 @@ def as_written(fn: Callable[..., Any]) -> Callable[..., Any]:
   return import_tensorflow().autograph.experimental.do_not_convert(fn)
 
 
+@functools.cache
+def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
+  """Returns a function of a module, compiled by XLA once for each set of shapes that it meets.
+
+  Always the same for the same `fn`, so that graphs share what is compiled; and kept, so that it is
+  not for functions that are made within others.
+  """
+  return import_tensorflow().function(fn, jit_compile=True, autograph=False)
+
+
 def from_generator(generator: Callable[..., Iterable[Any]], signature: Any,
                    args: Sequence[Any] = ()) -> Any:
   """Returns the Dataset of what generator(*args) yields, a tree of tensors like `signature`.

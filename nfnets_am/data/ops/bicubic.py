@@ -80,7 +80,7 @@ def resize_flip(image: Any, flipped: Any, size: int) -> Any:
 
 def _by_op(image: Any, flipped: Any, size: int) -> Any:
   """`resize_flip` of windows of any size, and in fewer ops of the graph."""
-  return bicubic_taps.compiled(_finish)(_op(image, size, size), flipped)
+  return tensorflow.compiled(_finish)(_op(image, size, size), flipped)
 
 
 def _one_by_one(resized: Callable[..., Any], image: Any, boxes: Any, flipped: Any, size: int
@@ -98,7 +98,7 @@ def _by_passes(image: Any, boxes: Any, flipped: Any, size: int) -> Any:
   tf = tensorflow.import_tensorflow()
   # Zeros that the compiler does not know: it would round the places of the rows otherwise.
   flips = tf.stack([flipped, tf.zeros_like(flipped)])
-  return bicubic_taps.compiled(_passes)(_padded(image), boxes, flips, size)
+  return tensorflow.compiled(_passes)(_padded(image), boxes, flips, size)
 
 
 def _padded(image: Any) -> Any:
@@ -136,14 +136,14 @@ def _passes(image: Any, boxes: Any, flips: Any, size: int) -> Any:
     part = tf.ensure_shape(part, [None, _BLOCK, 3])
     # In a branch that is always taken, which XLA cannot know: else it makes one loop of the sum and
     # of what turns it, value by value.
-    made = tf.cond(blocks[i] > 0, lambda: bicubic_taps.sum_rows(part, *of_view(across, i)),
+    made = tf.cond(blocks[i] > 0, lambda: _sum_rows(part, *of_view(across, i)),
                    lambda: tf.zeros([size, _BLOCK, 3]))
     return k + 1, rows.write(k, _turn(made))
 
   def view(i, rows, views):
     _, rows = tf.while_loop(
         lambda k, _: k < blocks[i], lambda k, rows: narrow(i, k, rows), (0, rows))
-    made = bicubic_taps.sum_rows(tf.reshape(rows.stack(), [-1, size, 3]), *of_view(down, i))
+    made = _sum_rows(tf.reshape(rows.stack(), [-1, size, 3]), *of_view(down, i))
     return i + 1, rows, views.write(i, bicubic_taps.to_bytes(made))
 
   count = boxes.shape[0]
@@ -155,6 +155,17 @@ def _passes(image: Any, boxes: Any, flips: Any, size: int) -> Any:
 def _turn(array: Any) -> Any:
   """[P, Q, C] to [Q, P, C]."""
   return tensorflow.import_tensorflow().transpose(array, [1, 0, 2])
+
+
+def _sum_rows(array: Any, places: list[Any], weights: list[Any]) -> Any:
+  """Sums rows of [R, Q, C], R unknown: four int32 [S] and four float32 [S] to float32 [S, Q, C]."""
+  tf = tensorflow.import_tensorflow()
+  _, length, channels = array.shape
+  # As one axis: loops over 3 channels are not made vector instructions.
+  flat = tf.reshape(array, [-1, length * channels])
+  total = sum(weight[:, None] * tf.cast(tf.gather(flat, index), tf.float32)
+              for index, weight in zip(places, weights, strict=True))
+  return tf.reshape(total, [-1, length, channels])
 
 
 def _op(image: Any, height: int, width: int) -> Any:

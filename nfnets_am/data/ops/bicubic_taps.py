@@ -1,6 +1,5 @@
-"""What passes of a bicubic resize have in common: which rows are summed, and with what weights."""
+"""What passes of a bicubic resize share: which rows they sum, by what weights, and the rounding."""
 
-import functools
 from typing import Any
 
 from nfnets_am.data import tensorflow
@@ -38,28 +37,10 @@ def taps(start: Any, extent: Any, size: int, flipped: Any) -> tuple[list[Any], l
           [weight / total for weight in weights])
 
 
-def sum_rows(array: Any, places: list[Any], weights: list[Any]) -> Any:
-  """Sums rows of [R, Q, C], R unknown: four int32 [S] and four float32 [S] to float32 [S, Q, C]."""
-  tf = tensorflow.import_tensorflow()
-  _, length, channels = array.shape
-  # As one axis: loops over 3 channels are not made vector instructions.
-  flat = tf.reshape(array, [-1, length * channels])
-  total = sum(weight[:, None] * tf.cast(tf.gather(flat, index), tf.float32)
-              for index, weight in zip(places, weights, strict=True))
-  return tf.reshape(total, [-1, length, channels])
-
-
 def to_bytes(pixels: Any) -> Any:
   """float32 to uint8 of the same shape: rounded to even, and clipped."""
   tf = tensorflow.import_tensorflow()
   return tf.saturate_cast(tf.round(pixels), tf.uint8)
-
-
-@functools.cache
-def compiled(fn: Any) -> Any:
-  """Compiles for every set of shapes that it meets."""
-  return tensorflow.import_tensorflow().function(
-      fn, jit_compile=True, autograph=False)
 
 
 def _near(x: Any) -> Any:

@@ -37,7 +37,7 @@ def resize_flip(window: Any, flipped: Any, size: int) -> Any:
   values = tf.pad(values, [[0, 3 * side * side - tf.size(values)]])
   # A zero that the compiler does not know: it would round the places of the lines otherwise.
   extents = tf.stack([shape[0], shape[1], flipped, 0])
-  return bicubic_taps.compiled(_passes)(tf.reshape(values, [side, -1]), extents, size)
+  return tensorflow.compiled(_passes)(tf.reshape(values, [side, -1]), extents, size)
 
 
 def _passes(padded: Any, extents: Any, size: int) -> Any:

@@ -9,7 +9,6 @@ image is decoded or only the window.
 
 from collections.abc import Mapping
 import dataclasses
-import functools
 from typing import Any
 from typing import ClassVar
 
@@ -135,17 +134,9 @@ def squares(share: Any, place: Any, height: Any, width: Any) -> Any:
                    _integers(tf, place[:, 1], width - side + 1), side, side], axis=-1)
 
 
-@functools.cache
 def compiled_windows() -> Any:
   """Returns (draws, height, width, size) -> boxes, compiled by XLA; `size` is static."""
-
-  def boxes(draws, height, width, size):
-    if 'share' in draws:
-      return squares(draws['share'], draws['place'], height, width)
-    return windows(draws['ratio'], draws['place'], height, width, size)
-
-  return tensorflow.import_tensorflow().function(
-      boxes, jit_compile=True, autograph=False)
+  return tensorflow.compiled(_boxes)
 
 
 def centre(height: Any, width: Any, size: int) -> Any:
@@ -219,6 +210,12 @@ def resize_short(image: Any, size: int) -> Any:
 # fn(image uint8 [H, W, 3], size) -> uint8 [size, size, 3].
 EVALUATION = registry.Registry('evaluation crop', {
     'crop_resize': crop_resize, 'resize_crop_32': resize_crop_32, 'resize_short': resize_short})
+
+
+def _boxes(draws: Mapping[str, Any], height: Any, width: Any, size: int) -> Any:
+  if 'share' in draws:
+    return squares(draws['share'], draws['place'], height, width)
+  return windows(draws['ratio'], draws['place'], height, width, size)
 
 
 def _integers(tf: Any, words: Any, bound: Any) -> Any:

@@ -95,8 +95,9 @@ def _batches(records: records_lib.Records, batch: int, host: int, hosts: int,
   drawn = tensorflow.from_generator(
       lambda: (draws(examples_from(first)) for first in starts), spec).unbatch()
   dataset = tf.data.Dataset.zip((dataset, drawn))
-  dataset = dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-  batches = dataset.batch(batch).prefetch(2).as_numpy_iterator()
+  dataset = dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+  dataset = dataset.batch(batch).prefetch(2).with_options(tensorflow.options())
+  batches = dataset.as_numpy_iterator()
   for first in starts:
     examples = examples_from(first)
     image, label = np.zeros((0, *shape), np.uint8), np.zeros(0, np.int64)
