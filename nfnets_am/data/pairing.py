@@ -47,7 +47,7 @@ def batch(plan: views.ViewPlan, augment_seed: int, update: int, rows: views.Rows
           ) -> tuple[views.Rows, np.ndarray]:
   """Another unique image of the update, never the row's own; see `pair`."""
   whole, places, rows = _together(plan, update, rows)
-  return rows, pair(rows, rows, augment_seed, update, whole.groups, whole.grid)[places]
+  return rows, _of_host(pair(rows, rows, augment_seed, update, whole.groups, _seats(whole)), places)
 
 
 def fresh(plan: views.ViewPlan, augment_seed: int, update: int, rows: views.Rows | None = None
@@ -55,7 +55,7 @@ def fresh(plan: views.ViewPlan, augment_seed: int, update: int, rows: views.Rows
   """As many further unique images, of another update of the pass (NFNets' public code)."""
   whole, places, rows = _together(plan, update, rows)
   pool = whole.update(whole.elsewhere(update))
-  return pool, pair(rows, pool, augment_seed, update, whole.groups, whole.grid)[places]
+  return pool, _of_host(pair(rows, pool, augment_seed, update, whole.groups, _seats(whole)), places)
 
 
 def pairs(plan: views.ViewPlan, augment_seed: int, update: int, rows: views.Rows | None = None
@@ -84,7 +84,7 @@ def permutation(plan: views.ViewPlan, augment_seed: int, update: int,
                            (augment_seed, zlib.crc32(b'permutation')))[0]
   partner = np.empty(len(canonical), np.int32)
   partner[canonical] = canonical[np.argsort(words, kind='stable')]
-  return rows, partner[places]
+  return rows, _of_host(partner, places)
 
 
 POLICIES = registry.Registry('policy of partners', {
@@ -95,9 +95,26 @@ POLICIES = registry.Registry('policy of partners', {
 })
 
 
+class Seats(NamedTuple):
+  """Who sits where in an update: U unique images with n views each, in equal groups.
+
+  Attributes:
+    group: the number of each row's group among `groups`, int [R].
+    place: the number of its image in the group, int [R].
+    view: the number of its view among those of the image, int [R].
+    size: images in a group.
+    row_of: int32 [U, n], the row of each image's views among those to choose from.
+  """
+
+  group: np.ndarray
+  place: np.ndarray
+  view: np.ndarray
+  size: int
+  row_of: np.ndarray
+
+
 def pair(own: views.Rows, pool: views.Rows, augment_seed: int, update: int,
-         groups: Sequence[int] = (0,), grid: tuple[np.ndarray, np.ndarray] | None = None
-         ) -> np.ndarray:
+         groups: Sequence[int] = (0,), seats: Seats | None = None) -> np.ndarray:
   """Gives every row a partner row that shows another unique image.
 
   Views i of all images of a group are shifted against those of their partners by a random number
@@ -111,8 +128,8 @@ def pair(own: views.Rows, pool: views.Rows, augment_seed: int, update: int,
     update: number of the update.
     groups: numbers of the equal groups, over all hosts, that the images are cut into in order;
       partners come from the same group, so that they do not depend on the number of hosts.
-    grid: the number of each row's image and of its view, int [R] each and the same for both, where
-      they are known; else they are looked for, which takes as long as all else.
+    seats: of the rows, where they are known; else they are looked for, which takes as long as all
+      else.
 
   Returns:
     int32 [R], rows of `pool`.
@@ -121,33 +138,47 @@ def pair(own: views.Rows, pool: views.Rows, augment_seed: int, update: int,
     errors.ConfigError: a group holds a single unique image, or an image is its own partner.
   """
   draws_lib.check_seed('augment', augment_seed)
-  if grid is None:
-    grid, pool_grid = _grid(own), _grid(pool)
-  else:
-    pool_grid = grid
-  (position, view), unique, pool_unique = grid, 1 + grid[0].max(), 1 + pool_grid[0].max()
-  size, rest = divmod(unique, len(groups))
-  fresh_ones = pool is not own
-  if rest or size + fresh_ones < 2 or pool_unique != unique:
-    raise errors.ConfigError(
-        f'mixing needs partners: {len(own.example)} rows hold {unique} unique images, shared out '
-        f'over {len(groups)} groups that mix among themselves, with {pool_unique} images to mix '
-        "with; allowed: 2 or more unique images in each group, or partners='fresh'")
-  copies = 1 + view.max()
-  row_of = np.empty((unique, copies), np.int32)
-  row_of[pool_grid] = np.arange(len(pool.example), dtype=np.int32)
-  group, place = np.divmod(position, size)
+  seats = seats or _seated(_grid(own), _grid(pool), len(groups))
+  size, fresh_ones = seats.size, pool is not own
+  if size + fresh_ones < 2:
+    raise _lonely(len(own.example), size * len(groups), len(groups), len(seats.row_of))
   words = _shift_words(augment_seed, update // _UPDATES, tuple(groups), int(own.view.min()),
-                       int(copies))[update % _UPDATES]
+                       seats.row_of.shape[1])[update % _UPDATES]
   shift = (draws_lib.integers(words, size) if fresh_ones
-           else 1 + draws_lib.integers(words, size - 1))[group, view]
-  partner = row_of[group * size + (place + shift) % size, view]
+           else 1 + draws_lib.integers(words, size - 1))[seats.group, seats.view]
+  place = seats.place + shift
+  place -= (place >= size) * size
+  partner = seats.row_of[seats.group * size + place, seats.view]
   same = np.flatnonzero(pool.example[partner] == own.example)
   if len(same):
     raise errors.ConfigError(
         f'image {own.example[same[0]]} of update {update} would be mixed with itself: the images '
         'to mix with are not others than its own')
   return partner
+
+
+@functools.lru_cache(maxsize=8)
+def _seats(plan: views.ViewPlan) -> Seats:
+  """Of every update of a plan, since rows lie alike in all of them."""
+  return _seated(plan.grid, plan.grid, len(plan.groups))
+
+
+def _seated(grid: tuple[np.ndarray, np.ndarray], pool_grid: tuple[np.ndarray, np.ndarray],
+            groups: int) -> Seats:
+  (position, view), unique, pool_unique = grid, 1 + grid[0].max(), 1 + pool_grid[0].max()
+  size, rest = divmod(int(unique), groups)
+  if rest or pool_unique != unique:
+    raise _lonely(len(position), unique, groups, pool_unique)
+  row_of = np.empty((unique, 1 + view.max()), np.int32)
+  row_of[pool_grid] = np.arange(len(position), dtype=np.int32)
+  return Seats(*np.divmod(position, size), view, size, row_of)
+
+
+def _lonely(rows: int, unique: int, groups: int, others: int) -> errors.ConfigError:
+  return errors.ConfigError(
+      f'mixing needs partners: {rows} rows hold {unique} unique images, shared out over {groups} '
+      f'groups that mix among themselves, with {others} images to mix with; allowed: 2 or more '
+      "unique images in each group, or partners='fresh'")
 
 
 @functools.lru_cache(maxsize=32)
@@ -161,10 +192,16 @@ def _shift_words(augment_seed: int, sixteenth: int, groups: tuple[int, ...], fir
 
 
 def _together(plan: views.ViewPlan, update: int, rows: views.Rows | None
-              ) -> tuple[views.ViewPlan, np.ndarray, views.Rows]:
+              ) -> tuple[views.ViewPlan, np.ndarray | None, views.Rows]:
   """The plan of all that are paired, this host's rows in it, and its rows of the update."""
   whole, places = plan.together
-  return whole, places, whole.update(update) if rows is None or whole is not plan else rows
+  if whole is plan:
+    return plan, None, plan.update(update) if rows is None else rows
+  return whole, places, whole.update(update)
+
+
+def _of_host(partner: np.ndarray, places: np.ndarray | None) -> np.ndarray:
+  return partner if places is None else partner[places]
 
 
 def _positions(example: np.ndarray) -> tuple[np.ndarray, int]:

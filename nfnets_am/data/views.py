@@ -133,11 +133,8 @@ class ViewPlan:
     views += np.int32(step % self._visits + self.host % self.host_group * self.copies)
     # Of an image that the order brings again in the same pass, further views are drawn.
     before = self.before(epoch)[start:start + share] * np.int32(max(self.multiplicity, 1))
-    if self.layout == 'image_major':
-      example, view = np.repeat(ids, len(views)), np.add.outer(before, views).ravel()
-    else:
-      example, view = np.tile(ids, len(views)), np.add.outer(views, before).ravel()
-    return Rows(example, np.full(len(example), epoch, np.int32), view)
+    image, copy = self.grid
+    return Rows(ids[image], np.full(len(image), epoch, np.int32), before[image] + views[copy])
 
   @functools.cached_property
   def together(self) -> tuple['ViewPlan', np.ndarray]:
@@ -154,9 +151,9 @@ class ViewPlan:
 
   @functools.cached_property
   def grid(self) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the host's images a row shows, and which of its views: int32 [R] each."""
-    images = np.arange(self.share, dtype=np.int32)
-    copies = np.arange(self.copies, dtype=np.int32)
+    """Which of the host's images a row shows, and which of its views: int [R] each."""
+    images = np.arange(self.share)
+    copies = np.arange(self.copies)
     if self.layout == 'image_major':
       return np.repeat(images, self.copies), np.tile(copies, self.share)
     return np.tile(images, self.copies), np.repeat(copies, self.share)

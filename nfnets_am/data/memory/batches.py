@@ -18,7 +18,7 @@ APPLY = ('host', 'device')
 
 # Rows that are drawn for at a time: for fewer, numpy's calls cost as much as what they do, and what
 # more of them need leaves a core's cache.
-_ROWS = 4096
+_ROWS = 16384
 
 
 def host_batches(split: sources.Split, plan: views.ViewPlan, augmentation: ops.Augmentation,

@@ -13,6 +13,7 @@ from nfnets_am.data import ops
 from nfnets_am.data import tensorflow
 from nfnets_am.data.ops import arrays
 from nfnets_am.data.ops import augmentation as augmentation_lib
+from nfnets_am.data.ops.methods import blending
 
 Batch = dict[str, Any]
 # What tells where pixels come from, and goes when they are there.
@@ -117,7 +118,8 @@ def _pixels(images: np.ndarray, augmentation: ops.Augmentation, joined: int,
     draws = _some(needed['draws'], augmentation.labels[joined:stop])
     row = needed['partner_row'] if partner is None else None
     lanes = (augmentation_lib.Lane(image, draws), augmentation_lib.Lane(partner, draws, row))
-    return augmentation.follow(xp, joined, stop, *lanes)[0]
+    # As lines: for images with channels XLA goes through three elements at a time.
+    return blending.lines(xp, augmentation.follow(xp, joined, stop, *lanes)[0])
 
   def made(numbers):
     needed = apart(numbers)
@@ -129,7 +131,7 @@ def _pixels(images: np.ndarray, augmentation: ops.Augmentation, joined: int,
     if row is not None and joined == stop:
       partner = tf.gather(image, row)
     if joined < stop:
-      return {'image': together(image, partner, numbers)}
+      return {'image': tf.reshape(together(image, partner, numbers), tf.shape(image))}
     return {'image': image, 'partner_image': partner}
 
   return made

@@ -34,10 +34,10 @@ def share(high: np.ndarray, low: np.ndarray, alpha: float) -> np.ndarray:
   thresholds, first = _thresholds(alpha)
   # A few steps up from where the first 16 bits lead: a search takes 17, each of them a wait for
   # memory. Whoever is not there yet, since coefficients are rare where it is, is searched for.
-  found = first[high >> np.uint32(16)]
+  found = first.take(high >> np.uint32(16))
   for _ in range(_STEPS):
-    found += thresholds[found] <= uniform
-  rest = np.flatnonzero(thresholds[found] <= uniform)
+    found += thresholds.take(found) <= uniform
+  rest = np.flatnonzero(thresholds.take(found) <= uniform)
   found[rest] = np.searchsorted(thresholds, uniform[rest], side='right')
   return found
 
