@@ -33,10 +33,7 @@ ENVIRONMENT = {
     'JAX_PLATFORMS': 'cpu', 'TPU_SKIP_MDS_QUERY': '1', 'TPU_WORKER_HOSTNAMES': 'localhost',
     'ALLOW_MULTIPLE_LIBTPU_LOAD': '1'}
 NO_ROOM = 'Ran out of memory'
-# With 1 GB for the stack of each of its threads, where the system allows it: it is taken as it is
-# needed, and of the usual 8 MB libtpu 0.0.52 needs more for ResNet-50 on v6e.
-DEEP = ('sh', '-c', 'ulimit -S -s 1048576 2>/dev/null; exec "$0" "$@"')
-_COMMAND = (*DEEP, sys.executable, '-m', 'nfnets_am.costs.aot')
+_COMMAND = (sys.executable, '-m', 'nfnets_am.costs.aot')
 # The sections of a config that the program of a step depends on.
 _SECTIONS = ('model', 'objective', 'penalty', 'ascent', 'clip', 'optimizer', 'ema', 'accumulate',
              'gradient_norm', 'dtype', 'backend')
