@@ -13,7 +13,9 @@ with black, crop, flip, uint8. Contenders:
   host, mixup     and so on: as host and device, each row mixed with that of another image
 
 Memory that is freed stays with the process, as in every command (core/freed_memory.py): else each
-buffer of 3 MB is the system's to clear, which takes as long as to fill it.
+buffer of 3 MB is the system's to clear, which takes as long as to fill it. In a process whose steps
+are a CPU's, all threads have one heap for that, where the peer's many small ops wait for each
+other: --heaps gives each thread a heap, as in processes whose steps are an accelerator's.
 
 All take turns in every round, so that a burst of other work on the machine meets all of them;
 the ratios are medians over rounds of the ratio within a round. For a pair op the second ratio is to
@@ -189,9 +191,11 @@ def main(argv: list[str] | None = None) -> None:
   parser.add_argument('--images', type=int, default=50_000)
   parser.add_argument('--batch', type=int, default=1024, help='views per update')
   parser.add_argument('--multiplicities', type=int, nargs='+', default=[1, 4, 16])
+  parser.add_argument('--heaps', action='store_true', help='a heap for each thread')
   parser.add_argument('--json', type=pathlib.Path, help='also write the numbers of every round')
   args = parser.parse_args(argv)
-  freed_memory.keep_buffers_of_steps()
+  keep = freed_memory.keep if args.heaps else freed_memory.keep_buffers_of_steps
+  keep()
   image = np.random.default_rng(0).integers(0, 256, (args.images, 32, 32, 3), np.uint8)
   split = sources.Split(image, np.zeros(args.images, np.int32))
   with rich.progress.Progress(transient=True) as progress:
