@@ -47,7 +47,7 @@ def batch(plan: views.ViewPlan, augment_seed: int, update: int, rows: views.Rows
           ) -> tuple[views.Rows, np.ndarray]:
   """Another unique image of the update, never the row's own; see `pair`."""
   whole, places, rows = _together(plan, update, rows)
-  return rows, _of_host(pair(rows, rows, augment_seed, update, whole.groups, _seats(whole)), places)
+  return rows, pair(rows, rows, augment_seed, update, whole.groups, _seats(whole))[places]
 
 
 def fresh(plan: views.ViewPlan, augment_seed: int, update: int, rows: views.Rows | None = None
@@ -55,7 +55,7 @@ def fresh(plan: views.ViewPlan, augment_seed: int, update: int, rows: views.Rows
   """As many further unique images, of another update of the pass (NFNets' public code)."""
   whole, places, rows = _together(plan, update, rows)
   pool = whole.update(whole.elsewhere(update))
-  return pool, _of_host(pair(rows, pool, augment_seed, update, whole.groups, _seats(whole)), places)
+  return pool, pair(rows, pool, augment_seed, update, whole.groups, _seats(whole))[places]
 
 
 def pairs(plan: views.ViewPlan, augment_seed: int, update: int, rows: views.Rows | None = None
@@ -84,7 +84,7 @@ def permutation(plan: views.ViewPlan, augment_seed: int, update: int,
                            (augment_seed, zlib.crc32(b'permutation')))[0]
   partner = np.empty(len(canonical), np.int32)
   partner[canonical] = canonical[np.argsort(words, kind='stable')]
-  return rows, _of_host(partner, places)
+  return rows, partner[places]
 
 
 POLICIES = registry.Registry('policy of partners', {
@@ -192,16 +192,10 @@ def _shift_words(augment_seed: int, sixteenth: int, groups: tuple[int, ...], fir
 
 
 def _together(plan: views.ViewPlan, update: int, rows: views.Rows | None
-              ) -> tuple[views.ViewPlan, np.ndarray | None, views.Rows]:
+              ) -> tuple[views.ViewPlan, np.ndarray, views.Rows]:
   """The plan of all that are paired, this host's rows in it, and its rows of the update."""
   whole, places = plan.together
-  if whole is plan:
-    return plan, None, plan.update(update) if rows is None else rows
-  return whole, places, whole.update(update)
-
-
-def _of_host(partner: np.ndarray, places: np.ndarray | None) -> np.ndarray:
-  return partner if places is None else partner[places]
+  return whole, places, whole.update(update) if rows is None or whole is not plan else rows
 
 
 def _positions(example: np.ndarray) -> tuple[np.ndarray, int]:

@@ -160,8 +160,8 @@ class ViewPlan:
 
   @functools.cached_property
   def positions(self) -> np.ndarray:
-    """The number of each row's unique image within an update over all hosts: int32 [R]."""
-    return self.grid[0] + np.int32(self.first)
+    """The number of each row's unique image within an update over all hosts: int [R]."""
+    return self.grid[0] + self.first
 
   def elsewhere(self, update: int) -> int:
     """Returns another update of the same pass, half a pass away: its images are other ones.

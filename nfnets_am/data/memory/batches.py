@@ -16,8 +16,7 @@ from nfnets_am.data.memory import sources
 
 APPLY = ('host', 'device')
 
-# Rows that are drawn for at a time: for fewer, numpy's calls cost as much as what they do, and what
-# more of them need leaves a core's cache.
+# Rows that are drawn for at a time: for a thousand, numpy's calls cost as much as what they do.
 _ROWS = 16384
 
 
